@@ -1,0 +1,39 @@
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+//! Bytes to nouns and back: one file or folder per wire format.
+//!
+//! Adding a format is one file (or folder) and two plain lines here: its `mod`, and its entry in [`FORMATS`].
+
+mod decode;
+
+pub use decode::{Account, Decoded, Decoder, Detail, Encoder, Found, fault};
+
+/// A table of a configuration file, with the place of every key and value in it.
+pub type ConfigTable<'a> = toml::Spanned<toml::de::DeValue<'a>>;
+
+/// Opens a decoder from its configuration table; an absent table is an empty one.
+pub type OpenDecoder = fn(ConfigTable<'_>) -> Result<Box<dyn Decoder>, toml::de::Error>;
+/// Opens an encoder from its configuration table.
+pub type OpenEncoder = fn(ConfigTable<'_>) -> Result<Box<dyn Encoder>, toml::de::Error>;
+
+/// A wire format.
+#[derive(Clone, Copy)]
+pub struct Format {
+    /// Its name in configuration files and on the command line, kebab case.
+    pub name: &'static str,
+    /// One line on what it is.
+    pub summary: &'static str,
+    /// Opens its decoder, when it can be read.
+    pub decoder: Option<OpenDecoder>,
+    /// Opens its encoder, when it can be written.
+    pub encoder: Option<OpenEncoder>,
+    /// A sample of its configuration table (the TOML body of `[input.<name>]`), parsed by the tests.
+    pub sample: &'static str,
+}
+
+/// Every format, sorted by name.
+pub const FORMATS: &[Format] = &[];
+
+/// The format of this name.
+pub fn format(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|f| f.name == name)
+}

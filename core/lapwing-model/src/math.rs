@@ -1,0 +1,51 @@
+//! Transcendental functions through one fixed library (`libm`), so that a replay on another machine gives the same
+//! bits, plus the few angle helpers everybody needs.
+
+pub use libm::{acos, asin, atan, atan2, cos, exp, fabs, floor, hypot, log, log10, pow, round, sin, sqrt, tan};
+pub use std::f64::consts::{PI, TAU};
+
+/// Degrees to radians.
+pub fn rad(deg: f64) -> f64 {
+    deg * (PI / 180.0)
+}
+
+/// Radians to degrees.
+pub fn deg(rad: f64) -> f64 {
+    rad * (180.0 / PI)
+}
+
+/// An angle wrapped into (-π, π], radians.
+pub fn wrap_pi(angle_rad: f64) -> f64 {
+    let wrapped = angle_rad - TAU * floor((angle_rad + PI) / TAU);
+    if wrapped <= -PI { wrapped + TAU } else { wrapped }
+}
+
+/// An angle wrapped into [0, 2π), radians.
+pub fn wrap_tau(angle_rad: f64) -> f64 {
+    let wrapped = angle_rad - TAU * floor(angle_rad / TAU);
+    if wrapped >= TAU { 0.0 } else { wrapped }
+}
+
+/// The standard normal cumulative distribution Φ(x).
+pub fn normal_cdf(x: f64) -> f64 {
+    0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn angles_wrap() {
+        assert!((wrap_pi(3.0 * PI) - PI).abs() < 1e-12);
+        assert!((wrap_pi(-PI) - PI).abs() < 1e-12);
+        assert!((wrap_tau(-0.1) - (TAU - 0.1)).abs() < 1e-12);
+        assert_eq!(wrap_tau(TAU), 0.0);
+    }
+
+    #[test]
+    fn normal_cdf_matches_tables() {
+        assert!((normal_cdf(1.959_963_984_540_054) - 0.975).abs() < 1e-12);
+        assert_eq!(normal_cdf(0.0), 0.5);
+    }
+}

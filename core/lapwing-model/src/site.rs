@@ -68,6 +68,8 @@ pub struct InputInfo {
     pub transport: AirText,
     /// The sensor its reports belong to, unless they name another configured one.
     pub sensor: SensorId,
+    /// Options of its format, as the TOML of its table: kept here so that a journal alone can be decoded again.
+    pub format_options: String,
 }
 
 /// A site: everything the picture is configured with.

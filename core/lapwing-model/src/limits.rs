@@ -10,6 +10,8 @@ pub const MAILBOX_BYTES_MAX: usize = 64 << 20;
 pub const CONNECTIONS_PER_INPUT_MAX: usize = 64;
 /// Events waiting for one output; a slow one loses its own oldest, counted.
 pub const OUTPUT_EVENTS_MAX: usize = 4_096;
+/// Bytes waiting for one output; above it the oldest give way as with the events.
+pub const OUTPUT_BYTES_MAX: usize = 16 << 20;
 /// Live tracks; above it the least threatening tentative track gives way.
 pub const TRACKS_MAX: usize = 50_000;
 /// Configured sensors.
@@ -32,6 +34,16 @@ pub const SOURCES_PER_TRACK_MAX: usize = 16;
 pub const TRANSMITTERS_MAX: usize = 65_536;
 /// WebSocket clients served at a time.
 pub const CLIENTS_MAX: usize = 256;
+/// JSON messages (alerts, events, states) waiting for one WebSocket client; one that falls further behind is closed.
+pub const CLIENT_MESSAGES_MAX: usize = 1_024;
+/// HTTP connections served at a time.
+pub const HTTP_CONNECTIONS_MAX: usize = 512;
+/// HTTP requests worked on at a time.
+pub const HTTP_REQUESTS_MAX: usize = 64;
+/// Bytes of one HTTP request's body.
+pub const HTTP_BODY_BYTES_MAX: usize = 16 << 10;
+/// Latest events kept for the interface's event list.
+pub const EVENTS_KEPT_MAX: usize = 4_096;
 /// Faults kept per input for display.
 pub const FAULTS_PER_INPUT_MAX: usize = 32;
 
@@ -42,6 +54,7 @@ pub const ALL: &[(&str, usize, &str)] = &[
     ("mailbox_bytes", MAILBOX_BYTES_MAX, "bytes"),
     ("connections", CONNECTIONS_PER_INPUT_MAX, "connections per input"),
     ("output_events", OUTPUT_EVENTS_MAX, "events per output"),
+    ("output_bytes", OUTPUT_BYTES_MAX, "bytes per output"),
     ("tracks", TRACKS_MAX, "tracks"),
     ("sensors", SENSORS_MAX, "sensors"),
     ("zones", ZONES_MAX, "zones"),
@@ -53,5 +66,10 @@ pub const ALL: &[(&str, usize, &str)] = &[
     ("sources", SOURCES_PER_TRACK_MAX, "journal positions per track"),
     ("transmitters", TRANSMITTERS_MAX, "transmitters"),
     ("clients", CLIENTS_MAX, "WebSocket clients"),
+    ("client_messages", CLIENT_MESSAGES_MAX, "messages per WebSocket client"),
+    ("http_connections", HTTP_CONNECTIONS_MAX, "connections"),
+    ("http_requests", HTTP_REQUESTS_MAX, "requests at a time"),
+    ("http_body", HTTP_BODY_BYTES_MAX, "bytes"),
+    ("events_kept", EVENTS_KEPT_MAX, "events"),
     ("faults", FAULTS_PER_INPUT_MAX, "faults shown per input"),
 ];

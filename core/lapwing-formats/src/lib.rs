@@ -4,6 +4,8 @@
 //! Adding a format is one file (or folder) and two plain lines here: its `mod`, and its entry in [`FORMATS`].
 
 mod decode;
+pub mod mode_s;
+pub mod remote_id;
 
 pub use decode::{Account, Decoded, Decoder, Detail, Encoder, Found, fault};
 
@@ -31,7 +33,7 @@ pub struct Format {
 }
 
 /// Every format, sorted by name.
-pub const FORMATS: &[Format] = &[];
+pub const FORMATS: &[Format] = &[mode_s::FORMAT, remote_id::FORMAT];
 
 /// The format of this name.
 pub fn format(name: &str) -> Option<&'static Format> {

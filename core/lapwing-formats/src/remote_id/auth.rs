@@ -1,14 +1,15 @@
 //! Authentication pages put together, per transmitter (F3411-22a 5.4.5.8: up to 16 pages, 255 bytes).
 
-use super::fields::AuthType;
+use super::fields::{AuthType, Bytes, Time2019Code, hex};
 use super::message::{AuthContent, AuthPage};
 use lapwing_model::{Span, Time};
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// Pages a signature can have.
-pub const PAGES_MAX: usize = 16;
+const PAGES_MAX: usize = 16;
 /// Transmitters whose pages are kept at a time; the one heard longest ago gives way.
-pub const TRANSMITTERS_MAX: usize = 256;
+const TRANSMITTERS_MAX: usize = 256;
 /// Pages older than this do not belong to what is heard now. Bluetooth 4 sends one page at a time, at least each 3 s.
 const PAGE_AGE_MAX: Span = Span::from_seconds(60);
 
@@ -16,7 +17,7 @@ const FIRST_BYTES: usize = 17;
 const NEXT_BYTES: usize = 23;
 
 /// What is known of a transmitter's authentication data after a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Assembly {
     /// What was signed.
     pub auth_type: AuthType,
@@ -31,9 +32,14 @@ pub struct Assembly {
     /// When it was signed, by page 0.
     pub signed_at: Option<Time>,
     /// The data, once every needed page is there.
+    #[serde(rename = "data_hex", serialize_with = "as_hex")]
     pub data: Option<Vec<u8>>,
     /// Why the pages cannot be right.
     pub problem: Option<&'static str>,
+}
+
+fn as_hex<S: Serializer>(data: &Option<Vec<u8>>, s: S) -> Result<S::Ok, S::Error> {
+    data.as_deref().map(hex).serialize(s)
 }
 
 #[derive(Debug, Clone)]
@@ -129,10 +135,8 @@ impl Assembler {
                 self.by_transmitter.remove(&key);
             }
         }
-        let pages = self
-            .by_transmitter
-            .entry(transmitter.to_vec())
-            .or_insert_with(|| Pages::new(page.auth_type, heard_at));
+        let pages =
+            self.by_transmitter.entry(transmitter.to_vec()).or_insert_with(|| Pages::new(page.auth_type, heard_at));
         if pages.auth_type != page.auth_type || heard_at.since(pages.heard_at).abs() > PAGE_AGE_MAX {
             *pages = Pages::new(page.auth_type, heard_at);
         }
@@ -154,7 +158,6 @@ impl Assembler {
 
 /// Cuts data into pages, as a transmitter does: at most 255 bytes.
 pub fn pages(auth_type: AuthType, signed_at: Option<Time>, data: &[u8]) -> Vec<AuthPage> {
-    use super::fields::{Bytes, Time2019Code};
     let data = data.get(..255).unwrap_or(data);
     let mut first = [0; FIRST_BYTES];
     for (to, from) in first.iter_mut().zip(data) {

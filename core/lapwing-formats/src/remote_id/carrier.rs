@@ -1,7 +1,6 @@
 //! What a radio frame gives besides the messages: who sent it, how it was heard, and where the payloads stand.
 
 use super::bytes::Cursor;
-use super::fields::hex;
 use lapwing_model::{AirText, FaultKind, Protocol};
 use serde::{Serialize, Serializer};
 
@@ -138,9 +137,4 @@ pub(super) fn mac_le(cursor: &mut Cursor<'_>) -> Option<Mac> {
         bytes.reverse();
         Mac(bytes)
     })
-}
-
-/// Raw bytes for people, cut so that they fit a text.
-pub(super) fn hex_text(bytes: &[u8]) -> AirText {
-    AirText::new(&hex(bytes.get(..120).unwrap_or(bytes)))
 }

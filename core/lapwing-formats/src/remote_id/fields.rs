@@ -213,7 +213,11 @@ impl Time2019Code {
 
     /// The code of a time; before 2019 gives unknown.
     pub fn from_time(time: Option<Time>) -> Self {
-        Self(time.map_or(0, |t| (t.as_nanos().div_euclid(1_000_000_000) - EPOCH_2019_S).clamp(0, u32::MAX.into()) as u32))
+        Self(
+            time.map_or(0, |t| {
+                (t.as_nanos().div_euclid(1_000_000_000) - EPOCH_2019_S).clamp(0, u32::MAX.into()) as u32
+            }),
+        )
     }
 }
 

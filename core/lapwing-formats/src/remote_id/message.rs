@@ -76,10 +76,11 @@ impl BasicId {
 
 impl Serialize for BasicId {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let mut out = s.serialize_struct("BasicId", 4)?;
+        let mut out = s.serialize_struct("BasicId", 5)?;
         out.serialize_field("id_type", &self.id_type)?;
         out.serialize_field("ua_type", &self.ua_type)?;
         out.serialize_field("id", &self.id_text())?;
+        out.serialize_field("id_raw", &self.id)?;
         out.serialize_field("reserved", &self.reserved)?;
         out.end()
     }
@@ -267,8 +268,6 @@ pub enum MessageError {
     UnknownType(u8),
     /// A reserved or private protocol version.
     ReservedVersion(u8),
-    /// A latitude beyond 90 or a longitude beyond 180 degrees.
-    ImpossiblePlace,
     /// A pack inside a pack.
     NestedPack,
     /// A pack with no message.
@@ -295,7 +294,6 @@ impl MessageError {
             Self::Truncated { .. } => "message-truncated",
             Self::UnknownType(_) => "message-type",
             Self::ReservedVersion(_) => "protocol-version",
-            Self::ImpossiblePlace => "impossible-place",
             Self::NestedPack => "nested-pack",
             Self::EmptyPack => "empty-pack",
             Self::PackMessageSize(_) => "pack-message-size",
@@ -312,7 +310,6 @@ impl std::fmt::Display for MessageError {
             Self::Truncated { bytes } => write!(f, "{bytes} bytes are too few for a Remote ID message"),
             Self::UnknownType(t) => write!(f, "message type {t} is not defined"),
             Self::ReservedVersion(v) => write!(f, "protocol version {v} is reserved (known: 0 to {VERSION_MAX})"),
-            Self::ImpossiblePlace => f.write_str("a latitude or longitude off the globe"),
             Self::NestedPack => f.write_str("a message pack inside a message pack"),
             Self::EmptyPack => f.write_str("a message pack without messages"),
             Self::PackMessageSize(n) => write!(f, "a message pack of {n}-byte messages (always {MESSAGE_BYTES})"),
@@ -337,7 +334,7 @@ fn altitude(a: u8, b: u8) -> AltitudeCode {
     AltitudeCode(u16::from_le_bytes([a, b]))
 }
 
-/// Splits fixed bytes without an index: the pattern names every byte once.
+// The readers take fixed bytes apart by pattern: no index can be wrong, and every byte is named once.
 fn basic_id(b: &[u8; MESSAGE_BYTES]) -> BasicId {
     let [_, types, rest @ ..] = *b;
     let (id, reserved) = split::<20, 3>(&rest);
@@ -357,7 +354,31 @@ fn split<const A: usize, const B: usize>(rest: &[u8; 23]) -> ([u8; A], [u8; B]) 
 
 fn location(b: &[u8; MESSAGE_BYTES]) -> Location {
     let [
-        _, flags, direction, speed, climb, y0, y1, y2, y3, x0, x1, x2, x3, p0, p1, g0, g1, h0, h1, vh, bs, t0, t1, ta, last,
+        _,
+        flags,
+        direction,
+        speed,
+        climb,
+        y0,
+        y1,
+        y2,
+        y3,
+        x0,
+        x1,
+        x2,
+        x3,
+        p0,
+        p1,
+        g0,
+        g1,
+        h0,
+        h1,
+        vh,
+        bs,
+        t0,
+        t1,
+        ta,
+        last,
     ] = *b;
     Location {
         status: StatusCode(flags >> 4),
@@ -394,9 +415,8 @@ fn auth_page(b: &[u8; MESSAGE_BYTES]) -> AuthPage {
 }
 
 fn system(b: &[u8; MESSAGE_BYTES]) -> System {
-    let [
-        _, flags, y0, y1, y2, y3, x0, x1, x2, x3, n0, n1, radius, c0, c1, f0, f1, class, a0, a1, t0, t1, t2, t3, last,
-    ] = *b;
+    let [_, flags, y0, y1, y2, y3, x0, x1, x2, x3, n0, n1, radius, c0, c1, f0, f1, class, a0, a1, t0, t1, t2, t3, last] =
+        *b;
     System {
         operator_place_type: OperatorPlaceType(flags & 3),
         classification_type: ClassificationType((flags >> 2) & 7),
@@ -439,12 +459,16 @@ impl Message {
             TYPE_PACK => return Err(MessageError::NestedPack),
             other => return Err(MessageError::UnknownType(other)),
         };
-        let place = match &body {
-            Body::Location(location) => location.place,
-            Body::System(system) => system.operator,
-            _ => PlaceCode::default(),
-        };
-        if place.is_impossible() { Err(MessageError::ImpossiblePlace) } else { Ok(Self { protocol_version, body }) }
+        Ok(Self { protocol_version, body })
+    }
+
+    /// Whether it says a place off the globe (then the place is taken as unknown, and the rest holds).
+    pub fn has_impossible_place(&self) -> bool {
+        match &self.body {
+            Body::Location(location) => location.place.is_impossible(),
+            Body::System(system) => system.operator.is_impossible(),
+            _ => false,
+        }
     }
 
     /// The 25 bytes on the air. Codes wider than their field are cut to it.
@@ -490,7 +514,8 @@ impl Message {
 
 fn encode_location(m: &Location, out: &mut Vec<u8>) {
     let bit = |on: bool, at: u8| u8::from(on) << at;
-    let flags = bit(m.speed.fast, 0) | bit(m.direction.west, 1) | ((m.height_type.0 & 1) << 2) | bit(m.reserved_flag, 3);
+    let flags =
+        bit(m.speed.fast, 0) | bit(m.direction.west, 1) | ((m.height_type.0 & 1) << 2) | bit(m.reserved_flag, 3);
     out.push((m.status.0 << 4) | flags);
     out.extend([m.direction.raw, m.speed.raw, m.vertical_speed.0 as u8]);
     out.extend(m.place.latitude.to_le_bytes());
@@ -538,62 +563,66 @@ impl Body {
 pub struct Unit {
     /// Bytes from the start of the payload.
     pub offset: usize,
+    /// Bytes of it.
+    pub length: usize,
     /// The message or the reason why there is none.
     pub result: Result<Message, MessageError>,
 }
 
 /// Reads a payload as it stands behind the message counter: one message, or a pack. At most
-/// [`PACK_MESSAGES_MAX`] + 2 units; never none.
+/// [`PACK_MESSAGES_MAX`] + 1 units; never none.
 pub fn decode_payload(payload: &[u8]) -> Vec<Unit> {
-    let fault = |offset, error| Unit { offset, result: Err(error) };
+    let fault = |offset, length, error| Unit { offset, length, result: Err(error) };
+    let whole = |error| vec![fault(0, payload.len(), error)];
     let Some((header, after)) = payload.split_first() else {
-        return vec![fault(0, MessageError::Truncated { bytes: 0 })];
+        return whole(MessageError::Truncated { bytes: 0 });
     };
     if header >> 4 != TYPE_PACK {
-        let mut units = Vec::with_capacity(1);
-        match payload.split_first_chunk::<MESSAGE_BYTES>() {
-            Some((message, rest)) => {
-                units.push(Unit { offset: 0, result: Message::decode(message) });
-                if rest.iter().any(|b| *b != 0) {
-                    units.push(fault(MESSAGE_BYTES, MessageError::TrailingBytes(rest.len())));
-                }
-            }
-            None => units.push(fault(0, MessageError::Truncated { bytes: payload.len() })),
-        }
+        let Some((message, rest)) = payload.split_first_chunk::<MESSAGE_BYTES>() else {
+            return whole(MessageError::Truncated { bytes: payload.len() });
+        };
+        let mut units = vec![Unit { offset: 0, length: MESSAGE_BYTES, result: Message::decode(message) }];
+        units.extend(trailing(MESSAGE_BYTES, rest));
         return units;
     }
-    if low(*header) > VERSION_MAX {
-        return vec![fault(0, MessageError::ReservedVersion(low(*header)))];
-    }
     let Some(([size, count], messages)) = after.split_first_chunk::<2>() else {
-        return vec![fault(0, MessageError::Truncated { bytes: payload.len() })];
+        return whole(MessageError::Truncated { bytes: payload.len() });
     };
+    if low(*header) > VERSION_MAX {
+        return whole(MessageError::ReservedVersion(low(*header)));
+    }
     if usize::from(*size) != MESSAGE_BYTES {
-        return vec![fault(0, MessageError::PackMessageSize(*size))];
+        return whole(MessageError::PackMessageSize(*size));
     }
     if *count == 0 {
-        return vec![fault(0, MessageError::EmptyPack)];
+        return whole(MessageError::EmptyPack);
     }
-    let mut units = Vec::with_capacity(PACK_MESSAGES_MAX);
     let wanted = usize::from(*count).min(PACK_MESSAGES_MAX);
+    let mut units = Vec::with_capacity(wanted + 1);
     let mut rest = messages;
     let mut offset = 3;
     while units.len() < wanted {
         let Some((message, behind)) = rest.split_first_chunk::<MESSAGE_BYTES>() else { break };
-        units.push(Unit { offset, result: Message::decode(message) });
+        units.push(Unit { offset, length: MESSAGE_BYTES, result: Message::decode(message) });
         offset += MESSAGE_BYTES;
         rest = behind;
     }
     let there = units.len();
     if usize::from(*count) > PACK_MESSAGES_MAX {
-        units.push(fault(0, MessageError::PackCount(*count)));
+        units.push(fault(offset, rest.len(), MessageError::PackCount(*count)));
     } else if there < wanted {
-        units.push(fault(offset, MessageError::PackTruncated { said: *count, there }));
-    } else if rest.iter().any(|b| *b != 0) {
-        // Zeros are padding; anything else could be a message that the count hides.
-        units.push(fault(offset, MessageError::TrailingBytes(rest.len())));
+        units.push(fault(offset, rest.len(), MessageError::PackTruncated { said: *count, there }));
+    } else {
+        units.extend(trailing(offset, rest));
     }
     units
+}
+
+/// Zeros behind the last message are padding; anything else could be a message that the count hides.
+fn trailing(offset: usize, rest: &[u8]) -> Option<Unit> {
+    let bytes = rest.len();
+    let hidden = rest.iter().any(|b| *b != 0);
+    hidden.then_some(Unit { offset, length: bytes, result: Err(MessageError::TrailingBytes(bytes)) })
 }
 
 /// A pack of messages (the first nine when there are more) with the highest of their versions.

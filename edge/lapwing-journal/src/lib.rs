@@ -1,1 +1,78 @@
-//! TODO
+// The ban list is for core/: files are what this crate is for.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+//! The journal: every reception before anything interprets it, every command, and what the picture answered.
+//!
+//! A journal is a directory of segments. Each start of the server opens a new one, and a segment that has grown to
+//! [`Options::segment_bytes_max`] gives way to the next; a segment that exists is never changed. Segments are
+//! [MCAP](https://mcap.dev/spec) files, named `<number>-<time of the first entry>.mcap`, so that sorting by name is the
+//! order of writing. Any MCAP reader can open them.
+//!
+//! # What is in a segment
+//!
+//! Messages in chunks without compression, each chunk with its CRC. `log_time` is the run loop's time, `publish_time`
+//! the time of reception (for entries that are not receptions: the same), `sequence` the low 32 bits of the entry's
+//! [`Position`](lapwing_model::Position).
+//!
+//! | Topic | Channel | Message |
+//! |---|---|---|
+//! | `/mark` | 1 | JSON `{"journal": <32 hex digits>, "position": n}`, first message of each chunk: the number of the entry that follows. The digits are drawn at random for each segment, and stand in its metadata record `lapwing` too: a reader that has lost its way in a damaged file knows a true chunk by them from bytes that a sender made to look like one |
+//! | `/site` | 2 | JSON `{"version", "site"}` |
+//! | `/link` | 3 | JSON `{"input", "link"}` |
+//! | `/shed` | 4 | JSON `{"input", "units", "reason"}` |
+//! | `/command` | 5 | JSON, a command |
+//! | `/event` | 6 | JSON, an event |
+//! | `/stop` | 7 | JSON `{}` |
+//! | `/in/<input>` | 16 and up | a reception: header, then the bytes as they arrived. Channel metadata: `format`, `transport`, `sensor` |
+//!
+//! The header of a reception, integers little-endian:
+//!
+//! | Bytes | Meaning |
+//! |---|---|
+//! | 1 | version of this header, 1 |
+//! | 1 | envelope: 0 stream, 1 stream end, 2 datagram, 3 message, 4 frame |
+//! | 1 + n | length and text of the input's name |
+//! | 8 + 8 | stream: connection, offset |
+//! | 8 | stream end: connection |
+//! | 4 + n | message: length and text of the topic |
+//! | 2 | frame: link type |
+//!
+//! # What can be lost
+//!
+//! [`Journal::append`] fills a chunk in memory. [`Journal::flush`] hands the chunk to the operating system, which
+//! survives the end of the process; [`Journal::sync`] waits until it is on the disk, which survives a loss of power. The
+//! caller flushes at most every half second, and syncs before it confirms a command.
+
+mod entry;
+mod read;
+mod walk;
+mod write;
+
+pub use entry::Entry;
+pub use read::{Damage, DamageKind, Reader};
+pub use write::{Journal, Options};
+
+/// Name of the file whose lock says that a directory is being written to.
+pub const LOCK_FILE: &str = "lock";
+/// Ending of a segment's name.
+pub const SEGMENT_EXTENSION: &str = "mcap";
+
+/// An error with the file it is about in front.
+pub(crate) fn at_path(path: &std::path::Path, error: std::io::Error) -> std::io::Error {
+    std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// The segments in a directory with their numbers, in the order they were written.
+pub(crate) fn segments(directory: &std::path::Path) -> std::io::Result<Vec<(u64, std::path::PathBuf)>> {
+    let mut found = Vec::new();
+    for item in std::fs::read_dir(directory).map_err(|e| at_path(directory, e))? {
+        let path = item.map_err(|e| at_path(directory, e))?.path();
+        if path.extension().is_some_and(|e| e == SEGMENT_EXTENSION) {
+            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            let number = name.split('-').next().and_then(|n| n.parse().ok());
+            // A file that was renamed by hand is read in the order of its name, before the numbered ones.
+            found.push((number.unwrap_or(0), path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,473 @@
+//! Reading the records of one segment, whatever state it is in.
+
+use crate::at_path;
+use crate::entry::{Mark, channel};
+use crate::read::{Damage, DamageKind};
+use lapwing_model::Time;
+use mcap::records::{Record, op};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Opcode and length.
+const RECORD_HEAD: u64 = 9;
+/// Chunk fields before its records: two times, size, CRC, empty compression name, size.
+const CHUNK_HEAD: u64 = 8 + 8 + 8 + 4 + 4 + 8;
+/// Longest record that is read into memory.
+const RECORD_BYTES_MAX: u64 = 256 << 20;
+/// Where a segment's first chunk begins at the latest: magic, header and one metadata record stand before it.
+const HEAD_BYTES: u64 = 1024;
+/// Bytes looked at in one go when searching for the next chunk.
+const SEARCH_BLOCK: u64 = 1 << 20;
+
+/// What comes next in a segment.
+pub(crate) enum Step {
+    /// A sound chunk, or the head of the segment: the next entry is this one.
+    Begin { position: u64 },
+    /// An entry; its bytes are [`Walk::data`].
+    Message { position: u64, at: Time, published: Time, channel: u16, offset: u64, data: Range<usize> },
+    /// Something is wrong; what follows may still be sound.
+    Damage(Damage),
+}
+
+pub(crate) struct Walk {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    /// File offset of the next record outside a chunk.
+    next: u64,
+    /// Records of the current chunk, where they are in the file, and how far they have been read.
+    chunk: Vec<u8>,
+    chunk_offset: u64,
+    inside: usize,
+    /// The number of the next entry of the current chunk.
+    position: Option<u64>,
+    /// A chunk found by searching begins with this entry, and that has not been told yet.
+    found: Option<u64>,
+    /// The segment's token as a sound chunk told it, and as the metadata record does, which has no CRC.
+    token: Option<String>,
+    token_hint: Option<String>,
+    topics: BTreeMap<u16, String>,
+    /// Bytes that may still be read in search of the next chunk: a bound on what a hostile file can cost.
+    search_budget: u64,
+    /// Everything before this byte is known to be sound: the end of the last chunk whose CRC held.
+    sound: u64,
+    /// Messages in the chunks read so far.
+    messages: u64,
+    /// Whether damage has been told.
+    told: bool,
+    in_summary: bool,
+    done: bool,
+}
+
+/// What was found in the file at an offset.
+enum Top {
+    Record {
+        opcode: u8,
+        length: u64,
+    },
+    /// The file ends in here: the record would need this many bytes.
+    Cut {
+        needs: u64,
+    },
+    Nonsense(String),
+}
+
+impl Walk {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path).map_err(|e| at_path(path, e))?;
+        let length = file.metadata().map_err(|e| at_path(path, e))?.len();
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            length,
+            next: 0,
+            chunk: Vec::new(),
+            chunk_offset: 0,
+            inside: 0,
+            position: None,
+            found: None,
+            token: None,
+            token_hint: None,
+            topics: channel::FIXED.into_iter().map(|(id, topic)| (id, topic.to_owned())).collect(),
+            search_budget: length.saturating_mul(4).max(SEARCH_BLOCK),
+            sound: 0,
+            messages: 0,
+            told: false,
+            in_summary: false,
+            done: false,
+        })
+    }
+
+    /// Where the current chunk's records, or the next record outside one, begin.
+    pub(crate) fn offset(&self) -> u64 {
+        if self.chunk.is_empty() { self.next } else { self.chunk_offset }
+    }
+
+    pub(crate) fn data(&self, range: Range<usize>) -> &[u8] {
+        self.chunk.get(range).unwrap_or_default()
+    }
+
+    pub(crate) fn damage(&self, kind: DamageKind, offset: u64, length: u64, what: impl Into<String>) -> Damage {
+        Damage { path: self.path.clone(), kind, offset, length, what: what.into() }
+    }
+
+    /// The next step; `None` at the end.
+    pub(crate) fn step(&mut self) -> Option<Step> {
+        if let Some(position) = self.found.take() {
+            return Some(Step::Begin { position });
+        }
+        while !self.done {
+            let step = if self.inside < self.chunk.len() { self.inside_chunk() } else { self.outside_chunk() };
+            match step {
+                Ok(Some(step)) => {
+                    self.told |= matches!(step, Step::Damage(_));
+                    return Some(step);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.done = true;
+                    let offset = self.next;
+                    return Some(Step::Damage(self.damage(DamageKind::Unreadable, offset, 0, error.to_string())));
+                }
+            }
+        }
+        None
+    }
+
+    fn read(&mut self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.file.seek(SeekFrom::Start(offset))?;
+        (&mut self.file).take(length).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// One record of the current chunk. Its CRC held, so what is wrong here was written so.
+    fn inside_chunk(&mut self) -> io::Result<Option<Step>> {
+        let at = self.chunk_offset + self.inside as u64;
+        let rest = self.chunk.get(self.inside..).unwrap_or_default();
+        let record = split_record(rest);
+        let Some((opcode, body)) = record else {
+            let length = rest.len() as u64;
+            self.inside = self.chunk.len();
+            return Ok(Some(Step::Damage(self.damage(
+                DamageKind::Corrupt,
+                at,
+                length,
+                "a record runs over its chunk",
+            ))));
+        };
+        let body_at = self.inside + RECORD_HEAD as usize;
+        let body_range = body_at..body_at + body.len();
+        let whole = RECORD_HEAD + body.len() as u64;
+        let parsed = match opcode {
+            op::MESSAGE | op::CHANNEL => mcap::parse_record(opcode, body).map_err(|e| e.to_string()),
+            // Schemas and private records are allowed; nothing here needs them.
+            _ => Ok(Record::Unknown { opcode, data: Default::default() }),
+        };
+        let step = match parsed {
+            Ok(Record::Channel(c)) => {
+                self.topics.insert(c.id, c.topic);
+                None
+            }
+            Ok(Record::Message { header, data }) => {
+                self.messages += 1;
+                let data_range = body_range.end - data.len()..body_range.end;
+                let channel = match self.topics.get(&header.channel_id).map(String::as_str) {
+                    Some(topic) if topic.starts_with("/in/") => channel::FIRST_INPUT,
+                    Some(topic) => channel::FIXED.iter().find(|(_, t)| *t == topic).map_or(0, |(id, _)| *id),
+                    None => header.channel_id,
+                };
+                match (channel, self.position) {
+                    (channel::MARK, _) => None,
+                    (_, None) => Some(Step::Damage(self.damage(
+                        DamageKind::Corrupt,
+                        at,
+                        whole,
+                        "an entry before the mark of its chunk",
+                    ))),
+                    (channel, Some(position)) => {
+                        self.position = position.checked_add(1);
+                        Some(Step::Message {
+                            position,
+                            at: Time::from_nanos(header.log_time as i64),
+                            published: Time::from_nanos(header.publish_time as i64),
+                            channel,
+                            offset: at,
+                            data: data_range,
+                        })
+                    }
+                }
+            }
+            Ok(_) => None,
+            Err(what) => Some(Step::Damage(self.damage(DamageKind::Corrupt, at, whole, what))),
+        };
+        self.inside = body_range.end;
+        Ok(step)
+    }
+
+    fn outside_chunk(&mut self) -> io::Result<Option<Step>> {
+        if self.next == 0 {
+            return self.begin();
+        }
+        let at = self.next;
+        if at >= self.length {
+            self.done = true;
+            let what = "the file has no end: it is being written, or its writer was killed";
+            return Ok(Some(Step::Damage(self.damage(DamageKind::NotClosed, at, 0, what))));
+        }
+        let (opcode, length) = match self.top(at)? {
+            Top::Record { opcode, length } => (opcode, length),
+            Top::Cut { needs } => {
+                let there = self.length - at;
+                let what = format!("the file is cut: a record of {needs} bytes begins here and {there} are left");
+                return self.lost(DamageKind::Cut, what);
+            }
+            Top::Nonsense(what) => return self.lost(DamageKind::Corrupt, what),
+        };
+        let body = self.read(at + RECORD_HEAD, length)?;
+        self.next = at + RECORD_HEAD + length;
+        if opcode == op::CHUNK {
+            return Ok(Some(match self.enter(at, body, self.token.clone().as_deref()) {
+                Ok(position) => Step::Begin { position },
+                Err(what) => Step::Damage(self.damage(DamageKind::Corrupt, at, RECORD_HEAD + length, what)),
+            }));
+        }
+        match self.between_chunks(opcode, &body) {
+            Ok(step) => Ok(step),
+            Err(what) => {
+                self.next = at;
+                self.lost(DamageKind::Corrupt, what)
+            }
+        }
+    }
+
+    fn begin(&mut self) -> io::Result<Option<Step>> {
+        let magic = self.read(0, mcap::MAGIC.len() as u64)?;
+        let length = magic.len() as u64;
+        if magic == mcap::MAGIC {
+            self.next = length;
+            self.sound = length;
+            return Ok(None);
+        }
+        if self.length < mcap::MAGIC.len() as u64 {
+            self.done = true;
+            let what = "the file ends in its first bytes";
+            return Ok(Some(Step::Damage(self.damage(DamageKind::Cut, 0, self.length, what))));
+        }
+        let what = "the file does not begin as MCAP does";
+        if matches!(self.top(length)?, Top::Record { opcode: op::HEADER, .. }) {
+            self.next = length;
+            return Ok(Some(Step::Damage(self.damage(DamageKind::Corrupt, 0, length, what))));
+        }
+        self.lost(DamageKind::Corrupt, what.to_owned())
+    }
+
+    /// A record that is not a chunk. None of them has a CRC of its own, so each is held against what the journal
+    /// writes there: a chunk whose first byte was hit must not be passed over as something else.
+    fn between_chunks(&mut self, opcode: u8, body: &[u8]) -> Result<Option<Step>, String> {
+        let odd = || format!("a record {opcode:#04x} that the journal does not write here");
+        let parsed = mcap_record(opcode, body).ok_or_else(odd)?;
+        match parsed {
+            Record::Header(_) if self.sound <= mcap::MAGIC.len() as u64 => Ok(None),
+            Record::Metadata(m) if m.name == "lapwing" => {
+                self.token_hint = m.metadata.get("journal").cloned();
+                let position = m.metadata.get("position").and_then(|p| p.parse().ok());
+                Ok(position.map(|position| Step::Begin { position }))
+            }
+            Record::MessageIndex(_) if !self.in_summary => Ok(None),
+            Record::DataEnd(_) => {
+                self.in_summary = true;
+                Ok(None)
+            }
+            Record::Statistics(s) if self.in_summary => {
+                if s.message_count == self.messages || self.told {
+                    return Ok(None);
+                }
+                let what = format!("{} messages were written and {} are here", s.message_count, self.messages);
+                Ok(Some(Step::Damage(self.damage(DamageKind::Missing, self.next, 0, what))))
+            }
+            Record::Footer(_) if self.next + mcap::MAGIC.len() as u64 >= self.length => {
+                self.done = true;
+                let (at, left) = (self.next, self.length - self.next);
+                let whole = left == mcap::MAGIC.len() as u64;
+                let cut = || self.damage(DamageKind::Cut, at, left, "the file is cut in its last bytes");
+                Ok((!whole).then(|| Step::Damage(cut())))
+            }
+            Record::Channel(_) | Record::ChunkIndex(_) | Record::MetadataIndex(_) | Record::SummaryOffset(_)
+                if self.in_summary =>
+            {
+                Ok(None)
+            }
+            _ => Err(odd()),
+        }
+    }
+
+    fn top(&mut self, at: u64) -> io::Result<Top> {
+        let left = self.length - at;
+        let head = self.read(at, RECORD_HEAD)?;
+        let Some(([opcode], length)) = head.split_first_chunk::<1>() else {
+            return Ok(Top::Cut { needs: RECORD_HEAD });
+        };
+        if !(op::HEADER..=op::DATA_END).contains(opcode) && *opcode < 0x80 {
+            return Ok(Top::Nonsense(format!("no record begins with the byte {opcode:#04x}")));
+        }
+        let Some(length) = length.first_chunk::<8>() else { return Ok(Top::Cut { needs: RECORD_HEAD }) };
+        let length = u64::from_le_bytes(*length);
+        if length > left.saturating_sub(RECORD_HEAD) {
+            return Ok(Top::Cut { needs: length.saturating_add(RECORD_HEAD) });
+        }
+        if length > RECORD_BYTES_MAX {
+            return Ok(Top::Nonsense(format!("a record of {length} bytes")));
+        }
+        Ok(Top::Record { opcode: *opcode, length })
+    }
+
+    /// Takes a chunk as the current one if it is sound, and gives the position of its first entry. Chunks found by
+    /// searching must prove by `token` that they are of this segment.
+    fn enter(&mut self, at: u64, mut body: Vec<u8>, token: Option<&str>) -> Result<u64, String> {
+        let (header, records) = match mcap::parse_record(op::CHUNK, &body) {
+            Ok(Record::Chunk { header, data }) => (header, body.len() - data.len()..body.len()),
+            Ok(_) => return Err("a chunk that is none".to_owned()),
+            Err(e) => return Err(e.to_string()),
+        };
+        if body.len() as u64 != CHUNK_HEAD + header.compressed_size {
+            return Err("a chunk whose sizes disagree".to_owned());
+        }
+        if !header.compression.is_empty() {
+            return Err(format!("a chunk compressed with {:?}, which the journal never is", clip(&header.compression)));
+        }
+        if header.uncompressed_size != header.compressed_size {
+            return Err("a chunk whose sizes disagree".to_owned());
+        }
+        let calculated = crc32fast::hash(body.get(records.clone()).unwrap_or_default());
+        if calculated != header.uncompressed_crc {
+            let saved = header.uncompressed_crc;
+            return Err(format!("a chunk whose CRC is {calculated:08x} and should be {saved:08x}"));
+        }
+        let mark = find_mark(body.get(records.clone()).unwrap_or_default());
+        let mark = mark.ok_or_else(|| "a chunk that does not begin with a mark".to_owned())?;
+        if token.is_some_and(|t| t != mark.journal) {
+            return Err("a chunk of another segment".to_owned());
+        }
+        self.token.get_or_insert(mark.journal);
+        self.chunk_offset = at + RECORD_HEAD + records.start as u64;
+        self.sound = at + RECORD_HEAD + body.len() as u64;
+        body.drain(..records.start);
+        self.chunk = body;
+        self.inside = 0;
+        self.position = Some(mark.position);
+        Ok(mark.position)
+    }
+
+    /// The bytes at [`Walk::next`] make no sense: goes on at the next chunk that proves to be one of this segment, if
+    /// there is one.
+    fn lost(&mut self, kind: DamageKind, what: String) -> io::Result<Option<Step>> {
+        // A wrong length may have led past sound chunks: the search begins where the last sound one ended.
+        let from = self.sound;
+        let at = self.next;
+        let found = match self.token.clone().or_else(|| self.token_hint.clone()) {
+            Some(token) => self.search(from, self.length, Some(&token))?,
+            // Nothing has told the token yet. Near the head only the segment's own first chunk can be.
+            None => self.search(from, self.length.min(HEAD_BYTES), None)?,
+        };
+        let (kind, end) = match found {
+            // What looked like a cut was a wrong length.
+            Some(offset) => (DamageKind::Corrupt, offset),
+            None => {
+                self.done = true;
+                (kind, self.length)
+            }
+        };
+        let at = at.min(end);
+        Ok(Some(Step::Damage(self.damage(kind, at, end - at, what))))
+    }
+
+    /// Enters the first sound chunk that begins between two offsets, and gives its offset.
+    fn search(&mut self, from: u64, to: u64, token: Option<&str>) -> io::Result<Option<u64>> {
+        let head = RECORD_HEAD + CHUNK_HEAD;
+        let mut block_at = from;
+        while block_at < to && block_at.saturating_add(head) <= self.length {
+            let block = self.read(block_at, SEARCH_BLOCK + head)?;
+            self.search_budget = self.search_budget.saturating_sub(SEARCH_BLOCK.min(block.len() as u64));
+            let candidates = block.windows(head as usize).take(SEARCH_BLOCK as usize).enumerate();
+            for (i, _) in candidates.filter(|(_, w)| looks_like_chunk(w)) {
+                let at = block_at + i as u64;
+                if at >= to {
+                    return Ok(None);
+                }
+                let Top::Record { length, .. } = self.top(at)? else { continue };
+                if length > self.search_budget {
+                    return Ok(None);
+                }
+                self.search_budget -= length;
+                let body = self.read(at + RECORD_HEAD, length)?;
+                if let Ok(position) = self.enter(at, body, token) {
+                    self.found = Some(position);
+                    self.next = at + RECORD_HEAD + length;
+                    return Ok(Some(at));
+                }
+            }
+            if self.search_budget == 0 {
+                return Ok(None);
+            }
+            block_at += SEARCH_BLOCK;
+        }
+        Ok(None)
+    }
+}
+
+/// A record outside the chunks, when its length is the one its fields need.
+fn mcap_record(opcode: u8, body: &[u8]) -> Option<Record<'static>> {
+    let sized = match opcode {
+        op::DATA_END => body.len() == 4,
+        op::FOOTER => body.len() == 8 + 8 + 4,
+        op::MESSAGE_INDEX => {
+            let length = body.get(2..6).and_then(|b| b.first_chunk()).map(|b| u32::from_le_bytes(*b) as usize);
+            length.is_some_and(|n| body.len() == 2 + 4 + n)
+        }
+        op::HEADER | op::METADATA | op::STATISTICS | op::CHANNEL => true,
+        op::CHUNK_INDEX | op::METADATA_INDEX | op::SUMMARY_OFFSET => true,
+        _ => false,
+    };
+    if !sized {
+        return None;
+    }
+    mcap::parse_record(opcode, body).ok().map(Record::into_owned)
+}
+
+/// A record at the start of some bytes: its opcode and body.
+fn split_record(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let ([opcode], rest) = bytes.split_first_chunk()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    Some((*opcode, rest.get(..length)?))
+}
+
+/// The mark of a chunk: its first message.
+fn find_mark(mut records: &[u8]) -> Option<Mark> {
+    while let Some((opcode, body)) = split_record(records) {
+        if opcode == op::MESSAGE {
+            // Channel, sequence and two times stand before the data.
+            return serde_json::from_slice(body.get(2 + 4 + 8 + 8..)?).ok();
+        }
+        records = records.get(RECORD_HEAD as usize + body.len()..)?;
+    }
+    None
+}
+
+/// Whether the fields before a chunk's records agree with each other.
+fn looks_like_chunk(window: &[u8]) -> bool {
+    let number = |at: usize| window.get(at..at + 8).and_then(|b| b.first_chunk()).map(|b| u64::from_le_bytes(*b));
+    window.first() == Some(&op::CHUNK)
+        && window.get(37..41) == Some(&[0; 4])
+        && number(25).is_some()
+        && number(25) == number(41)
+        && number(1) == number(41).and_then(|size| size.checked_add(CHUNK_HEAD))
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(32).collect()
+}

@@ -29,6 +29,11 @@ impl Default for AvrParser {
 }
 
 impl AvrParser {
+    /// A parser whose first byte stands at `offset` of its stream.
+    pub fn starting_at(offset: u64) -> Self {
+        Self { offset, start: offset, ..Self::default() }
+    }
+
     /// Reads `bytes`, hands each item to `sink` in stream order.
     pub fn feed(&mut self, bytes: &[u8], mut sink: impl FnMut(Item)) {
         for byte in bytes {
@@ -93,8 +98,13 @@ impl AvrParser {
 }
 
 fn message(kind: u8, nibbles: &[u8]) -> Option<Content> {
-    let (stamp, rest) = if kind == b'*' { (None, nibbles) } else { nibbles.split_first_chunk::<12>().map(|(s, r)| (Some(s), r))? };
-    let (extra, rest) = if matches!(kind, b'%' | b'<') { rest.split_first_chunk::<2>().map(|(e, r)| (Some(e), r))? } else { (None, rest) };
+    let (stamp, rest) =
+        if kind == b'*' { (None, nibbles) } else { nibbles.split_first_chunk::<12>().map(|(s, r)| (Some(s), r))? };
+    let (extra, rest) = if matches!(kind, b'%' | b'<') {
+        rest.split_first_chunk::<2>().map(|(e, r)| (Some(e), r))?
+    } else {
+        (None, rest)
+    };
     let signal = extra.filter(|_| kind == b'<').map(|[h, l]| h << 4 | l).filter(|s| *s != 0);
     let receipt = Receipt {
         timestamp_raw: stamp.map(|digits| digits.iter().fold(0, |n, d| n << 4 | u64::from(*d))),
@@ -108,7 +118,9 @@ fn message(kind: u8, nibbles: &[u8]) -> Option<Content> {
     }
     match rest.len() {
         4 => bytes.first_chunk::<2>().map(|two| Content::ModeAc(*two)),
-        14 | 28 => bytes.get(..rest.len() / 2).and_then(Frame::from_bytes).map(|frame| Content::Message(frame, receipt)),
+        14 | 28 => {
+            bytes.get(..rest.len() / 2).and_then(Frame::from_bytes).map(|frame| Content::Message(frame, receipt))
+        }
         _ => None,
     }
 }
@@ -138,11 +150,15 @@ mod tests {
 
     #[test]
     fn both_forms_and_receiver_extras() {
-        let got = items(b"*8D4840D6202CC371C32CE0576098;\r\n@00000000010c5D3C48C8AD3D1A;\n<000000000010ff5D3C48C8AD3D1A;*2040;");
+        let got = items(
+            b"*8D4840D6202CC371C32CE0576098;\r\n@00000000010c5D3C48C8AD3D1A;\n<000000000010ff5D3C48C8AD3D1A;*2040;",
+        );
         let messages: Vec<_> = got
             .iter()
             .filter_map(|i| match i.content {
-                Content::Message(frame, receipt) => Some((frame.is_long(), receipt.timestamp_raw, receipt.signal_level)),
+                Content::Message(frame, receipt) => {
+                    Some((frame.is_long(), receipt.timestamp_raw, receipt.signal_level))
+                }
                 _ => None,
             })
             .collect();
@@ -152,7 +168,9 @@ mod tests {
 
     #[test]
     fn wrong_lines_are_cut_or_garbage_and_the_next_line_lives() {
-        for bad in ["*8D48;", "*8D4840D6202CC371C32CE05760981111111111111111111111;", "*zz;", "hello\n", "*8D4840", ";;;"] {
+        for bad in
+            ["*8D48;", "*8D4840D6202CC371C32CE05760981111111111111111111111;", "*zz;", "hello\n", "*8D4840", ";;;"]
+        {
             let got = items(format!("{bad}*5D3C48C8AD3D1A;").as_bytes());
             assert!(matches!(got.last().unwrap().content, Content::Message(..)), "{bad}: {got:?}");
             assert!(got.len() >= 2 && !matches!(got[0].content, Content::Message(..)), "{bad}: {got:?}");

@@ -85,6 +85,11 @@ fn body_bytes(kind: u8) -> Option<usize> {
 }
 
 impl BeastParser {
+    /// A parser whose first byte stands at `offset` of its stream.
+    pub fn starting_at(offset: u64) -> Self {
+        Self { offset, start: offset, ..Self::default() }
+    }
+
     /// Reads `bytes`, hands each item to `sink` in stream order.
     pub fn feed(&mut self, bytes: &[u8], mut sink: impl FnMut(Item)) {
         for byte in bytes {
@@ -228,19 +233,22 @@ mod tests {
     fn escapes_come_back() {
         let bytes = record(LONG);
         let got = items(&mut BeastParser::default(), &bytes);
-        let [Item { offset: 0, wire_bytes, content: Content::Message(frame, receipt) }] = got[..] else { panic!("{got:?}") };
+        let [Item { offset: 0, wire_bytes, content: Content::Message(frame, receipt) }] = got[..] else {
+            panic!("{got:?}")
+        };
         assert_eq!((wire_bytes as usize, frame.to_string().as_str()), (bytes.len(), LONG));
         assert_eq!(receipt, Receipt { timestamp_raw: Some(0x1A00_1A1A), signal_level: Some(0x1A) });
     }
 
     #[test]
     fn a_cut_record_does_not_take_the_next_one_with_it() {
+        // 13 bytes: not in the middle of a doubled escape, where even the best reader takes the wrong one for the start.
         let mut bytes = record(LONG);
-        bytes.truncate(12);
+        bytes.truncate(13);
         bytes.extend(record(SHORT));
         let got = items(&mut BeastParser::default(), &bytes);
         assert_eq!(got.len(), 2, "{got:?}");
-        assert_eq!((got[0].content, got[0].wire_bytes), (Content::Cut, 12));
+        assert_eq!((got[0].content, got[0].wire_bytes), (Content::Cut, 13));
         assert!(matches!(got[1].content, Content::Message(frame, _) if frame.to_string() == SHORT));
     }
 

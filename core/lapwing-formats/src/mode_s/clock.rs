@@ -1,0 +1,183 @@
+//! When a message was heard, from the receiver's time stamp.
+//!
+//! A Beast time stamp is 48 bits. In most receivers it is a counter of 12 MHz from an arbitrary start: good to a microsecond between
+//! messages, without a date. In GPS mode (Radarcape, Air!Squitter) the upper 18 bits are the UTC second of the day and the lower 30 the
+//! nanosecond. mlat-client and uat2esnt write marks instead of times.
+
+use lapwing_model::{Span, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Meaning of the receiver's time stamps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockKind {
+    /// A 12 MHz counter: times run by it from the first message's time of reception.
+    #[default]
+    Counter,
+    /// UTC second of the day and nanosecond (GPS).
+    Gps,
+    /// Not used: the time of reception is the time of the message.
+    Reception,
+}
+
+/// "MLAT" in ASCII after `ff 00`: a message made up by a multilateration client.
+pub const MARK_MULTILATERATION: u64 = 0xFF00_4D4C_4154;
+/// The same of a converter from UAT.
+pub const MARK_UAT: u64 = 0xFF00_4D4C_4155;
+
+/// Receivers behind one input whose counters are told apart.
+const RECEIVERS_MAX: usize = 64;
+/// A counter that disagrees with the times of reception by more than this was restarted, or has drifted away.
+const DISAGREEMENT_MAX: Span = Span::from_seconds(1);
+const NANOS_PER_DAY: i64 = 86_400_000_000_000;
+
+#[derive(Debug, Clone, Copy)]
+struct Anchor {
+    receiver: Option<u64>,
+    /// The counter, nanoseconds, and the time it stands for.
+    counter_ns: i64,
+    time: Time,
+    /// The latest counter, nanoseconds.
+    latest_ns: i64,
+    /// When the first message was received: as long as nothing is received later, this is one block of a recording.
+    first_received_at: Time,
+}
+
+/// Turns time stamps into times.
+#[derive(Debug)]
+pub struct Clock {
+    kind: ClockKind,
+    /// Most lately used first.
+    anchors: Vec<Anchor>,
+}
+
+impl Clock {
+    /// A clock that has heard nothing.
+    pub fn new(kind: ClockKind) -> Self {
+        Self { kind, anchors: Vec::new() }
+    }
+
+    /// The time of a message received at `received_at` with this time stamp from this receiver; `None` when the stamp gives none.
+    pub fn time(&mut self, received_at: Time, stamp: Option<u64>, receiver: Option<u64>) -> Option<Time> {
+        let stamp = stamp.filter(|s| *s != 0 && *s != MARK_MULTILATERATION && *s != MARK_UAT)?;
+        match self.kind {
+            ClockKind::Reception => None,
+            ClockKind::Gps => gps_time(received_at, stamp),
+            // A tick is 250/3 ns; 2^48 of them stay below 2^63.
+            ClockKind::Counter => Some(self.counter_time(received_at, (stamp * 250 / 3) as i64, receiver)),
+        }
+    }
+
+    fn counter_time(&mut self, received_at: Time, counter_ns: i64, receiver: Option<u64>) -> Time {
+        let fresh =
+            Anchor { receiver, counter_ns, time: received_at, latest_ns: counter_ns, first_received_at: received_at };
+        match self.anchors.iter().position(|a| a.receiver == receiver) {
+            Some(0) => {}
+            Some(index) => self.anchors.swap(0, index),
+            None => {
+                self.anchors.truncate(RECEIVERS_MAX - 1);
+                self.anchors.insert(0, fresh);
+            }
+        }
+        let Some(anchor) = self.anchors.first_mut() else { return received_at };
+        let time = anchor.time + Span::from_nanos(counter_ns - anchor.counter_ns);
+        let live = received_at != anchor.first_received_at;
+        let disagreement = time.since(received_at);
+        if counter_ns < anchor.latest_ns - DISAGREEMENT_MAX.as_nanos() || live && disagreement.abs() > DISAGREEMENT_MAX
+        {
+            *anchor = fresh;
+            return received_at;
+        }
+        anchor.latest_ns = counter_ns;
+        if live && disagreement > Span::ZERO {
+            // Nothing is heard after it was received: the first message was the slower one on its way.
+            anchor.time = anchor.time - disagreement;
+            return received_at;
+        }
+        time
+    }
+}
+
+fn gps_time(received_at: Time, stamp: u64) -> Option<Time> {
+    let (second, nanos) = ((stamp >> 30) as i64, (stamp & 0x3FFF_FFFF) as i64);
+    // 86,400 is a leap second.
+    if second > 86_400 || nanos >= 1_000_000_000 {
+        return None;
+    }
+    let of_day = Span::from_seconds(second) + Span::from_nanos(nanos);
+    let today = Time::from_nanos(received_at.as_nanos() - received_at.as_nanos().rem_euclid(NANOS_PER_DAY)) + of_day;
+    // The day nearest to the time of reception.
+    let off = today.since(received_at).as_nanos();
+    Some(if off > NANOS_PER_DAY / 2 {
+        today - Span::from_nanos(NANOS_PER_DAY)
+    } else if off < -NANOS_PER_DAY / 2 {
+        today + Span::from_nanos(NANOS_PER_DAY)
+    } else {
+        today
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: f64) -> Time {
+        Time::from_seconds(1_700_000_000) + Span::from_seconds_f64(seconds)
+    }
+
+    #[test]
+    fn a_recording_read_in_one_piece_runs_by_its_counter() {
+        let mut clock = Clock::new(ClockKind::Counter);
+        assert_eq!(clock.time(at(0.0), Some(12_000_000), None), Some(at(0.0)));
+        assert_eq!(clock.time(at(0.0), Some(36_000_000), None), Some(at(2.0)));
+        assert_eq!(clock.time(at(0.0), Some(12_000_000 * 7001), None), Some(at(7000.0)));
+    }
+
+    #[test]
+    fn live_times_are_never_after_their_reception_and_survive_a_restart() {
+        let mut clock = Clock::new(ClockKind::Counter);
+        clock.time(at(0.5), Some(12_000_000), None);
+        assert_eq!(
+            clock.time(at(1.0), Some(24_000_000), None),
+            Some(at(1.0)),
+            "the first message was late by half a second"
+        );
+        assert_eq!(clock.time(at(2.3), Some(36_000_000), None), Some(at(2.0)));
+        assert_eq!(clock.time(at(9.0), Some(500), None), Some(at(9.0)), "the receiver was restarted");
+        assert_eq!(clock.time(at(10.2), Some(500 + 12_000_000), None), Some(at(10.0)));
+    }
+
+    #[test]
+    fn receivers_have_their_own_counters() {
+        let mut clock = Clock::new(ClockKind::Counter);
+        for n in 0..200u64 {
+            clock.time(at(0.0), Some(1 + n), Some(n));
+        }
+        clock.time(at(1.0), Some(12_000_000 + 200), Some(199));
+        assert!(clock.anchors.len() <= RECEIVERS_MAX);
+        assert_eq!(clock.time(at(1.0), Some(12_000_000 + 200 - 3), Some(199)), Some(at(1.0) - Span::from_nanos(250)));
+    }
+
+    #[test]
+    fn gps_times_find_their_day() {
+        let mut clock = Clock::new(ClockKind::Gps);
+        let midnight = Time::from_civil(2024, 3, 2, 0, 0, 0, 0).unwrap();
+        let stamp = |second: u64, nanos: u64| Some(second << 30 | nanos);
+        assert_eq!(
+            clock.time(midnight, stamp(86_399, 5), None),
+            Some(midnight - Span::from_seconds(1) + Span::from_nanos(5))
+        );
+        let before = midnight - Span::from_millis(1);
+        assert_eq!(clock.time(before, stamp(0, 7), None), Some(midnight + Span::from_nanos(7)));
+        assert_eq!(clock.time(midnight, stamp(90_000, 0), None), None);
+        assert_eq!(clock.time(midnight, stamp(1, 1_000_000_000), None), None);
+    }
+
+    #[test]
+    fn marks_are_not_times() {
+        for mark in [0, MARK_MULTILATERATION, MARK_UAT] {
+            assert_eq!(Clock::new(ClockKind::Counter).time(at(0.0), Some(mark), None), None);
+        }
+    }
+}

@@ -1,2 +1,6 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
-//! TODO
+//! Reports to the air picture.
+
+pub mod align;
+mod geoid;
+pub mod zone;

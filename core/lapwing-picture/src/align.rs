@@ -1,0 +1,57 @@
+//! Which time a report is taken for: the sensor's, where it can be true, else the time of reception.
+
+use lapwing_model::{Span, Time};
+
+/// A measurement time further behind its reception than this is not used. Networks and brokers delay by up to seconds,
+/// and the tracker takes late measurements of a few seconds; what is older is a stopped or wrong clock (the forged
+/// Anafi frames carry one time stamp for 49 s) or a backlog, and in both cases the time says nothing about now.
+pub const LATE_MAX: Span = Span::from_seconds(5);
+
+/// A measurement time further ahead of its reception than this is not used: nothing is received before it is
+/// measured, so all of it is clock error. Within it the reception is used as the nearest possible time.
+pub const EARLY_MAX: Span = Span::from_seconds(5);
+
+/// Where the time of a report came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeSource {
+    /// The sensor's or aircraft's own time.
+    Measured,
+    /// Reception, because no time was said.
+    ReceivedAbsent,
+    /// Reception, because the time said is a little ahead of it (a clock error of a few seconds).
+    ReceivedAhead,
+    /// Reception, because the time said cannot be true.
+    ReceivedImplausible,
+}
+
+/// The time to use, and where it came from.
+pub fn align(measured_at: Option<Time>, received_at: Time) -> (Time, TimeSource) {
+    let Some(measured_at) = measured_at else { return (received_at, TimeSource::ReceivedAbsent) };
+    let age = received_at.since(measured_at);
+    if age > LATE_MAX || -age > EARLY_MAX {
+        (received_at, TimeSource::ReceivedImplausible)
+    } else if age < Span::ZERO {
+        (received_at, TimeSource::ReceivedAhead)
+    } else {
+        (measured_at, TimeSource::Measured)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plausible_time_is_used_and_an_implausible_one_is_not() {
+        let received = Time::from_seconds(1000);
+        let at = |ms: i64| align(Some(received + Span::from_millis(ms)), received);
+        assert_eq!(at(-1500), (received - Span::from_millis(1500), TimeSource::Measured));
+        assert_eq!(at(-5_000).1, TimeSource::Measured);
+        assert_eq!(at(-5_001), (received, TimeSource::ReceivedImplausible));
+        assert_eq!(at(3_000), (received, TimeSource::ReceivedAhead), "a clock some seconds off is not an accusation");
+        assert_eq!(at(5_001), (received, TimeSource::ReceivedImplausible));
+        assert_eq!(align(None, received), (received, TimeSource::ReceivedAbsent));
+        assert_eq!(align(Some(Time::MIN), received).1, TimeSource::ReceivedImplausible);
+        assert_eq!(align(Some(Time::MAX), received).1, TimeSource::ReceivedImplausible);
+    }
+}

@@ -1,0 +1,97 @@
+//! Heights between the ellipsoid and mean sea level, cheaply: EGM96 on a grid, remembered.
+//!
+//! One evaluation of the 360-degree harmonic sum costs tens of microseconds. Between the corners of a 0.25 degree grid
+//! (the spacing NGA publishes EGM96 at) the undulation is interpolated bilinearly, which adds less than 0.5 m even over
+//! the steepest trenches. The value depends on the place alone, never on what is in the memory.
+
+use lapwing_model::{Heights, Place, height, math};
+use std::collections::BTreeMap;
+
+/// Corners remembered; at 0.25 degrees this is a site of 1,600 by 1,600 km. When full it starts again.
+const CORNERS_MAX: usize = 4_096;
+const STEPS_PER_DEG: f64 = 4.0;
+
+/// EGM96 undulations at grid corners.
+#[derive(Debug, Default)]
+pub(crate) struct Geoid {
+    corners: BTreeMap<(i16, i16), f64>,
+}
+
+impl Geoid {
+    /// Height of the geoid above the ellipsoid, metres.
+    pub(crate) fn undulation_m(&mut self, place: Place) -> f64 {
+        let (x, y) = (place.longitude_deg * STEPS_PER_DEG, place.latitude_deg * STEPS_PER_DEG);
+        let (x0, y0) = (math::floor(x), math::floor(y));
+        let (fx, fy) = (x - x0, y - y0);
+        let (i, j) = (x0 as i16, y0 as i16);
+        let south = self.corner(i, j) * (1.0 - fx) + self.corner(i + 1, j) * fx;
+        let north = self.corner(i, j + 1) * (1.0 - fx) + self.corner(i + 1, j + 1) * fx;
+        south * (1.0 - fy) + north * fy
+    }
+
+    fn corner(&mut self, i: i16, j: i16) -> f64 {
+        // 1440 steps around; beyond a pole there is only the pole.
+        let i = (i + 720).rem_euclid(1440) - 720;
+        let j = j.clamp(-360, 360);
+        if let Some(known) = self.corners.get(&(i, j)) {
+            return *known;
+        }
+        let place = Place {
+            latitude_deg: f64::from(j) / STEPS_PER_DEG,
+            longitude_deg: f64::from(i) / STEPS_PER_DEG,
+        };
+        let value = height::geoid_undulation_m(place);
+        if self.corners.len() >= CORNERS_MAX {
+            self.corners.clear();
+        }
+        self.corners.insert((i, j), value);
+        value
+    }
+
+    /// Fills in whichever of ellipsoid height and altitude above mean sea level is missing, from the other. Pressure and
+    /// relative heights are never converted.
+    pub(crate) fn complete(&mut self, heights: &mut Heights, place: Place) {
+        match (heights.height_ellipsoid_m, heights.altitude_msl_m) {
+            (Some(h), None) => heights.altitude_msl_m = Some(h - self.undulation_m(place)),
+            (None, Some(h)) => heights.height_ellipsoid_m = Some(h + self.undulation_m(place)),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interpolation_stays_near_the_model_everywhere() {
+        let mut geoid = Geoid::default();
+        for (lat, lon) in [(47.1987, 8.7302), (-33.9, 151.2), (0.01, -179.99), (89.99, 12.0), (-90.0, 180.0), (19.6, -155.5)] {
+            let place = Place { latitude_deg: lat, longitude_deg: lon };
+            let (got, exact) = (geoid.undulation_m(place), height::geoid_undulation_m(place));
+            assert!((got - exact).abs() < 0.6, "at {lat}, {lon}: {got} against {exact}");
+        }
+    }
+
+    #[test]
+    fn the_memory_is_bounded_and_changes_nothing() {
+        let place = Place { latitude_deg: 47.1987, longitude_deg: 8.7302 };
+        let mut fresh = Geoid::default();
+        let value = fresh.undulation_m(place);
+        let mut full = Geoid::default();
+        // Corners that were put there, not computed: only their number matters here.
+        full.corners = (0..CORNERS_MAX as i16).map(|i| ((i, 400), 0.0)).collect();
+        assert_eq!(full.undulation_m(place), value);
+        assert!(full.corners.len() <= 4);
+    }
+
+    #[test]
+    fn pressure_and_relative_heights_are_never_converted() {
+        let place = Place { latitude_deg: 47.1987, longitude_deg: 8.7302 };
+        let mut heights =
+            Heights { altitude_pressure_m: Some(500.0), height_above_takeoff_m: Some(10.0), ..Heights::UNKNOWN };
+        let before = heights;
+        Geoid::default().complete(&mut heights, place);
+        assert_eq!(heights, before);
+    }
+}

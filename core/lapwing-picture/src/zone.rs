@@ -1,0 +1,51 @@
+//! Zones in three dimensions: is it inside, how probably, and when will it enter.
+//!
+//! **Outline.** Edges are straight in longitude and latitude (as RFC 7946 has it for GeoJSON); distances use the metres
+//! per degree of the ellipsoid at the aircraft, so they are true near it, where they matter. Longitudes are unwrapped
+//! along each ring, so a zone may cross the antimeridian.
+//!
+//! **Inside now.** Φ(-d/σ): d is the signed distance to the border (negative inside), σ the position's standard deviation
+//! along the normal of the nearest border. That takes the border as straight at the scale of σ; for a zone that is small
+//! against σ it is too large, so it is bounded by (area × highest density of the position), which no zone can exceed.
+//! The height is judged alike, limit by limit, and multiplied: horizontal and vertical errors are taken as independent.
+//!
+//! **Entry.** The aircraft is taken to fly on straight. 32 points that stand for the Gaussian of position and velocity
+//! (16 Halton points through the inverse normal, and their mirror images, so that the mean is exact) are flown along
+//! their own lines; the share that is inside within the lead time is the probability of entering, and the spread of
+//! their entry times is the sigma. The time itself is the mean state's where that enters, else the median of the points.
+//!
+//! **Height unknown**, or in a datum that cannot be compared with the zone's: that limit does not count, the zone reaches
+//! as far as it may, and `height_known` says so.
+
+mod flight;
+mod index;
+mod outline;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use flight::{Encounter, Entry, Flight, Level, Motion};
+pub(crate) use index::ZoneIndex;
+
+use lapwing_model::zone::ZoneTime;
+use lapwing_model::{Span, Time, Zone};
+
+/// Whether the zone holds at a time.
+pub fn holds(zone: &Zone, at: Time) -> bool {
+    zone.times.is_empty() || zone.times.iter().any(|t| holds_time(t, at))
+}
+
+fn holds_time(time: &ZoneTime, at: Time) -> bool {
+    if time.from.is_some_and(|from| at < from) || time.to.is_some_and(|to| at > to) {
+        return false;
+    }
+    let on_day = |weekday: u8| time.weekdays.is_empty() || time.weekdays.contains(&weekday);
+    let (today, of_day) = (at.weekday(), at.of_day());
+    let yesterday = (today + 6) % 7;
+    let from = time.day_from.unwrap_or(Span::ZERO);
+    match time.day_to {
+        None => of_day >= from && on_day(today),
+        Some(to) if from <= to => of_day >= from && of_day <= to && on_day(today),
+        // Over midnight: the small hours belong to the day the window began on.
+        Some(to) => (of_day >= from && on_day(today)) || (of_day <= to && on_day(yesterday)),
+    }
+}

@@ -4,6 +4,7 @@
 //! Adding a format is one file (or folder) and two plain lines here: its `mod`, and its entry in [`FORMATS`].
 
 mod decode;
+pub mod dronescout;
 pub mod mode_s;
 pub mod remote_id;
 
@@ -33,7 +34,7 @@ pub struct Format {
 }
 
 /// Every format, sorted by name.
-pub const FORMATS: &[Format] = &[mode_s::FORMAT, remote_id::FORMAT];
+pub const FORMATS: &[Format] = &[dronescout::FORMAT, mode_s::FORMAT, remote_id::FORMAT];
 
 /// The format of this name.
 pub fn format(name: &str) -> Option<&'static Format> {

@@ -59,7 +59,7 @@ pub struct Carrier {
 
 impl Carrier {
     /// A carrier of which nothing more is known.
-    pub(super) fn new(protocol: Protocol) -> Self {
+    pub(crate) fn new(protocol: Protocol) -> Self {
         Self {
             protocol,
             mac: None,

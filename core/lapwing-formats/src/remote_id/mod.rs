@@ -16,6 +16,9 @@ pub mod message;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use tests::{Random, golden_text};
+
 pub use auth::{Assembler, Assembly, pages as authentication_pages};
 pub use bluetooth::{BluetoothCapture, BluetoothRadio, encode_advertisement};
 pub(crate) use bytes::crc32;

@@ -59,7 +59,7 @@ fn every_case_gives_what_stands_beside_it() {
         assert_eq!(out.account.bytes_used + out.account.bytes_rejected, bytes.len() as u64, "{name}");
         assert_eq!(name.starts_with("malformed"), !out.faults.is_empty() && !name.contains("sync"), "{name}");
         insta::with_settings!({ snapshot_path => "../../../../../testdata/formats/remote-id", prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!(*name, crate::remote_id::tests::golden::text(&out));
+            insta::assert_snapshot!(*name, text(&out));
         });
     }
 }

@@ -8,10 +8,10 @@ use crate::{Decoded, Decoder};
 use lapwing_model::{Envelope, Time};
 
 /// A small fixed generator (SplitMix64, Steele et al. 2014), so that a failure repeats.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -19,24 +19,25 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.next() % n.max(1) as u64) as usize
     }
-}
 
-fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
-    for _ in 0..=random.below(4) {
-        let at = random.below(bytes.len());
-        match random.below(5) {
-            0 => bytes.truncate(at),
-            1 => bytes.extend((0..random.below(40)).map(|i| i as u8)),
-            2 => {
-                let value = random.next() as u8;
-                bytes.insert(at, value);
+    /// One to five small changes.
+    pub(crate) fn mutate(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..=self.below(4) {
+            let at = self.below(bytes.len());
+            match self.below(5) {
+                0 => bytes.truncate(at),
+                1 => bytes.extend((0..self.below(40)).map(|i| i as u8)),
+                2 => {
+                    let value = self.next() as u8;
+                    bytes.insert(at, value);
+                }
+                _ if bytes.is_empty() => {}
+                3 => bytes[at] = self.next() as u8,
+                _ => bytes[at] ^= 1 << self.below(8),
             }
-            _ if bytes.is_empty() => {}
-            3 => bytes[at] = random.next() as u8,
-            _ => bytes[at] ^= 1 << random.below(8),
         }
     }
 }
@@ -76,7 +77,7 @@ fn mutated_captures_never_panic_and_every_unit_is_accounted_for() {
     for round in 0..200_000_u64 {
         let (envelope, seed) = &seeds[random.below(seeds.len())];
         let mut bytes = seed.clone();
-        mutate(&mut random, &mut bytes);
+        random.mutate(&mut bytes);
         out.clear();
         decoder.decode(Time::from_millis(round as i64), envelope, &bytes, &mut out);
         assert!(out.account.balances(), "{:?} {envelope:?} {bytes:02x?}", out.account);

@@ -5,6 +5,9 @@ mod golden;
 mod hostile;
 mod round_trip;
 
+pub(crate) use golden::text as golden_text;
+pub(crate) use hostile::Random;
+
 use super::{RemoteId, RemoteIdConfig};
 use crate::{Decoded, Decoder};
 use lapwing_model::{Claim, Envelope, Report, Time};

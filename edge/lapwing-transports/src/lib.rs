@@ -9,8 +9,12 @@
 //! Adding a transport is one file (or folder) and two plain lines here: its `mod`, and its entry in [`TRANSPORTS`].
 
 pub mod address;
+mod file;
+mod http;
 pub mod mailbox;
+mod mqtt;
 pub mod outbox;
+pub mod pcap;
 mod supervise;
 mod tcp;
 mod udp;
@@ -48,7 +52,8 @@ pub struct Transport {
 }
 
 /// Every transport, sorted by name.
-pub const TRANSPORTS: &[Transport] = &[tcp::TRANSPORT, udp::TRANSPORT];
+pub const TRANSPORTS: &[Transport] =
+    &[file::TRANSPORT, http::TRANSPORT, mqtt::TRANSPORT, pcap::TRANSPORT, tcp::TRANSPORT, udp::TRANSPORT];
 
 /// The transport of this name.
 pub fn transport(name: &str) -> Option<&'static Transport> {

@@ -468,22 +468,14 @@ impl Mailbox {
     }
 
     /// Begins the next connection of this input (numbered from 0), and gives what is to be written back to its peer.
-    /// The one who calls this calls [`Stream::end`] for it, whatever happens to the connection.
+    /// Its [`Envelope::StreamEnd`] is delivered always, at [`Stream::end`] or when the stream is dropped.
     pub fn stream(&self) -> (Stream, mpsc::Receiver<Bytes>) {
         let connection = self.handle.next_connection.fetch_add(1, Ordering::Relaxed);
         let (writer, replies) = mpsc::channel(REPLIES_MAX);
         if let Some(q) = self.handle.shared.lock().queues.get_mut(&self.handle.queue) {
             q.replies.insert(connection, writer);
         }
-        (Stream { mailbox: self.clone(), connection, offset: 0 }, replies)
-    }
-
-    /// Ends a connection: no reply reaches it any more, and [`Envelope::StreamEnd`] is delivered.
-    pub async fn end(&self, connection: u64) {
-        if let Some(q) = self.handle.shared.lock().queues.get_mut(&self.handle.queue) {
-            q.replies.remove(&connection);
-        }
-        self.deliver(Envelope::StreamEnd { connection }, Vec::new()).await;
+        (Stream { mailbox: self.clone(), connection, offset: 0, ended: false }, replies)
     }
 
     /// Resolves when nobody receives any more.
@@ -505,6 +497,7 @@ pub struct Stream {
     mailbox: Mailbox,
     connection: u64,
     offset: u64,
+    ended: bool,
 }
 
 impl Stream {
@@ -532,9 +525,33 @@ impl Stream {
         true
     }
 
-    /// Ends it.
-    pub async fn end(self) {
-        self.mailbox.end(self.connection).await;
+    /// Ends it: no reply reaches it any more, and [`Envelope::StreamEnd`] is delivered, as soon as there is room. A
+    /// listener that waits here before it frees the connection's place keeps the number of such ends bounded.
+    pub async fn end(mut self) {
+        self.close();
+        self.mailbox.deliver(Envelope::StreamEnd { connection: self.connection }, Vec::new()).await;
+        self.ended = true;
+    }
+
+    fn close(&self) {
+        if let Some(q) = self.mailbox.handle.shared.lock().queues.get_mut(&self.mailbox.handle.queue) {
+            q.replies.remove(&self.connection);
+        }
+    }
+}
+
+impl Drop for Stream {
+    /// The task that served it failed or was stopped: its decoder must learn of the end all the same, room or not.
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.close();
+        let handle = &self.mailbox.handle;
+        let envelope = Envelope::StreamEnd { connection: self.connection };
+        let reception = Reception { input: handle.input.clone(), received_at: now(), envelope, bytes: Vec::new() };
+        handle.shared.lock().push(handle.queue, Item::Reception(reception));
+        handle.shared.arrived.notify_one();
     }
 }
 

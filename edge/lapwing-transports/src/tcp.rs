@@ -9,14 +9,13 @@ use bytes::Bytes;
 use lapwing_model::{Link, limits};
 use serde::Deserialize;
 use socket2::{SockRef, TcpKeepalive};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::{Id, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// TCP.
@@ -39,7 +38,7 @@ delimiter = \"newline\"        # what stands after each message: newline (defaul
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_BYTES: usize = 64 << 10;
-/// Connections beyond [`limits::CONNECTIONS_PER_INPUT_MAX`] wait in the kernel's queue until one ends.
+/// After an error of `accept`, so that one that lasts does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Deserialize)]
@@ -122,45 +121,26 @@ async fn client(peer: Peer, silence: Option<Duration>, mailbox: Mailbox) -> Atte
     let tcp = connect(&peer).await?;
     mailbox.link(Link::Up);
     let (stream, replies) = mailbox.stream();
-    let connection = stream.connection();
-    let mut task = JoinSet::new();
-    task.spawn(serve(tcp, stream, replies, silence));
-    // Also when the task panicked: the end is delivered always.
-    let ended = task.join_next().await;
-    mailbox.end(connection).await;
-    match ended {
-        Some(Ok(why)) => Err(format!("{peer}: {why}")),
-        _ => Err(format!("{peer}: the connection's task failed inside (a panic)")),
-    }
+    Err(format!("{peer}: {}", serve(tcp, stream, replies, silence).await))
 }
 
 async fn listener(address: ListenAddress, silence: Option<Duration>, mailbox: Mailbox) -> Attempt {
     let listener = TcpListener::bind(address.0).await.map_err(|e| format!("cannot listen on {}: {e}", address.0))?;
     mailbox.link(Link::Up);
     let mut tasks: JoinSet<String> = JoinSet::new();
-    let mut connections: BTreeMap<Id, u64> = BTreeMap::new();
     loop {
-        let room = connections.len() < limits::CONNECTIONS_PER_INPUT_MAX;
+        // Those beyond it wait in the kernel's queue until one ends.
+        let room = tasks.len() < limits::CONNECTIONS_PER_INPUT_MAX;
         tokio::select! {
-            Some(ended) = tasks.join_next_with_id() => {
-                let id = match &ended {
-                    Ok((id, why)) => {
-                        tracing::debug!(input = %mailbox.input(), why, "connection ended");
-                        *id
-                    }
-                    Err(error) => error.id(),
-                };
-                if let Some(connection) = connections.remove(&id) {
-                    mailbox.end(connection).await;
-                }
-            }
+            Some(ended) = tasks.join_next() => match ended {
+                Ok(why) => tracing::debug!(input = %mailbox.input(), why, "connection ended"),
+                Err(error) => tracing::error!(input = %mailbox.input(), %error, "connection failed inside"),
+            },
             accepted = listener.accept(), if room => match accepted {
                 Ok((tcp, _)) => {
                     keep_alive(&tcp);
                     let (stream, replies) = mailbox.stream();
-                    let connection = stream.connection();
-                    let id = tasks.spawn(serve(tcp, stream, replies, silence)).id();
-                    connections.insert(id, connection);
+                    tasks.spawn(serve(tcp, stream, replies, silence));
                 }
                 // Out of file descriptors, or a peer that was gone before it was accepted: the others go on.
                 Err(error) => {
@@ -173,15 +153,22 @@ async fn listener(address: ListenAddress, silence: Option<Duration>, mailbox: Ma
 }
 
 /// Serves one connection until it ends; says why it ended.
-async fn serve(tcp: TcpStream, stream: Stream, replies: mpsc::Receiver<Bytes>, silence: Option<Duration>) -> String {
+async fn serve(
+    tcp: TcpStream,
+    mut stream: Stream,
+    replies: mpsc::Receiver<Bytes>,
+    silence: Option<Duration>,
+) -> String {
     let (reader, writer) = tcp.into_split();
-    tokio::select! {
-        why = read(reader, stream, silence) => why,
+    let why = tokio::select! {
+        why = read(reader, &mut stream, silence) => why,
         why = write(writer, replies) => why,
-    }
+    };
+    stream.end().await;
+    why
 }
 
-async fn read(mut reader: OwnedReadHalf, mut stream: Stream, silence: Option<Duration>) -> String {
+async fn read(mut reader: OwnedReadHalf, stream: &mut Stream, silence: Option<Duration>) -> String {
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let read = match silence {

@@ -3,105 +3,28 @@
 //!
 //! The tracker knows sensors and measurements, not names: a claim's name is an opaque [`Label`], strong evidence for
 //! association and no proof. States live in a local east-north-up frame per track, re-anchored as the track moves.
+//!
+//! One file per idea: `frame` (where numbers live), `motion` (how aircraft move), `measurement` (what sensors say of a
+//! state), `filter` (how the two are weighed), `gate` (which pairs may be), `assign` (which pairs are), `existence`
+//! (whether there is an aircraft), `track` (one life), `tracker` (all of them).
 
-use lapwing_model::{Enu, LocalFrame, Measurement, Phase, Sensor, Span, Time, TrackId};
+// Rows and columns of 6 by 6 matrices are clearer by index.
+#![allow(clippy::needless_range_loop)]
 
-/// A name as the tracker sees it: equal labels were claimed under one name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Label(pub u64);
+mod assign;
+mod config;
+mod existence;
+mod filter;
+mod frame;
+mod gate;
+mod geoid;
+mod interface;
+mod measurement;
+mod motion;
+mod track;
+mod tracker;
 
-/// One measurement of one time, with what the tracker needs beside it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Observation {
-    /// When it was measured (aligned to the server's clock).
-    pub measured_at: Time,
-    /// What was measured.
-    pub measurement: Measurement,
-    /// Velocity over ground, where the source says it: east, north, up, metres per second, in the local horizon at the
-    /// measured place. Up may be unknown.
-    pub velocity: Option<Velocity>,
-    /// The name it was claimed under; `None` for what a sensor measured itself.
-    pub label: Option<Label>,
-    /// Whether it is an aircraft's own word (a claim) rather than a measurement.
-    pub self_report: bool,
-    /// Probability that the source takes it for real, 0 to 1, where it says so.
-    pub confidence: Option<f64>,
-}
-
-/// A velocity with one sigma per axis, metres per second.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Velocity {
-    /// East.
-    pub east_mps: f64,
-    /// North.
-    pub north_mps: f64,
-    /// Up, when known.
-    pub up_mps: Option<f64>,
-    /// One sigma of each axis.
-    pub sd_mps: f64,
-}
-
-/// What became of an observation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It updated this track.
-    Updated(TrackId),
-    /// It began this track.
-    Began(TrackId),
-    /// It cannot start or update a track by itself (a lone bearing, a presence), and is counted.
-    Held,
-    /// It cannot be used, and why (`too-late`, `out-of-range`, `not-finite`, `table-full`).
-    Rejected(&'static str),
-}
-
-/// A change in a track's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// It began.
-    Began(TrackId),
-    /// Its phase changed.
-    Phase(TrackId, Phase),
-    /// It ended; why.
-    Ended(TrackId, &'static str),
-    /// Two tracks turned out to be one: the first stays.
-    Joined {
-        /// Stays.
-        into: TrackId,
-        /// Ends.
-        from: TrackId,
-    },
-    /// A label that a live track carries was claimed where that track cannot be: a new track began there.
-    LabelElsewhere {
-        /// The label.
-        label: Label,
-        /// The track that carried it.
-        known: TrackId,
-        /// The new one.
-        new: TrackId,
-    },
-}
-
-/// The state of a track at a time.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Estimate {
-    /// The frame the numbers are in.
-    pub frame: LocalFrame,
-    /// The time they are for.
-    pub at: Time,
-    /// Position in the frame, metres.
-    pub position: Enu,
-    /// Velocity in the frame, metres per second.
-    pub velocity: Enu,
-    /// Covariance of (east, north, up, east rate, north rate, up rate).
-    pub covariance: [[f64; 6]; 6],
-    /// Whether the height was ever measured; when not, `up` and its covariance mean nothing.
-    pub height_known: bool,
-    /// Probability that there is an aircraft.
-    pub existence: f64,
-    /// Where it is in its life.
-    pub phase: Phase,
-    /// Whether only self-reports support it.
-    pub claimed_only: bool,
-    /// When it was last updated.
-    pub last_at: Time,
-}
+pub use config::Config;
+pub use interface::{Change, Estimate, Label, Observation, Outcome, Velocity};
+pub use motion::Motion;
+pub use tracker::Tracker;

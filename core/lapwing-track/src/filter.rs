@@ -1,0 +1,179 @@
+//! The Kalman filter, one scalar component of a measurement at a time.
+//!
+//! Components of one measurement have independent errors here, so taking them one after the other, all linearised at
+//! the same point, is the joint (extended) update (Bar-Shalom, Li & Kirubarajan 2001, *Estimation with Applications to
+//! Tracking and Navigation*, 7.2 and 10.3), needs no matrix inverse, and takes any number of components. The covariance is
+//! updated in Joseph form and symmetrised.
+//!
+//! Plain arrays, not a matrix library: above 5 by 5 nalgebra multiplies through `matrixmultiply`, which picks fused
+//! multiply-add by the processor it runs on, and a replay elsewhere would give other bits.
+
+use lapwing_model::math;
+
+/// A vector of the state space: east, north, up (metres), then their rates (metres per second).
+pub(crate) type Vector = [f64; 6];
+/// A covariance of the state space.
+pub(crate) type Matrix = [[f64; 6]; 6];
+
+/// Mean and covariance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Gaussian {
+    pub(crate) mean: Vector,
+    pub(crate) covariance: Matrix,
+}
+
+/// A measurement linearised at a state: innovation (measured minus predicted), rows of the Jacobian, variances.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Linear {
+    rows: [Row; 4],
+    used: usize,
+}
+
+/// One component.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Row {
+    pub(crate) jacobian: Vector,
+    pub(crate) innovation: f64,
+    pub(crate) variance: f64,
+}
+
+impl Linear {
+    /// Adds a component; a fifth is a programming error and is left out.
+    pub(crate) fn push(&mut self, jacobian: Vector, innovation: f64, variance: f64) {
+        debug_assert!(self.used < self.rows.len());
+        if let Some(row) = self.rows.get_mut(self.used) {
+            *row = Row { jacobian, innovation, variance };
+            self.used += 1;
+        }
+    }
+
+    /// The components.
+    pub(crate) fn rows(&self) -> &[Row] {
+        self.rows.get(..self.used).unwrap_or(&[])
+    }
+
+    /// The components, to change.
+    pub(crate) fn rows_mut(&mut self) -> &mut [Row] {
+        self.rows.get_mut(..self.used).unwrap_or(&mut [])
+    }
+}
+
+/// What an update gives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Update {
+    /// The state after it.
+    pub(crate) state: Gaussian,
+    /// Normalised innovation squared: the squared Mahalanobis distance of measurement and prediction.
+    pub(crate) nis: f64,
+    /// Natural logarithm of the likelihood of the innovation.
+    pub(crate) log_likelihood: f64,
+}
+
+pub(crate) fn dot(a: &Vector, b: &Vector) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+pub(crate) fn times_vector(m: &Matrix, v: &Vector) -> Vector {
+    m.map(|row| dot(&row, v))
+}
+
+/// `a b`.
+pub(crate) fn times(a: &Matrix, b: &Matrix) -> Matrix {
+    let mut out = [[0.0; 6]; 6];
+    for (out_row, a_row) in out.iter_mut().zip(a) {
+        for (x, b_row) in a_row.iter().zip(b) {
+            for (o, y) in out_row.iter_mut().zip(b_row) {
+                *o += x * y;
+            }
+        }
+    }
+    out
+}
+
+pub(crate) fn transposed(a: &Matrix) -> Matrix {
+    let mut out = [[0.0; 6]; 6];
+    for i in 0..6 {
+        for j in 0..6 {
+            out[j][i] = a[i][j];
+        }
+    }
+    out
+}
+
+/// `a p aᵀ`, symmetric to the last bit.
+pub(crate) fn congruent(a: &Matrix, p: &Matrix) -> Matrix {
+    let mut out = times(&times(a, p), &transposed(a));
+    symmetrise(&mut out);
+    out
+}
+
+/// The mean of a matrix and its transpose.
+pub(crate) fn symmetrise(m: &mut Matrix) {
+    for i in 0..6 {
+        for j in 0..i {
+            let mean = 0.5 * (m[i][j] + m[j][i]);
+            m[i][j] = mean;
+            m[j][i] = mean;
+        }
+    }
+}
+
+impl Gaussian {
+    /// The state after `linear`; `None` when the numbers are beyond repair (not finite, or a variance that is not
+    /// positive), and then the prior must stay.
+    pub(crate) fn updated(&self, linear: &Linear) -> Option<Update> {
+        let mut mean = self.mean;
+        let mut p = self.covariance;
+        let mut nis = 0.0;
+        let mut log_likelihood = 0.0;
+        for row in linear.rows() {
+            let h = &row.jacobian;
+            let ph = times_vector(&p, h);
+            let s = dot(h, &ph) + row.variance;
+            if !(s > 0.0 && s.is_finite() && row.variance > 0.0) {
+                return None;
+            }
+            // Earlier components moved the mean away from where all were linearised.
+            let mut moved = [0.0; 6];
+            for i in 0..6 {
+                moved[i] = mean[i] - self.mean[i];
+            }
+            let innovation = row.innovation - dot(h, &moved);
+            let gain = ph.map(|x| x / s);
+            for i in 0..6 {
+                mean[i] += gain[i] * innovation;
+            }
+            // Joseph form: (I - K h) P (I - K h)ᵀ + K r Kᵀ stays positive definite whatever the rounding of K.
+            let mut a = [[0.0; 6]; 6];
+            for i in 0..6 {
+                for j in 0..6 {
+                    a[i][j] = f64::from(u8::from(i == j)) - gain[i] * h[j];
+                }
+            }
+            p = congruent(&a, &p);
+            for i in 0..6 {
+                for j in 0..6 {
+                    p[i][j] += gain[i] * gain[j] * row.variance;
+                }
+            }
+            nis += innovation * innovation / s;
+            log_likelihood -= 0.5 * (innovation * innovation / s + math::log(math::TAU * s));
+        }
+        symmetrise(&mut p);
+        let finite = mean.iter().chain(p.iter().flatten()).all(|x| x.is_finite()) && nis.is_finite();
+        finite.then_some(Update { state: Self { mean, covariance: p }, nis, log_likelihood })
+    }
+
+    /// Greatest one sigma of the horizontal position, metres.
+    pub(crate) fn horizontal_sd_m(&self) -> f64 {
+        let p = &self.covariance;
+        let (a, b, c) = (p[0][0], p[0][1], p[1][1]);
+        let half = 0.5 * (a - c);
+        math::sqrt((0.5 * (a + c) + math::hypot(half, b)).max(0.0))
+    }
+
+    /// Horizontal speed, metres per second.
+    pub(crate) fn speed_mps(&self) -> f64 {
+        math::hypot(self.mean[3], self.mean[4])
+    }
+}

@@ -226,8 +226,8 @@ pub struct Authentication {
     pub pages_announced: Option<u8>,
     /// Time of the signature.
     pub signed_at: Option<Time>,
-    /// Assembled data in lower-case hex once complete.
-    pub data_hex: Option<AirText>,
+    /// Assembled data in lower-case hex once complete: at most 255 bytes, 510 digits (more than an `AirText` holds).
+    pub data_hex: Option<String>,
     /// Why the pages cannot be right, where they cannot.
     pub problem: Option<AirText>,
 }

@@ -1,4 +1,5 @@
-//! Authentication pages put together, per transmitter (F3411-22a 5.4.5.8: up to 16 pages, 255 bytes).
+//! Authentication pages put together, per transmitter (F3411-22a clause 5.4, Authentication Message: up
+//! to 16 pages, 255 bytes).
 
 use super::fields::{AuthType, Bytes, Time2019Code, hex};
 use super::message::{AuthContent, AuthPage};

@@ -2,7 +2,7 @@
 //!
 //! Sources: Bluetooth Core 5.4 volume 6 part B (2.1 packet, 2.3 advertising PDUs, 3.1.1 CRC), volume 3 part C 11
 //! (advertising data); tcpdump.org link types 251, 256; the packet description in Wireshark's dissector for the nRF
-//! sniffer (272); F3411-22a 5.4.6 to 5.4.8 (service data of UUID 0xFFFA, application code 0x0D).
+//! sniffer (272); the Bluetooth methods of F3411-22a clause 5.4 (service data of UUID 0xFFFA, application code 0x0D).
 
 use super::bytes::{Cursor, crc24};
 use super::carrier::{Carrier, Found, FrameError, Mac, Payload, mac_le};
@@ -338,7 +338,7 @@ mod tests {
         }
     }
 
-    /// A Bluetooth 4 advertisement written out by hand from the Core specification and F3411 figure 1: every byte has
+    /// A Bluetooth 4 advertisement written out by hand from the Core specification and F3411: every byte has
     /// its place in the standard, none comes from the encoder.
     #[test]
     fn a_frame_from_the_specification_is_read() {

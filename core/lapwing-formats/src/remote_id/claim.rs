@@ -143,7 +143,7 @@ fn authentication(a: &Assembly) -> Authentication {
         pages_received: a.pages_received,
         pages_announced: a.pages_needed,
         signed_at: a.signed_at,
-        data_hex: a.data.as_deref().map(|data| hex(data).into()),
+        data_hex: a.data.as_deref().map(hex),
         problem: match (a.problem, a.pages_missing.as_slice()) {
             (Some(problem), _) => Some(problem.into()),
             (None, []) => None,

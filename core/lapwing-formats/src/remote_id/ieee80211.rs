@@ -1,7 +1,8 @@
 //! 802.11 frames: radiotap header, beacons with the ASD-STAN vendor element, and Wi-Fi NaN service discovery frames.
 //!
 //! Sources: IEEE 802.11-2020 clauses 9.2.4, 9.3.3.2, 9.4.2.25; radiotap.org "Defined fields"; Wi-Fi Alliance Neighbor
-//! Awareness Networking 3.1 clauses 9.3, 9.5.4; F3411-22a 5.4.9, 5.4.10. Checked against opendroneid-core-c.
+//! Awareness Networking 3.1 clauses 9.3, 9.5.4; the Wi-Fi
+//! beacon and Wi-Fi NaN methods of F3411-22a clause 5.4. Checked against opendroneid-core-c.
 
 use super::bytes::{Cursor, crc32};
 use super::carrier::{Carrier, Found, FrameError, Mac, Payload, mac_be};
@@ -88,9 +89,9 @@ fn radiotap(frame: &[u8]) -> Option<(Radio, usize)> {
 fn channel(mhz: u16) -> Option<u16> {
     match mhz {
         2484 => Some(14),
-        2412..=2472 if (mhz - 2407) % 5 == 0 => Some((mhz - 2407) / 5),
-        5955..=7115 if (mhz - 5950) % 5 == 0 => Some((mhz - 5950) / 5),
-        5005..=5895 if mhz % 5 == 0 => Some((mhz - 5000) / 5),
+        2412..=2472 if (mhz - 2407).is_multiple_of(5) => Some((mhz - 2407) / 5),
+        5955..=7115 if (mhz - 5950).is_multiple_of(5) => Some((mhz - 5950) / 5),
+        5005..=5895 if mhz.is_multiple_of(5) => Some((mhz - 5000) / 5),
         _ => None,
     }
 }

@@ -10,9 +10,11 @@ mod bluetooth;
 mod bytes;
 mod carrier;
 pub(crate) mod claim;
+mod codes;
 pub mod fields;
 mod ieee80211;
 pub mod message;
+mod pack;
 #[cfg(test)]
 mod tests;
 
@@ -24,12 +26,13 @@ pub use bluetooth::{BluetoothCapture, BluetoothRadio, encode_advertisement};
 pub(crate) use bytes::crc32;
 pub use carrier::{Carrier, Mac};
 pub use ieee80211::{WifiRadio, encode_beacon, encode_nan};
+pub use pack::{Unit, decode_payload, encode_pack};
 
 use crate::{ConfigTable, Decoded, Decoder, Format, fault};
 use carrier::{FrameError, Payload};
 use claim::ClaimBuilder;
 use lapwing_model::{Envelope, FaultKind, Protocol, Report, Time};
-use message::{Body, Message, MessageError, Unit};
+use message::{Body, Message, MessageError};
 use serde::{Deserialize, Serialize};
 
 /// 802.11 without a radio header.
@@ -79,7 +82,7 @@ impl RemoteId {
         let mut rejected = 0;
         let mut builder = ClaimBuilder::new(carrier, payload.counter);
         let (at, length) = (payload.offset as u64, payload.bytes.len() as u64);
-        for Unit { offset, length: unit_length, result } in message::decode_payload(payload.bytes) {
+        for Unit { offset, length: unit_length, result } in decode_payload(payload.bytes) {
             let (unit_at, unit_length) = (at + offset as u64, unit_length as u64);
             out.received();
             match result {

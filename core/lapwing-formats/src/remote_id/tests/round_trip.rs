@@ -1,10 +1,10 @@
 //! encode(decode(x)) = x.
 
 use super::{anafi_real, anafi_spoofed, wifi_beacon_sample, wifi_nan_sample};
-use crate::remote_id::message::{MESSAGE_BYTES, Message, decode_payload, encode_pack};
+use crate::remote_id::message::{MESSAGE_BYTES, Message};
 use crate::remote_id::{
-    BluetoothCapture, BluetoothRadio, Mac, RemoteId, RemoteIdConfig, WifiRadio, encode_advertisement, encode_beacon,
-    encode_nan, ieee80211,
+    BluetoothCapture, BluetoothRadio, Mac, RemoteId, RemoteIdConfig, WifiRadio, decode_payload, encode_advertisement,
+    encode_beacon, encode_nan, encode_pack, ieee80211,
 };
 use crate::{Decoded, Decoder};
 use lapwing_model::{Envelope, Report, Time};

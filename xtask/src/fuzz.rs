@@ -1,0 +1,66 @@
+//! Hostile bytes for the decoders: a seeded mutation run that needs nothing but stable Rust, and libFuzzer on request.
+
+use crate::steps::{self, cargo, output, root};
+use anyhow::{Context, Result, bail};
+use std::process::Command;
+
+fn run_guided(format: Option<&str>, seconds: u64) -> Result<()> {
+    if output("cargo", &["+nightly", "fuzz", "--version"]).is_none() {
+        bail!("type: rustup toolchain install nightly && cargo install cargo-fuzz");
+    }
+    let folder = root().join("fuzz/fuzz_targets");
+    let mut targets: Vec<String> = std::fs::read_dir(&folder)
+        .with_context(|| folder.display().to_string())?
+        .flatten()
+        .filter_map(|e| e.path().file_stem().map(|s| s.to_string_lossy().into_owned()))
+        .collect();
+    targets.sort();
+    if let Some(format) = format {
+        let wanted = format.replace('-', "_");
+        targets.retain(|t| *t == wanted);
+        if targets.is_empty() {
+            bail!("there is no fuzz target {wanted} in {}", folder.display());
+        }
+    }
+    for target in targets {
+        println!("fuzzing {target} for {seconds} s");
+        let limit = format!("-max_total_time={seconds}");
+        steps::run(
+            Command::new("cargo")
+                .args(["+nightly", "fuzz", "run", &target, "--", &limit, "-max_len=65536"])
+                .current_dir(root()),
+        )?;
+    }
+    Ok(())
+}
+
+/// Mutated golden inputs through the decoders.
+pub(crate) fn mutate(format: Option<&str>, cases: u64) -> Result<()> {
+    let cases = cases.to_string();
+    let mut args = vec![
+        "run",
+        "--release",
+        "--quiet",
+        "-p",
+        "lapwing-formats",
+        "--example",
+        "torture",
+        "--",
+        "--cases",
+        &cases,
+        "--seed",
+        "1",
+    ];
+    if let Some(format) = format {
+        args.extend(["--format", format]);
+    }
+    cargo(&args)
+}
+
+/// `cargo xtask fuzz`.
+pub(crate) fn run(format: Option<&str>, cases: u64, guided_seconds: Option<u64>) -> Result<()> {
+    match guided_seconds {
+        Some(seconds) => run_guided(format, seconds),
+        None => mutate(format, cases),
+    }
+}

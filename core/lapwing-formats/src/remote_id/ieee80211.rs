@@ -120,16 +120,13 @@ pub(super) fn decode_bare(frame: &[u8]) -> Result<Found<'_>, FrameError> {
 
 fn decode(frame: &[u8], start: usize, radio: Radio) -> Result<Found<'_>, FrameError> {
     let whole = frame.get(start..).unwrap_or_default();
-    let (body_end, fcs_wrong) = match whole.split_last_chunk::<4>() {
-        Some((body, fcs)) if radio.has_fcs => (body.len(), crc32(body) != u32::from_le_bytes(*fcs)),
-        None if radio.has_fcs => (0, true),
-        _ => (whole.len(), false),
+    let (body, fcs) = match whole.split_last_chunk::<4>() {
+        Some((body, fcs)) if radio.has_fcs => (body, Some(u32::from_le_bytes(*fcs))),
+        _ => (whole, None),
     };
-    let mut found = match whole.get(..body_end).and_then(|body| read(body, start)) {
-        Some(found) => found,
-        None => return Err(FrameError::NO_REMOTE_ID),
-    };
-    if radio.bad_fcs || fcs_wrong {
+    // Most frames on the air are not ours: look first, check the sum of what is found.
+    let mut found = read(body, start).ok_or(FrameError::NO_REMOTE_ID)?;
+    if radio.bad_fcs || fcs.is_some_and(|fcs| fcs != crc32(body)) {
         return Err(FrameError::malformed("bad-fcs", "a frame with Remote ID whose check sequence is wrong"));
     }
     found.carrier.rssi_dbm = radio.rssi_dbm;
@@ -357,6 +354,36 @@ mod tests {
             // The same without radio header: no signal strength, same content.
             let bare = frame.get(23..frame.len() - 4).unwrap();
             assert_eq!(decode_bare(bare).unwrap().payloads.first().unwrap().bytes, payload);
+        }
+    }
+
+    #[test]
+    fn radiotap_fields_stand_at_their_alignment() {
+        // Two words of presence (the second one for another antenna), so the clock moves from byte 12 to 16.
+        let mut header = vec![0, 0, 36, 0];
+        header.extend((0b10_1011u32 | (1 << 31)).to_le_bytes());
+        header.extend(0x20u32.to_le_bytes());
+        header.extend([0; 4]);
+        header.extend(77u64.to_le_bytes());
+        // Flags, a byte of padding, channel, antenna signal, then the other antenna's.
+        header.extend([0x10, 0xEE]);
+        header.extend(5745u16.to_le_bytes());
+        header.extend([0, 0, 0xB0, 0xA0]);
+        header.resize(36, 0);
+        let (radio, length) = radiotap(&header).unwrap();
+        assert_eq!(length, 36);
+        assert_eq!(
+            radio,
+            Radio {
+                receiver_clock_us: Some(77),
+                frequency_mhz: Some(5745),
+                rssi_dbm: Some(-80.0),
+                has_fcs: true,
+                bad_fcs: false,
+            }
+        );
+        for end in 0..36 {
+            assert_eq!(radiotap(&header[..end]), None);
         }
     }
 

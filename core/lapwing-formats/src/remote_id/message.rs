@@ -242,6 +242,27 @@ pub struct System {
     pub reserved_byte: u8,
 }
 
+impl System {
+    /// A message of one aircraft in which everything else is unknown.
+    pub fn unknown() -> Self {
+        Self {
+            operator_place_type: OperatorPlaceType::TAKEOFF,
+            classification_type: ClassificationType::UNDECLARED,
+            operator: PlaceCode::default(),
+            area_count: 1,
+            area_radius_10m: 0,
+            area_ceiling: AltitudeCode::default(),
+            area_floor: AltitudeCode::default(),
+            eu_category: EuCategory::UNDECLARED,
+            eu_class: EuClass::UNDECLARED,
+            operator_altitude: AltitudeCode::default(),
+            time: Time2019Code::default(),
+            reserved_bits: 0,
+            reserved_byte: 0,
+        }
+    }
+}
+
 fn tens<S: Serializer>(value: &u8, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_u16(u16::from(*value) * 10)
 }

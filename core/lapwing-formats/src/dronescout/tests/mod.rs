@@ -3,7 +3,8 @@
 mod hostile;
 
 use super::{
-    Dronescout, DronescoutConfig, Heard, decode_uas_data, encode_data, encode_location, encode_status, encode_uas_data,
+    Dronescout, DronescoutConfig, FORMAT, Heard, decode_uas_data, encode_data, encode_location, encode_status,
+    encode_uas_data,
 };
 use crate::remote_id::Mac;
 use crate::remote_id::message::{Body, MESSAGE_BYTES, Message};
@@ -230,6 +231,13 @@ fn a_stream_without_end_is_bounded() {
     }
     assert!(out.account.balances());
     assert_eq!(out.account.bytes_rejected + decoder.pending_bytes(), 100_000);
+}
+
+#[test]
+fn the_sample_opens_and_an_unknown_key_does_not() {
+    use crate::remote_id::open_with;
+    assert!(open_with(&FORMAT, FORMAT.sample).is_ok());
+    assert!(open_with(&FORMAT, "payload_byte_max = 6").err().unwrap().contains("payload_byte_max"));
 }
 
 proptest! {

@@ -113,3 +113,16 @@ pub(super) fn claims(out: &Decoded) -> Vec<&Claim> {
         })
         .collect()
 }
+
+/// Opens a decoder from a TOML text, as a configuration file does.
+pub(crate) fn open_with(format: &crate::Format, text: &str) -> Result<Box<dyn Decoder>, String> {
+    let table = toml::de::DeTable::parse(text).map_err(|e| e.to_string())?;
+    let table = toml::Spanned::new(table.span(), toml::de::DeValue::Table(table.into_inner()));
+    format.decoder.unwrap()(table).map_err(|e| e.to_string())
+}
+
+#[test]
+fn the_sample_opens_and_an_unknown_key_does_not() {
+    assert!(open_with(&super::FORMAT, super::FORMAT.sample).is_ok());
+    assert!(open_with(&super::FORMAT, "chanel = 6").err().unwrap().contains("chanel"));
+}

@@ -5,8 +5,10 @@
 
 mod decode;
 pub mod dronescout;
+mod lines;
 pub mod mode_s;
 pub mod remote_id;
+pub mod sbs;
 
 pub use decode::{Account, Decoded, Decoder, Detail, Encoder, Found, fault};
 
@@ -34,7 +36,7 @@ pub struct Format {
 }
 
 /// Every format, sorted by name.
-pub const FORMATS: &[Format] = &[dronescout::FORMAT, mode_s::FORMAT, remote_id::FORMAT];
+pub const FORMATS: &[Format] = &[dronescout::FORMAT, mode_s::FORMAT, remote_id::FORMAT, sbs::FORMAT];
 
 /// The format of this name.
 pub fn format(name: &str) -> Option<&'static Format> {

@@ -168,9 +168,9 @@ mod tests {
     /// The same by `lzma.compress(format=FORMAT_ALONE)`.
     const PYTHON_LZMA: &[u8] = include_bytes!("../../../../testdata/formats/dronescout/status.lzma.bin");
     /// 4 MiB of zeros by `lzma.compress`: 700 bytes.
-    const BOMB_XZ: &[u8] = include_bytes!("../../../../testdata/formats/dronescout/malformed-bomb.xz.bin");
+    const BOMB_XZ: &[u8] = include_bytes!("../../../../testdata/formats/dronescout/malformed/bomb.xz.bin");
     /// 4 MiB of zeros by `lzma.compress(format=FORMAT_ALONE)`.
-    const BOMB_LZMA: &[u8] = include_bytes!("../../../../testdata/formats/dronescout/malformed-bomb.lzma.bin");
+    const BOMB_LZMA: &[u8] = include_bytes!("../../../../testdata/formats/dronescout/malformed/bomb.lzma.bin");
 
     #[test]
     fn both_containers_unpack() {

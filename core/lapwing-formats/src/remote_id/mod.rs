@@ -19,7 +19,7 @@ mod pack;
 mod tests;
 
 #[cfg(test)]
-pub(crate) use tests::{Random, golden_text, open_with};
+pub(crate) use tests::{Random, golden, open_with};
 
 pub use auth::{Assembler, Assembly, pages as authentication_pages};
 pub use bluetooth::{BluetoothCapture, BluetoothRadio, encode_advertisement};

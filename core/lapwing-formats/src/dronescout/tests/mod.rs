@@ -128,18 +128,18 @@ const CASES: &[(&str, &[u8])] = &[
     ("all-sections", data!("all-sections.bin")),
     ("glued-and-terminated", data!("glued-and-terminated.bin")),
     ("location", data!("location.bin")),
-    ("malformed-base64", data!("malformed-base64.bin")),
-    ("malformed-between-good", data!("malformed-between-good.bin")),
-    ("malformed-bomb.lzma", data!("malformed-bomb.lzma.bin")),
-    ("malformed-bomb.xz", data!("malformed-bomb.xz.bin")),
-    ("malformed-deep", data!("malformed-deep.bin")),
-    ("malformed-lzma", data!("malformed-lzma.bin")),
-    ("malformed-no-section", data!("malformed-no-section.bin")),
-    ("malformed-not-json", data!("malformed-not-json.bin")),
-    ("malformed-nothing-valid", data!("malformed-nothing-valid.bin")),
-    ("malformed-protocol", data!("malformed-protocol.bin")),
-    ("malformed-uas-data-field", data!("malformed-uas-data-field.bin")),
-    ("malformed-uas-data-size", data!("malformed-uas-data-size.bin")),
+    ("malformed/base64", data!("malformed/base64.bin")),
+    ("malformed/between-good", data!("malformed/between-good.bin")),
+    ("malformed/bomb.lzma", data!("malformed/bomb.lzma.bin")),
+    ("malformed/bomb.xz", data!("malformed/bomb.xz.bin")),
+    ("malformed/deep", data!("malformed/deep.bin")),
+    ("malformed/lzma", data!("malformed/lzma.bin")),
+    ("malformed/no-section", data!("malformed/no-section.bin")),
+    ("malformed/not-json", data!("malformed/not-json.bin")),
+    ("malformed/nothing-valid", data!("malformed/nothing-valid.bin")),
+    ("malformed/protocol", data!("malformed/protocol.bin")),
+    ("malformed/uas-data-field", data!("malformed/uas-data-field.bin")),
+    ("malformed/uas-data-size", data!("malformed/uas-data-size.bin")),
     ("status.lzma", data!("status.lzma.bin")),
     ("status.xz", data!("status.xz.bin")),
     ("ua-payload", data!("ua_payload.json")),
@@ -151,9 +151,7 @@ fn every_case_gives_what_stands_beside_it() {
     for (name, bytes) in CASES {
         let out = decode(bytes);
         assert_eq!(name.starts_with("malformed"), !out.faults.is_empty(), "{name}");
-        insta::with_settings!({ snapshot_path => "../../../../../testdata/formats/dronescout", prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!(*name, crate::remote_id::golden_text(&out));
-        });
+        crate::remote_id::golden("dronescout", name, &out);
     }
 }
 

@@ -21,23 +21,23 @@ const CASES: &[(&str, &[u8])] = cases![
     "bluetooth4-location.272",
     "bluetooth5-pack.256",
     "bluetooth5-pack.272",
-    "malformed-bad-crc.251",
-    "malformed-bad-fcs.127",
-    "malformed-beacon-element-too-short.127",
-    "malformed-chained-pack.251",
-    "malformed-empty-pack.datagram",
-    "malformed-impossible-place.datagram",
-    "malformed-link-type.1",
-    "malformed-message-cut.datagram",
-    "malformed-message-type.datagram",
-    "malformed-nested-pack.datagram",
-    "malformed-nothing.datagram",
-    "malformed-pack-count.datagram",
-    "malformed-pack-message-size.datagram",
-    "malformed-pack-truncated.datagram",
-    "malformed-protocol-version.datagram",
-    "malformed-radiotap-cut.127",
-    "malformed-trailing-message.datagram",
+    "malformed/bad-crc.251",
+    "malformed/bad-fcs.127",
+    "malformed/beacon-element-too-short.127",
+    "malformed/chained-pack.251",
+    "malformed/empty-pack.datagram",
+    "malformed/impossible-place.datagram",
+    "malformed/link-type.1",
+    "malformed/message-cut.datagram",
+    "malformed/message-type.datagram",
+    "malformed/nested-pack.datagram",
+    "malformed/nothing.datagram",
+    "malformed/pack-count.datagram",
+    "malformed/pack-message-size.datagram",
+    "malformed/pack-truncated.datagram",
+    "malformed/protocol-version.datagram",
+    "malformed/radiotap-cut.127",
+    "malformed/trailing-message.datagram",
     "message-location.datagram",
     "nan-service-discovery.127",
     "nan-sync-beacon.127",
@@ -58,14 +58,21 @@ fn every_case_gives_what_stands_beside_it() {
         assert!(out.account.balances(), "{name}");
         assert_eq!(out.account.bytes_used + out.account.bytes_rejected, bytes.len() as u64, "{name}");
         assert_eq!(name.starts_with("malformed"), !out.faults.is_empty() && !name.contains("sync"), "{name}");
-        insta::with_settings!({ snapshot_path => "../../../../../testdata/formats/remote-id", prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!(*name, text(&out));
-        });
+        golden("remote-id", name, &out);
     }
 }
 
+/// Compares what a decoder gave with the file beside the case `name` of a format.
+pub(crate) fn golden(format: &str, name: &str, out: &Decoded) {
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let path = format!("../../../../../testdata/formats/{format}/{folder}");
+    insta::with_settings!({ snapshot_path => path, prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(file, text(out));
+    });
+}
+
 /// What a decoder gave, as JSON text.
-pub(crate) fn text(out: &Decoded) -> String {
+fn text(out: &Decoded) -> String {
     let reports: Vec<_> = out
         .reports
         .iter()

@@ -5,7 +5,7 @@ mod golden;
 mod hostile;
 mod round_trip;
 
-pub(crate) use golden::text as golden_text;
+pub(crate) use golden::golden;
 pub(crate) use hostile::Random;
 
 use super::{RemoteId, RemoteIdConfig};

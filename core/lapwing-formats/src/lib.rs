@@ -3,8 +3,10 @@
 //!
 //! Adding a format is one file (or folder) and two plain lines here: its `mod`, and its entry in [`FORMATS`].
 
+pub mod aircraft_json;
 mod decode;
 pub mod dronescout;
+pub mod json;
 mod lines;
 pub mod mode_s;
 pub mod remote_id;
@@ -36,7 +38,8 @@ pub struct Format {
 }
 
 /// Every format, sorted by name.
-pub const FORMATS: &[Format] = &[dronescout::FORMAT, mode_s::FORMAT, remote_id::FORMAT, sbs::FORMAT];
+pub const FORMATS: &[Format] =
+    &[aircraft_json::FORMAT, dronescout::FORMAT, json::FORMAT, mode_s::FORMAT, remote_id::FORMAT, sbs::FORMAT];
 
 /// The format of this name.
 pub fn format(name: &str) -> Option<&'static Format> {

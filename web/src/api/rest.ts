@@ -1,7 +1,7 @@
 // The few requests the console makes. Same origin only; an error carries the server's own words (problem+json).
 
 import type { FeatureCollection } from "geojson";
-import type { Alert, Sensor, Track } from "./types";
+import type { Alert, Site, Track } from "./types";
 
 const BASE = "/api/v1";
 
@@ -22,25 +22,23 @@ async function request(path: string, init?: RequestInit): Promise<unknown> {
   throw new Refused(String(words.detail ?? words.title ?? `the server answered ${response.status}`), response.status);
 }
 
-export interface SiteInfo {
-  name: string;
-  sensors: Sensor[];
-  rules: { name: string; lead: number }[];
-}
-
-export const getSite = async (): Promise<SiteInfo> => (await request("/site")) as SiteInfo;
+export const getSite = async (): Promise<Site> => (await request("/site")) as Site;
 
 export const getZones = async (): Promise<FeatureCollection> => (await request("/zones")) as FeatureCollection;
 
 export const getTrack = async (id: string): Promise<Track> =>
   (await request(`/tracks/${encodeURIComponent(id)}`)) as Track;
 
-/** Resolves once the acknowledgement is on the server's disk. */
-export async function acknowledge(id: string, by: string, note: string | null): Promise<Alert> {
+/**
+ * Resolves once the acknowledgement is on the server's disk: to the alert as it now is, or to null when the picture
+ * does not show it yet and the live feed will bring it.
+ */
+export async function acknowledge(id: string, by: string, note: string | null): Promise<Alert | null> {
   const body = JSON.stringify(note ? { by, note } : { by });
-  return (await request(`/alerts/${encodeURIComponent(id)}/acknowledge`, {
+  const answer = await request(`/alerts/${encodeURIComponent(id)}/acknowledge`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body,
-  })) as Alert;
+  });
+  return typeof answer === "object" && answer !== null && "state" in answer ? (answer as Alert) : null;
 }

@@ -14,7 +14,7 @@ export interface Hello {
 
 export type PictureEvent = { sequence: number; at: string } & (
   | { event: "alert_changed"; alert: Alert }
-  | { event: "sensor_changed"; sensor: string; health: Health; why: string | null }
+  | { event: "sensor_changed"; sensor: string; health: Health; why?: string | null }
   | { event: "input_changed"; input: string; link: Link }
   | { event: "track_ended"; track: string; why: string }
   | { event: "other" }

@@ -134,12 +134,13 @@ export class AirMap {
     const longitudes = places.map((p) => p[0] ?? 0);
     const latitudes = places.map((p) => p[1] ?? 0);
     if (places.length === 0) return;
+    const { clientWidth, clientHeight } = this.map.getContainer();
     this.map.fitBounds(
       [
         [Math.min(...longitudes), Math.min(...latitudes)],
         [Math.max(...longitudes), Math.max(...latitudes)],
       ],
-      { padding: 60, maxZoom: 14.5, duration: instantly ? 0 : 600 },
+      { padding: Math.min(60, Math.round(Math.min(clientWidth, clientHeight) * 0.1)), maxZoom: 14.5, duration: instantly ? 0 : 600 },
     );
   }
 

@@ -10,12 +10,26 @@ const collection = (features: Feature[]): FeatureCollection => ({ type: "Feature
 
 const KIND_WORDS: Record<string, string> = { protected: "PROTECTED", watch: "WATCH", information: "information" };
 
+const kindOf = (zone: Feature): string => String(zone.properties?.kind ?? "information");
+
 export function zoneFeatures(zones: FeatureCollection | null): FeatureCollection {
+  return collection((zones?.features ?? []).map((zone) => ({ ...zone, properties: { kind: kindOf(zone) } })));
+}
+
+/** A name above each zone's northern end, where it does not cover what is inside. */
+export function zoneLabelFeatures(zones: FeatureCollection | null): FeatureCollection {
   return collection(
-    (zones?.features ?? []).map((zone) => {
-      const kind = String(zone.properties?.kind ?? "information");
-      const name = String(zone.properties?.name ?? zone.id ?? "");
-      return { ...zone, properties: { kind, label: `${name}\n${KIND_WORDS[kind] ?? kind}` } };
+    (zones?.features ?? []).flatMap((zone) => {
+      let top: Position | null = null;
+      if ("coordinates" in zone.geometry) {
+        eachPosition(zone.geometry.coordinates, (at) => {
+          if (!top || (at[1] ?? 0) > (top[1] ?? 0)) top = at;
+        });
+      }
+      if (!top) return [];
+      const kind = kindOf(zone);
+      const label = `${String(zone.properties?.name ?? zone.id ?? "")}\n${KIND_WORDS[kind] ?? kind}`;
+      return [{ type: "Feature" as const, properties: { kind, label }, geometry: { type: "Point" as const, coordinates: top } }];
     }),
   );
 }

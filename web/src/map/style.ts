@@ -18,6 +18,7 @@ export const SOURCES = [
   "rings",
   "ringlabels",
   "zones",
+  "zonelabels",
   "sensors",
   "trails",
   "selection",
@@ -26,6 +27,9 @@ export const SOURCES = [
 ] as const;
 export type SourceName = (typeof SOURCES)[number];
 
+const FULL_LABEL_ZOOM = 12.2;
+/** The drawing order from which a track is labelled in full: an alert, or the selected one. */
+const MATTERS = 20;
 const FONT = ["sans-serif"];
 const get = (key: string): ExpressionSpecification => ["get", key];
 const is = (key: string, value: string | boolean): FilterSpecification => ["==", ["get", key], value];
@@ -48,6 +52,31 @@ function baseLayers(p: Palette): LayerSpecification[] {
       paint: { "line-color": p.border, "line-width": 1, "line-dasharray": [4, 2] },
     },
   ];
+}
+
+function zoneLabel(
+  id: string,
+  filter: FilterSpecification,
+  always: boolean,
+  colour: ExpressionSpecification | string,
+  p: Palette,
+): LayerSpecification {
+  return {
+    id,
+    type: "symbol",
+    source: "zonelabels",
+    filter,
+    layout: {
+      "text-field": get("label"),
+      "text-font": FONT,
+      "text-size": 13,
+      "text-max-width": 14,
+      "text-anchor": "bottom",
+      "text-offset": [0, -0.3],
+      "text-allow-overlap": always,
+    },
+    paint: { "text-color": colour, "text-halo-color": p.halo, "text-halo-width": 1.8 },
+  };
 }
 
 function siteLayers(p: Palette): LayerSpecification[] {
@@ -109,19 +138,7 @@ function siteLayers(p: Palette): LayerSpecification[] {
       layout: { "text-field": get("label"), "text-font": FONT, "text-size": 11, "text-padding": 2 },
       paint: { "text-color": p.ringText, "text-halo-color": p.halo, "text-halo-width": 1.5 },
     },
-    {
-      id: "zone-label",
-      type: "symbol",
-      source: "zones",
-      layout: {
-        "text-field": get("label"),
-        "text-font": FONT,
-        "text-size": 13,
-        "text-max-width": 12,
-        "symbol-sort-key": ["match", get("kind"), "protected", 0, "watch", 1, 2],
-      },
-      paint: { "text-color": zoneColour, "text-halo-color": p.halo, "text-halo-width": 1.8 },
-    },
+    zoneLabel("zone-label", ["!=", get("kind"), "protected"], false, zoneColour, p),
     {
       id: "sensors",
       type: "symbol",
@@ -207,7 +224,11 @@ function trackLayers(p: Palette): LayerSpecification[] {
       id: "vectors",
       type: "line",
       source: "vectors",
-      paint: { "line-color": identityColour, "line-width": 2 },
+      paint: {
+        "line-color": identityColour,
+        "line-width": ["match", get("colour"), "bird", 1, 2],
+        "line-opacity": ["match", get("colour"), "bird", 0.7, 1],
+      },
     },
     {
       id: "alert-halo",
@@ -251,10 +272,18 @@ function trackLayers(p: Palette): LayerSpecification[] {
       source: "tracks",
       filter: ["!=", get("label"), ""],
       layout: {
-        "text-field": get("label"),
+        // Far out only the name, except where it matters.
+        "text-field": [
+          "step",
+          ["zoom"],
+          ["case", [">=", get("order"), MATTERS], get("label"), get("name")],
+          FULL_LABEL_ZOOM,
+          get("label"),
+        ],
         "text-font": FONT,
         "text-size": 12,
         "text-line-height": 1.2,
+        "text-max-width": 30,
         "text-variable-anchor": ["left", "right", "top", "bottom"],
         "text-radial-offset": 2,
         "text-justify": "auto",
@@ -263,13 +292,15 @@ function trackLayers(p: Palette): LayerSpecification[] {
       },
       paint: { "text-color": p.text, "text-halo-color": p.halo, "text-halo-width": 1.6 },
     },
+    // On top, so that it is never left out for lack of room and the names of tracks keep clear of it.
+    zoneLabel("zone-label-protected", is("kind", "protected"), true, p.protected, p),
   ];
 }
 
 export function styleFor(palette: Palette): StyleSpecification {
   const sources: StyleSpecification["sources"] = {};
   for (const name of SOURCES) {
-    sources[name] = { type: "geojson", data: EMPTY, ...(name === "land" ? { tolerance: 0.2 } : {}) };
+    sources[name] = { type: "geojson", data: EMPTY };
   }
   return {
     version: 8,

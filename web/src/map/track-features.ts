@@ -46,6 +46,7 @@ export function trackFeatures(tracks: Iterable<LiveTrack>, selected: string | nu
       properties: {
         id: t.id,
         icon: trackIcon(t.identity, t.class, t.phase),
+        name: t.label ?? t.id,
         label: isNamelessBird(t) && !t.alert && !isSelected ? "" : labelOf(t),
         alert: t.alert,
         critical: t.critical,

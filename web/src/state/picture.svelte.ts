@@ -1,10 +1,10 @@
 // The air picture as last heard: tracks by id, alerts, sensors, inputs, zones. Changed only by what the feed brings.
 
 import type { FeatureCollection } from "geojson";
-import type { Alert, InputState, SensorState } from "../api/types";
-import type { SiteInfo } from "../api/rest";
+import type { Alert, InputState, SensorState, Site } from "../api/types";
 import type { Frame, TrackRow } from "../live/columns";
 import type { Message, PictureEvent } from "../live/messages";
+import { printable } from "../words/air";
 import { byUrgency, isLive, isUnanswered } from "./urgency";
 
 export interface LiveTrack extends TrackRow {
@@ -33,7 +33,7 @@ class Picture {
   alerts = $state.raw<Alert[]>([]);
   sensors = $state.raw<SensorState[]>([]);
   inputs = $state.raw<InputState[]>([]);
-  site = $state.raw<SiteInfo | null>(null);
+  site = $state.raw<Site | null>(null);
   zones = $state.raw<FeatureCollection | null>(null);
   /** Tracks that ended, with the reason, so that an open detail can say so. */
   ended = $state.raw<Record<string, string>>({});
@@ -101,18 +101,19 @@ class Picture {
   }
 
   private setLabels(tracks: { id: string; label: string | null }[]): void {
-    for (const { id, label } of tracks) {
+    for (const { id, label: raw } of tracks) {
+      const label = raw ? printable(raw) : null;
       if (label) this.labels.set(id, label);
       else this.labels.delete(id);
       const track = this.tracks.get(id);
-      if (track) track.label = label || null;
+      if (track) track.label = label;
     }
     this.frames += 1;
   }
 
   private setAlerts(alerts: Alert[]): void {
     for (const { id, reason } of alerts) {
-      if (reason.entry_predicted_at !== null) this.predictions.set(id, reason.entry_predicted_at);
+      if (reason.entry_predicted_at) this.predictions.set(id, reason.entry_predicted_at);
     }
     this.alerts = [...alerts].sort(byUrgency).slice(0, ALERTS_MAX);
   }

@@ -14,7 +14,7 @@ export type Entry =
   | { kind: "left" }
   | { kind: "unpredicted" };
 
-const ms = (time: string | null): number => (time === null ? Number.NaN : Date.parse(time));
+const ms = (time: string | null | undefined): number => (time ? Date.parse(time) : Number.NaN);
 
 /** How the aircraft stands to the zone at `nowMs` of the server's clock. */
 export function entryOf(alert: Alert, nowMs: number): Entry {
@@ -29,7 +29,7 @@ export function entryOf(alert: Alert, nowMs: number): Entry {
   if (!Number.isFinite(predicted)) return { kind: "unpredicted" };
   const left = (predicted - nowMs) / 1000;
   return left >= 0
-    ? { kind: "enters", seconds: left, sd_s: alert.reason.entry_sd_s }
+    ? { kind: "enters", seconds: left, sd_s: alert.reason.entry_sd_s ?? null }
     : { kind: "overdue", seconds: -left };
 }
 

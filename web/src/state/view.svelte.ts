@@ -21,6 +21,15 @@ function store(key: string, value: string): void {
   }
 }
 
+/** The server takes names of 1 to 64 bytes of UTF-8. */
+const OPERATOR_BYTES_MAX = 64;
+
+function cutToBytes(text: string, bytes: number): string {
+  let cut = text;
+  while (new TextEncoder().encode(cut).length > bytes) cut = [...cut].slice(0, -1).join("");
+  return cut;
+}
+
 const fromHash = readHash(location.hash);
 
 class View {
@@ -58,7 +67,7 @@ class View {
   }
 
   setOperator(name: string): void {
-    this.operator = name.trim().slice(0, 80);
+    this.operator = cutToBytes(name.trim(), OPERATOR_BYTES_MAX);
     store("operator", this.operator);
   }
 

@@ -6,7 +6,7 @@ const readable = (word: string): string => word.replaceAll("_", " ").replaceAll(
 const look = (table: Record<string, string>, word: string): string => table[word] ?? readable(word);
 
 export const className = (word: string): string =>
-  look({ fixed_wing: "fixed-wing drone", drone: "drone (build unknown)", unknown: "class unknown" }, word);
+  look({ fixed_wing: "fixed-wing drone", unknown: "class unknown" }, word);
 
 export const identityName = (word: string): string => look({}, word);
 

@@ -19,7 +19,7 @@ export const metres = (value: Maybe): string => (known(value) ? `${plain(value)}
 export function distance(value: Maybe): string {
   if (!known(value)) return UNKNOWN;
   if (value < 1000) return `${Math.round(value)} m`;
-  return `${value < 10_000 ? (value / 1000).toFixed(1) : Math.round(value / 1000)} km`;
+  return `${value < 10_000 ? Number((value / 1000).toFixed(1)) : Math.round(value / 1000)} km`;
 }
 
 export const speed = (value: Maybe): string =>
@@ -62,7 +62,7 @@ export interface HeightLine {
 }
 
 /** Every datum apart: what one is must never be read as another. */
-export function heightLines(heights: Heights): HeightLine[] {
+export function heightLines(heights: Partial<Heights>): HeightLine[] {
   const bound = (value: Maybe): string => (known(value) ? `± ${plain(value)} m (95 %)` : "accuracy unknown");
   const line = (datum: string, value: Maybe, accuracy: string): HeightLine => ({
     datum,
@@ -71,11 +71,11 @@ export function heightLines(heights: Heights): HeightLine[] {
   });
   const geometric = bound(heights.vertical_accuracy_m);
   return [
-    line("above mean sea level (EGM96)", heights.altitude_msl_m, geometric),
-    line("above WGS-84 ellipsoid", heights.height_ellipsoid_m, geometric),
-    line("above take-off", heights.height_above_takeoff_m, "accuracy unknown"),
-    line("above ground", heights.height_above_ground_m, "accuracy unknown"),
-    line("pressure altitude (1013.25 hPa)", heights.altitude_pressure_m, bound(heights.pressure_accuracy_m)),
+    line("Height above mean sea level (EGM96)", heights.altitude_msl_m, geometric),
+    line("Height above WGS-84 ellipsoid", heights.height_ellipsoid_m, geometric),
+    line("Height above take-off", heights.height_above_takeoff_m, "accuracy unknown"),
+    line("Height above ground", heights.height_above_ground_m, "accuracy unknown"),
+    line("Pressure altitude (1013.25 hPa)", heights.altitude_pressure_m, bound(heights.pressure_accuracy_m)),
   ];
 }
 

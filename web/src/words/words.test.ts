@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { printable } from "./air";
 import { evidenceSentence, evidenceWeight, transmitterLine } from "./names";
 import { ago, countdown, lasting, utcFull, utcTime } from "./time";
 import { course, distance, heightLines, heightShort, metres, place, speed, verticalSpeed } from "./values";
@@ -19,12 +20,17 @@ describe("unknown is said in words", () => {
     const lines = heightLines({ altitude_msl_m: 0, vertical_accuracy_m: 3 });
     expect(lines).toHaveLength(5);
     expect(lines[0]).toEqual({
-      datum: "above mean sea level (EGM96)",
+      datum: "Height above mean sea level (EGM96)",
       value: "0 m",
       accuracy: "± 3 m (95 %)",
     });
     expect(lines.slice(1).every((line) => line.value === "unknown")).toBe(true);
   });
+});
+
+test("a name cannot turn its line around", () => {
+  expect(printable("ab\u202ecd\u0007\n")).toBe("ab\ufffdcd\ufffd\ufffd");
+  expect(printable("Zürich 日本 <b>")).toBe("Zürich 日本 <b>");
 });
 
 test("zero is zero", () => {

@@ -1,7 +1,7 @@
 //! Which tracks a measurement may belong to: chi-square gates, and a spatial index so that only tracks nearby are asked.
 
 use lapwing_model::{Place, TrackId, geo, math};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Normalised innovation squared that a right association stays below in 999 of 1,000 cases, by number of components
 /// (quantiles of the chi-square distribution).
@@ -16,23 +16,35 @@ pub(crate) fn gate(components: usize) -> f64 {
     }
 }
 
-/// Grid of each level: cell size and the greatest reach of what is kept in it, metres. What reaches farther lives in
-/// the coarser grid, so that a few uncertain tracks do not widen the search for all.
-const LEVELS: [(f64, f64); 2] = [(500.0, 400.0), (4_000.0, f64::INFINITY)];
+/// Grids: cell size and the greatest reach of what is kept in it, metres. What reaches farther lives in a coarser grid,
+/// so that a few uncertain tracks do not widen the search for all. Named tracks have grids of their own: a claim under
+/// another name need not ask them, so a flood of forged names in one place costs each claim nothing.
+const LEVELS: [(f64, f64); 4] = [(500.0, 400.0), (4_000.0, f64::INFINITY), (500.0, 400.0), (4_000.0, f64::INFINITY)];
+/// The first level of named tracks.
+const NAMED: usize = 2;
 /// Metres per degree of latitude, at least.
 const METRES_PER_DEG: f64 = 110_500.0;
 
-/// Rows of equal latitude, each cut into cells of about equal width; sorted, so neighbours in a row are one range.
-pub(crate) type Cell = (u8, u32, u32);
+/// Level, row of equal latitude, cell in the row (all of about equal width); sorted, so neighbours in a row are one
+/// range.
+type Cell = (u8, u32, u32);
+
+/// Where a track is filed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Filed {
+    cell: Cell,
+    place: Place,
+    reach_m: f64,
+}
 
 /// Tracks by place.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
-    cells: BTreeSet<(Cell, TrackId)>,
+    cells: BTreeMap<(Cell, TrackId), (Place, f64)>,
 }
 
 fn row_deg(level: usize) -> f64 {
-    LEVELS[level.min(1)].0 / METRES_PER_DEG
+    LEVELS[level.min(3)].0 / METRES_PER_DEG
 }
 
 /// Cells in a row: fewer towards the poles, one at them.
@@ -52,31 +64,35 @@ fn column(longitude_deg: f64, columns: u32) -> u32 {
     (math::floor(part * f64::from(columns)) as u32).min(columns - 1)
 }
 
-/// The cell of something at `place` that may reach `reach_m` from there.
-pub(crate) fn cell(place: Place, reach_m: f64) -> Cell {
-    let level = usize::from(reach_m > LEVELS[0].1);
-    let row = row(level, place.latitude_deg);
-    (level as u8, row, column(place.longitude_deg, columns(level, row)))
+impl Filed {
+    /// At `place`, possibly up to `reach_m` from there.
+    pub(crate) fn new(place: Place, reach_m: f64, named: bool) -> Self {
+        let level = usize::from(reach_m > LEVELS[0].1) + if named { NAMED } else { 0 };
+        let row = row(level, place.latitude_deg);
+        Self { cell: (level as u8, row, column(place.longitude_deg, columns(level, row))), place, reach_m }
+    }
 }
 
 impl Index {
-    pub(crate) fn insert(&mut self, cell: Cell, id: TrackId) {
-        self.cells.insert((cell, id));
+    pub(crate) fn insert(&mut self, filed: Filed, id: TrackId) {
+        self.cells.insert((filed.cell, id), (filed.place, filed.reach_m));
     }
 
-    pub(crate) fn remove(&mut self, cell: Cell, id: TrackId) {
-        self.cells.remove(&(cell, id));
+    pub(crate) fn remove(&mut self, filed: Filed, id: TrackId) {
+        self.cells.remove(&(filed.cell, id));
     }
 
     /// Tracks that may be within `radius_m` of `place` once their own reach (at most `reach_max_m`) is added, in a fixed
-    /// order, appended to `out`. Some that are not are among them; none that is missing.
-    pub(crate) fn near(&self, place: Place, radius_m: f64, reach_max_m: f64, out: &mut Vec<TrackId>) {
-        for (level, (_, reach)) in LEVELS.iter().enumerate() {
-            self.near_in(level, place, radius_m + reach.min(reach_max_m), out);
+    /// order, appended to `out`. Named ones only when asked for.
+    pub(crate) fn near(&self, place: Place, radius_m: f64, reach_max_m: f64, named: bool, out: &mut Vec<TrackId>) {
+        let levels = if named { LEVELS.len() } else { NAMED };
+        for (level, (_, reach)) in LEVELS.iter().enumerate().take(levels) {
+            self.near_in(level, place, radius_m, reach.min(reach_max_m), out);
         }
     }
 
-    fn near_in(&self, level: usize, place: Place, radius_m: f64, out: &mut Vec<TrackId>) {
+    fn near_in(&self, level: usize, place: Place, own_m: f64, reach_max_m: f64, out: &mut Vec<TrackId>) {
+        let radius_m = own_m + reach_max_m;
         let reach_deg = radius_m / METRES_PER_DEG;
         let (south, north) = (place.latitude_deg - reach_deg, place.latitude_deg + reach_deg);
         let (first, last) = (row(level, south.max(-90.0)), row(level, north.min(90.0)));
@@ -90,7 +106,12 @@ impl Index {
             let mut take = |from: u32, to: u32| {
                 let (l, least, greatest) = (level as u8, TrackId(u64::MIN), TrackId(u64::MAX));
                 let range = ((l, row, from), least)..=((l, row, to), greatest);
-                out.extend(self.cells.range(range).map(|(_, id)| *id));
+                let meant = self.cells.range(range).filter(|(_, (there, reach))| {
+                    // The latitude alone rules most out; the distance is good to 0.6 %.
+                    math::fabs(there.latitude_deg - place.latitude_deg) <= reach_deg
+                        && 0.99 * place.distance_m(*there) <= own_m + reach.min(reach_max_m)
+                });
+                out.extend(meant.map(|((_, id), _)| *id));
             };
             let (west, east) = (place.longitude_deg - half_deg, place.longitude_deg + half_deg);
             if half_deg >= 179.0 || n < 4 {
@@ -140,13 +161,13 @@ mod tests {
             for (n, (e, north, reach)) in others.iter().enumerate() {
                 let there = frame.to_geodetic(lapwing_model::Enu::new(e * 6_000.0, north * 6_000.0, 0.0)).place();
                 let id = TrackId(n as u64 + 1);
-                index.insert(cell(there, *reach), id);
+                index.insert(Filed::new(there, *reach, n % 2 == 0), id);
                 if place.distance_m(there) <= (radius + reach) * 0.99 {
                     expected.push(id);
                 }
             }
             let mut got = Vec::new();
-            index.near(place, radius, 3_000.0, &mut got);
+            index.near(place, radius, 3_000.0, true, &mut got);
             for id in expected {
                 prop_assert!(got.contains(&id));
             }
@@ -165,10 +186,13 @@ mod tests {
             longitude_deg: 8.0 + f64::from(i % 100) * 0.02,
         };
         for i in 0..10_000 {
-            index.insert(cell(place(i), 100.0), TrackId(u64::from(i)));
+            index.insert(Filed::new(place(i), 100.0, i % 3 == 0), TrackId(u64::from(i)));
         }
         let mut got = Vec::new();
-        index.near(place(5_050), 100.0, 1_000.0, &mut got);
-        assert!((1..=4).contains(&got.len()), "{} of 10,000", got.len());
+        index.near(place(5_050), 100.0, 1_000.0, true, &mut got);
+        assert_eq!(got, vec![TrackId(5_050)], "of 10,000");
+        got.clear();
+        index.near(place(5_049), 100.0, 1_000.0, false, &mut got);
+        assert_eq!(got, vec![], "5,049 has a name");
     }
 }

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::existence::{Existence, confidence_log_ratio};
 use crate::filter::{Gaussian, Linear, Update, dot, times_vector, transposed};
 use crate::frame::{anchored, geodetic, is_far, moved, position, velocity};
-use crate::gate::{Cell, gate};
+use crate::gate::{Filed, gate};
 use crate::interface::{Estimate, Label, Observation};
 use crate::measurement::{Resolved, velocity_linear};
 use crate::motion::{Motion, predicted, process_noise, transition};
@@ -16,6 +16,8 @@ const SENSORS_PER_TRACK: usize = 8;
 const RECENT_PER_TRACK: usize = 8;
 /// The most one plot can add to the log odds of existence: however precise the sensor, a track needs three plots.
 const LOG_RATIO_MAX: f64 = 6.5;
+/// What a measured aircraft may gain between two updates, metres per second.
+const SPEED_CHANGE_MPS: f64 = 20.0;
 /// Probability below which measurements no longer support a track they once did.
 const SUPPORT_LOST: f64 = 0.5;
 
@@ -58,7 +60,8 @@ pub(crate) struct Track {
     sensors: [Option<SensorMark>; SENSORS_PER_TRACK],
     recent: [Option<Mark>; RECENT_PER_TRACK],
     recent_next: usize,
-    pub(crate) cell: Cell,
+    /// Where the spatial index has it.
+    pub(crate) filed: Filed,
     /// Another track this one seems to be, and for how many seconds already.
     pub(crate) twin: Option<(TrackId, u8)>,
 }
@@ -108,7 +111,7 @@ impl Track {
             sensors: [None; SENSORS_PER_TRACK],
             recent: [None; RECENT_PER_TRACK],
             recent_next: 0,
-            cell: (0, 0, 0),
+            filed: Filed::new(frame.origin().place(), 0.0, false),
             twin: None,
         };
         if let Some(after) = look.resolved.rate_linear(&track.frame, &track.state, height_known) {
@@ -206,8 +209,12 @@ impl Track {
         if self.fast { config.motion_fast } else { config.motion_slow }
     }
 
-    /// Greatest speed it may plausibly have, metres per second.
+    /// Greatest speed it may plausibly have had since its last update, metres per second. What others measure is known
+    /// better than by its class: it has the speed measured, and accelerates as far as it can between two looks.
     pub(crate) fn speed_max_mps(&self, claimed_mps: f64, config: &Config) -> f64 {
+        if self.supported {
+            return self.state.speed_mps() + SPEED_CHANGE_MPS;
+        }
         let fast = self.fast || claimed_mps > config.speed_fast_mps;
         if fast { config.speed_fast_max_mps } else { config.speed_slow_max_mps }
     }
@@ -382,9 +389,14 @@ impl Track {
         self.weigh_support(config);
     }
 
+    /// Where the index is to have it, from its state at the present.
+    pub(crate) fn file(&self, state: &Gaussian) -> Filed {
+        Filed::new(geodetic(&self.frame, state).place(), Self::reach_m(state), self.is_named())
+    }
+
     /// How far from its indexed place it may be taken for a measurement's source within the next second and a half:
     /// four sigma and its own way, metres.
-    pub(crate) fn reach_m(state: &Gaussian) -> f64 {
+    fn reach_m(state: &Gaussian) -> f64 {
         let p = &state.covariance;
         let speed_sd = math::sqrt(p[3][3].max(p[4][4]));
         4.0 * (state.horizontal_sd_m() + 1.5 * speed_sd) + 1.5 * state.speed_mps()

@@ -4,7 +4,7 @@ mod associate;
 mod life;
 
 use crate::config::Config;
-use crate::gate::{Index, cell};
+use crate::gate::Index;
 use crate::geoid::Geoid;
 use crate::interface::{Change, Estimate, Label};
 use crate::measurement::sensor_frame;
@@ -150,8 +150,8 @@ impl Tracker {
             self.changes.push_back(Change::Phase(id, phase));
         }
         if let Some(track) = self.tracks.get_mut(&id) {
-            track.cell = cell(crate::frame::geodetic(&track.frame, &track.state).place(), Track::reach_m(&track.state));
-            self.index.insert(track.cell, id);
+            track.filed = track.file(&track.state);
+            self.index.insert(track.filed, id);
         }
     }
 
@@ -161,7 +161,7 @@ impl Tracker {
         for (label, _) in &track.labels {
             self.labels.remove(&(*label, id));
         }
-        self.index.remove(track.cell, id);
+        self.index.remove(track.filed, id);
         if self.tracks.is_empty() {
             self.step_at = None;
         }
@@ -185,11 +185,10 @@ impl Tracker {
     fn reindex(&mut self, id: TrackId) {
         let Some(track) = self.tracks.get_mut(&id) else { return };
         let at = self.clock.unwrap_or(track.at).max(track.at);
-        let state = track.state_at(at, &self.config);
-        let now = cell(crate::frame::geodetic(&track.frame, &state).place(), Track::reach_m(&state));
-        if now != track.cell {
-            self.index.remove(track.cell, id);
-            track.cell = now;
+        let now = track.file(&track.state_at(at, &self.config));
+        if now != track.filed {
+            self.index.remove(track.filed, id);
+            track.filed = now;
             self.index.insert(now, id);
         }
     }

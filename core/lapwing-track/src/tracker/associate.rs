@@ -6,7 +6,8 @@ use crate::existence::Existence;
 use crate::interface::{Change, Label, Observation, Outcome};
 use crate::measurement::{Resolved, resolve};
 use crate::track::{Fit, Look, Mark, Track};
-use lapwing_model::{Phase, Sensor, Time, TrackId, math};
+use lapwing_model::{LocalFrame, Phase, Sensor, Time, TrackId, math};
+use std::collections::BTreeSet;
 
 /// Makes any claim prefer a track of its own name to any other: larger than every difference of log-likelihoods.
 const OWN_NAME: f64 = 10_000.0;
@@ -16,6 +17,11 @@ const OWN_NUMBER: f64 = 20.0;
 const DOUBT_MAX: f64 = 4.0;
 /// Slack of the reachability test of claims, metres: rounding of the wire formats, and antennas apart.
 const REACH_SLACK_M: f64 = 30.0;
+
+/// Tracks asked per observation: the oldest, which have lasted. Only a flood of plots in one place has more.
+const CANDIDATES_MAX: usize = 1_000;
+/// Cells of the largest cost matrix solved exactly (8 MB); a larger cluster is settled best pair first.
+const EXACT_MAX: usize = 1 << 20;
 
 /// A pair that may be.
 struct Pair {
@@ -121,7 +127,7 @@ impl Tracker {
         observation: &Observation,
         sensor: &Sensor,
         number: u32,
-        frame: Option<&lapwing_model::LocalFrame>,
+        frame: Option<&LocalFrame>,
     ) -> (Outcome, Option<Ready>) {
         if self.clock.is_some_and(|now| observation.measured_at > now + self.config.lead_max) {
             return (Outcome::Rejected("in-future"), None);
@@ -175,7 +181,9 @@ impl Tracker {
             // Tracks are filed where they are now; the measurement is of another time.
             let age = self.clock.map_or(0.0, |now| now.since(observation.measured_at).abs().as_seconds_f64());
             let radius = 4.0 * sd + REACH_SLACK_M + age.min(10.0) * self.config.speed_fast_max_mps;
-            self.index.near(place, radius, self.reach_max_m(), out);
+            // Tracks of other names cannot take a claim.
+            let named = !observation.self_report;
+            self.index.near(place, radius, self.reach_max_m(), named, out);
         } else {
             // A bearing crosses the whole sky; it may only update tracks that are there.
             out.extend(self.tracks.values().filter(|t| t.phase != Phase::Tentative).map(|t| t.id));
@@ -185,6 +193,7 @@ impl Tracker {
         }
         out.sort_unstable();
         out.dedup();
+        out.truncate(CANDIDATES_MAX);
     }
 
     /// Whether and how well an observation fits a track.
@@ -217,8 +226,7 @@ impl Tracker {
     }
 
     /// Whether an aircraft of this track can have got to where a claim under its name puts it. Wide on purpose: the
-    /// greatest plausible speed since the last update, and four sigma of both ends. A track that others measure is
-    /// known better than that: its own word may not move it farther than it can accelerate away unseen.
+    /// greatest plausible speed since the last update, and four sigma of both ends.
     fn reachable(&self, track: &Track, look: &Look<'_>) -> bool {
         let (place, sd) = look.resolved.about();
         if !sd.is_finite() {
@@ -369,6 +377,10 @@ fn choose(observations: usize, pairs: &mut [Pair]) -> Vec<Option<usize>> {
         let mut columns: Vec<TrackId> = cluster.iter().map(|(_, p)| pairs[*p].track).collect();
         columns.sort_unstable();
         columns.dedup();
+        if rows.len().saturating_mul(columns.len()) > EXACT_MAX {
+            greedy(cluster.iter().map(|(_, p)| *p), pairs, &mut chosen);
+            continue;
+        }
         let mut cost = vec![INFEASIBLE; rows.len() * columns.len()];
         let mut which = vec![0; cost.len()];
         for (_, p) in cluster {
@@ -385,4 +397,17 @@ fn choose(observations: usize, pairs: &mut [Pair]) -> Vec<Option<usize>> {
         }
     }
     chosen
+}
+
+/// Best pair first, each observation and each track once.
+fn greedy(cluster: impl Iterator<Item = usize>, pairs: &[Pair], chosen: &mut [Option<usize>]) {
+    let mut order: Vec<usize> = cluster.filter(|p| pairs[*p].cost < 0.0).collect();
+    order.sort_by(|a, b| pairs[*a].cost.total_cmp(&pairs[*b].cost).then(a.cmp(b)));
+    let mut taken = BTreeSet::new();
+    for p in order {
+        let pair = &pairs[p];
+        if chosen[pair.observation].is_none() && taken.insert(pair.track) {
+            chosen[pair.observation] = Some(p);
+        }
+    }
 }

@@ -9,6 +9,8 @@ use lapwing_model::{Coverage, LocalFrame, Phase, Sensor, SensorKind, Span, Time,
 
 /// Two tracks farther apart than this are not compared, metres.
 const TWIN_RADIUS_M: f64 = 200.0;
+/// More tracks than this within that radius are a crowd.
+const CROWD: usize = 32;
 /// Weight of a look in the running mean of a sensor's stray plots.
 const STRAY_WEIGHT: f64 = 0.1;
 
@@ -45,7 +47,7 @@ impl Tracker {
         near.clear();
         match sensor.coverage.range_max_m {
             Some(range) if range < 100_000.0 => {
-                self.index.near(frame.origin().place(), range, 0.0, &mut near);
+                self.index.near(frame.origin().place(), range, 0.0, true, &mut near);
                 near.sort_unstable();
             }
             _ => near.extend(self.tracks.keys().copied()),
@@ -136,7 +138,11 @@ impl Tracker {
     fn twin_of(&self, track: &Track, at: Time) -> Option<TrackId> {
         let state = track.state_at(at, &self.config);
         let mut near = Vec::new();
-        self.index.near(geodetic(&track.frame, &state).place(), TWIN_RADIUS_M, TWIN_RADIUS_M, &mut near);
+        self.index.near(geodetic(&track.frame, &state).place(), TWIN_RADIUS_M, 0.0, true, &mut near);
+        // In a crowd nobody is anybody's twin; and a crowd must not cost its square each second.
+        if near.len() > CROWD {
+            return None;
+        }
         let mut best: Option<(f64, TrackId)> = None;
         for id in near {
             let Some(other) = self.tracks.get(&id).filter(|o| o.id != track.id && o.phase != Phase::Tentative) else {

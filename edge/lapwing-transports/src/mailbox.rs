@@ -148,11 +148,11 @@ impl State {
         }
     }
 
-    fn shed(&mut self, queue: u64, reason: &Cow<'static, str>, units: u64) {
+    fn shed(&mut self, queue: u64, reason: Cow<'static, str>, units: u64) {
         let Some(q) = self.queues.get_mut(&queue) else { return };
         for item in q.items.iter_mut().rev() {
             match item {
-                Item::Shed(known, count) if known == reason => {
+                Item::Shed(known, count) if *known == reason => {
                     *count += units;
                     return;
                 }
@@ -160,7 +160,7 @@ impl State {
                 _ => break,
             }
         }
-        self.push(queue, Item::Shed(reason.clone(), units));
+        self.push(queue, Item::Shed(reason, units));
     }
 
     /// Whether `length` more bytes of this queue are within the bounds.
@@ -372,7 +372,7 @@ impl Mailbox {
             None
         };
         match reason {
-            Some(reason) => state.shed(self.handle.queue, &Cow::Borrowed(reason), 1),
+            Some(reason) => state.shed(self.handle.queue, Cow::Borrowed(reason), 1),
             None => {
                 let input = self.handle.input.clone();
                 state.push(self.handle.queue, Item::Reception(Reception { input, received_at, envelope, bytes }));
@@ -429,7 +429,7 @@ impl Mailbox {
         if state.closed || units == 0 {
             return;
         }
-        state.shed(self.handle.queue, &reason.into(), units);
+        state.shed(self.handle.queue, reason.into(), units);
         drop(state);
         self.handle.shared.arrived.notify_one();
     }

@@ -1,6 +1,8 @@
 //! MQTT 5: subscribes to topics of a broker, and publishes to one. Speaks through rumqttc-v5-next with its default
 //! features off: no TLS yet, and none of the libraries that come with it.
 
+mod session;
+
 use crate::address::{Peer, seconds};
 use crate::mailbox::Mailbox;
 use crate::outbox::Outbox;
@@ -8,13 +10,14 @@ use crate::supervise::{self, Attempt, Task};
 use crate::{ConfigTable, Transport};
 use lapwing_model::{Envelope, Link, limits};
 use rumqttc::{
-    AsyncClient, BrokerSessionResumePolicy, ConnectionError, Event, EventLoop, MqttOptions, Packet, PublishNoticeError,
-    PublishOptions, QoS, SubAck, SubscribeFilter, SubscribeReasonCode,
+    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, PublishNoticeError, PublishOptions, QoS,
+    SubAck, SubscribeFilter, SubscribeReasonCode,
 };
 use serde::Deserialize;
+use session::Session;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// MQTT.
@@ -47,6 +50,8 @@ client_id = \"lapwing-events\"
 
 /// Room for the topic and the properties beside the payload.
 const PACKET_BYTES_MAX: u32 = limits::RECEPTION_BYTES_MAX as u32 + (128 << 10);
+/// Of a PUBLISH packet (MQTT 5, 3.3.1 and 3.3.2): fixed header, length of the topic, identifier, no properties.
+const HEADER_BYTES_MAX: usize = 5 + 2 + 2 + 1;
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TOPICS_MAX: usize = 256;
 
@@ -168,18 +173,24 @@ fn options(
 
 fn open_input(table: ConfigTable<'_>, mailbox: Mailbox) -> Result<Task, toml::de::Error> {
     let config: Arc<InputConfig> = Arc::new(crate::read(table)?);
-    Ok(supervise::input(mailbox, move |mailbox| subscribe(Arc::clone(&config), mailbox)))
+    let client_id = config.client_id.clone().unwrap_or_else(|| format!("lapwing-{}", mailbox.input()));
+    let session = Arc::new(Session::new(client_id.clone(), config.session_s));
+    Ok(supervise::input(mailbox, move |mailbox| {
+        subscribe(Arc::clone(&config), client_id.clone(), Arc::clone(&session), mailbox)
+    }))
 }
 
-async fn subscribe(config: Arc<InputConfig>, mailbox: Mailbox) -> Attempt {
+async fn subscribe(config: Arc<InputConfig>, client_id: String, session: Arc<Session>, mailbox: Mailbox) -> Attempt {
     let broker = &config.broker;
-    let client_id = config.client_id.clone().unwrap_or_else(|| format!("lapwing-{}", mailbox.input()));
     let mut options =
         options(broker, client_id, config.keep_alive_s, config.username.as_ref(), config.password.as_ref());
-    options.set_clean_start(config.session_s == 0);
-    options.set_session_expiry_interval(Some(config.session_s));
-    // Only the broker remembers the session: this end has nothing to remember but what it subscribes to.
-    options.set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly);
+    if config.session_s == 0 {
+        options.set_clean_start(true);
+    } else {
+        options.set_clean_start(false);
+        options.set_session_expiry_interval(Some(config.session_s));
+        options.set_session_store_arc(session);
+    }
     let (client, mut events) =
         AsyncClient::builder(options).capacity(TOPICS_MAX).try_build().map_err(|e| e.to_string())?;
     loop {
@@ -225,9 +236,9 @@ async fn publish(config: Arc<OutputConfig>, outbox: Outbox) -> Attempt {
     // What was not confirmed is still in the outbox and sent anew, so the broker need not remember anything.
     options.set_clean_start(true);
     let (client, mut events) = AsyncClient::builder(options).capacity(1).try_build().map_err(|e| e.to_string())?;
-    let connected = Notify::new();
-    let feeding = feed(&config, &outbox, &client, &connected);
-    let pumping = pump(&mut events, &outbox, &connected);
+    let (connected, limit) = oneshot::channel();
+    let feeding = feed(&config, &outbox, &client, limit);
+    let pumping = pump(&mut events, &outbox, connected);
     tokio::pin!(feeding, pumping);
     tokio::select! {
         lost = &mut pumping => Err(format!("{broker}: {lost}")),
@@ -240,13 +251,16 @@ async fn publish(config: Arc<OutputConfig>, outbox: Outbox) -> Attempt {
     }
 }
 
-/// Drives the connection until it is lost.
-async fn pump(events: &mut EventLoop, outbox: &Outbox, connected: &Notify) -> ConnectionError {
+/// Drives the connection until it is lost. Tells, once it stands, the largest packet that the broker takes.
+async fn pump(events: &mut EventLoop, outbox: &Outbox, connected: oneshot::Sender<Option<u32>>) -> ConnectionError {
+    let mut connected = Some(connected);
     loop {
         match events.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => {
+            Ok(Event::Incoming(Packet::ConnAck(answer))) => {
                 outbox.link(Link::Up);
-                connected.notify_one();
+                if let Some(connected) = connected.take() {
+                    let _ = connected.send(answer.properties.and_then(|p| p.max_packet_size));
+                }
             }
             Ok(_) => {}
             Err(error) => return error,
@@ -256,9 +270,21 @@ async fn pump(events: &mut EventLoop, outbox: &Outbox, connected: &Notify) -> Co
 
 /// Publishes one message after the other, each when the one before it is confirmed, so that the order is kept and the
 /// books are exact.
-async fn feed(config: &OutputConfig, outbox: &Outbox, client: &AsyncClient, connected: &Notify) -> Attempt {
-    connected.notified().await;
+async fn feed(
+    config: &OutputConfig,
+    outbox: &Outbox,
+    client: &AsyncClient,
+    limit: oneshot::Receiver<Option<u32>>,
+) -> Attempt {
+    let limit = limit.await.map_err(|_| "the connection was never made".to_owned())?;
+    let payload_max =
+        limit.map_or(usize::MAX, |max| (max as usize).saturating_sub(config.topic.len() + HEADER_BYTES_MAX));
     while let Some(message) = outbox.take().await {
+        // To try would end the connection, and again the next one.
+        if message.len() > payload_max {
+            outbox.lost("message larger than the broker takes");
+            continue;
+        }
         let options = PublishOptions::new(config.qos.0).retain(config.retain);
         let notice = client
             .publish_tracked(config.topic.clone(), message, options)

@@ -290,7 +290,7 @@ impl<R: Read> Reader<R> {
     fn block_rest(&mut self, start: u64, endian: Endian, length: u32, read: u64) -> Result<Vec<u8>, PcapError> {
         let malformed = |what| PcapError { offset: start, kind: PcapErrorKind::Malformed(what) };
         bound(start, u64::from(length), BLOCK_BYTES_MAX)?;
-        if length % 4 != 0 || u64::from(length) < read + 4 {
+        if !length.is_multiple_of(4) || u64::from(length) < read + 4 {
             return Err(malformed("a block whose length cannot be"));
         }
         let mut body = self.read_rest(start, u64::from(length) - read)?;

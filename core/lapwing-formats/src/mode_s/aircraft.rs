@@ -20,7 +20,7 @@ const WAYS: usize = 8;
 pub const ADDRESS_KNOWN_FOR: Span = Span::from_seconds(300);
 /// Two all-call replies with an interrogator code confirm an address when they come within this time.
 pub const ADDRESS_TWICE_WITHIN: Span = Span::from_seconds(60);
-/// The most time between the halves of an airborne pair (DO-260B A.1.7.5): at 1000 kt an aircraft moves less than half of what a
+/// The most time between the halves of an airborne pair (DO-260B A.1.7): at 1000 kt an aircraft moves less than half of what a
 /// wrong pairing would need to give a wrong zone.
 pub const PAIR_AIRBORNE: Span = Span::from_seconds(10);
 /// The same on the surface, up to 25 kt.

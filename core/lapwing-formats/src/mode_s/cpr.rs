@@ -58,7 +58,7 @@ fn modulo(a: f64, b: f64) -> f64 {
     a - b * floor(a / b)
 }
 
-/// Latitudes, in degrees, at which the number of longitude zones falls from 59 to 58, 57, ... 2 (DO-260B table A-21): row `n` is where it
+/// Latitudes, in degrees, at which the number of longitude zones falls from 59 to 58, 57, ... 2 (DO-260B A.1.7.2): row `n` is where it
 /// becomes less than `59 - n`.
 #[rustfmt::skip]
 const TRANSITIONS_DEG: [f64; 58] = [

@@ -11,7 +11,7 @@ use super::{Framing, ModeSConfig};
 use crate::{Decoded, Decoder, fault};
 use lapwing_model::limits::CONNECTIONS_PER_INPUT_MAX;
 use lapwing_model::{Envelope, FaultKind, Report, Time, math};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// One message in the terms of the wire, for `lapwing decode`.
@@ -19,7 +19,8 @@ use std::collections::BTreeMap;
 pub struct Wire {
     /// When it was heard.
     pub measured_at: Time,
-    /// The receiver that heard it, where the stream says.
+    /// The receiver that heard it, where the stream says; 16 hexadecimal digits.
+    #[serde(serialize_with = "hex_id")]
     pub receiver_id: Option<u64>,
     /// Made up by a multilateration client from the times of reception at several receivers.
     pub multilateration: bool,
@@ -36,6 +37,14 @@ pub struct Wire {
     /// What is known with it.
     #[serde(flatten)]
     pub context: Context,
+}
+
+/// JSON numbers of many readers have 53 bits only.
+fn hex_id<S: Serializer>(id: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match id {
+        Some(id) => serializer.collect_str(&format_args!("{id:016x}")),
+        None => serializer.serialize_none(),
+    }
 }
 
 #[derive(Debug)]

@@ -86,8 +86,8 @@ fn gray_to_binary(gray: u32) -> u32 {
 /// The 12-bit code with the Q bit for a height in metres; `None` outside -1000 ft to 50,175 ft.
 pub fn encode_altitude_12(value_m: f64) -> Option<u32> {
     let n = libm::round((value_m / FOOT_M + 1000.0) / 25.0);
-    // Written so that NaN fails. Code 0 with Q is -1000 ft and sent; only all twelve bits zero mean unknown.
-    if !(n >= 0.0 && n < 2048.0) {
+    // NaN is in no range. Code 0 with Q is -1000 ft and sent; only all twelve bits zero mean unknown.
+    if !(0.0..2048.0).contains(&n) {
         return None;
     }
     let n = n as u32;
@@ -175,8 +175,8 @@ impl Callsign {
 
     /// The eight six-bit characters.
     pub fn to_sixbit(self) -> u64 {
-        let [text @ ..] = self.text;
-        text.iter()
+        self.text
+            .iter()
             .fold(0, |bits, c| bits << 6 | u64::from(if c.is_ascii_uppercase() { c - b'A' + 1 } else { (*c).max(32) }))
     }
 
@@ -198,7 +198,7 @@ impl Serialize for Callsign {
     }
 }
 
-/// Steps of the movement code of surface positions: first code, speed there and step, knots (DO-260B table 2-27).
+/// Steps of the movement code of surface positions: first code, speed there and step, knots (DO-260B 2.2.3.2.4.2).
 const MOVEMENT: [(u8, f64, f64); 7] = [
     (1, 0.0, 0.0),
     (2, 0.125, 0.125),
@@ -222,7 +222,7 @@ pub fn movement_mps(code: u8) -> Option<f64> {
 pub fn encode_movement(speed_mps: f64) -> Option<u8> {
     // The small allowance keeps a speed that came out of `movement_mps` in its own interval.
     let knots = speed_mps / KNOT_MPS + 1e-9;
-    if !(knots >= 0.0) {
+    if knots.is_nan() || knots < 0.0 {
         return None;
     }
     if knots >= 175.0 {

@@ -323,7 +323,7 @@ fn extended_squitter(frame: &Frame, head: u32) -> ExtendedSquitter {
     }
 }
 
-/// CF 1 and 5 never carry ICAO addresses; in CF 2 and 6 the IMF bit says, which stands elsewhere in each message (DO-260B 2.2.17.3).
+/// CF 1 and 5 never carry ICAO addresses; in CF 2 and 6 the IMF bit says, which stands elsewhere in each message (DO-260B 2.2.17).
 fn address_kind(squitter: &ExtendedSquitter, me: MessageField) -> AddressKind {
     let non_icao = match squitter.control_field {
         Some(1 | 5) => true,

@@ -1,4 +1,4 @@
-//! What the quality codes mean in metres (DO-260B tables 2-14, 2-70 to 2-74; for version 0 DO-260 table 2-11).
+//! What the quality codes mean in metres (DO-260B 2.2.3.2.7.2, as published in "The 1090 Megahertz Riddle" and readsb; for version 0 DO-260's NUCp).
 
 use super::fields::NAUTICAL_MILE_M;
 
@@ -42,7 +42,7 @@ pub struct Supplements {
 
 /// Navigation integrity category of a position and its radius of containment, metres. `None` in both where nothing is promised.
 ///
-/// `version` is `None` until an operational status was heard; then, as DO-260B 2.2.3.2.7.2.5 asks, the aircraft counts as version 0,
+/// `version` is `None` until an operational status was heard; then, as DO-260B asks of receivers, the aircraft counts as version 0,
 /// which has no NIC, only the radius of its NUCp.
 pub fn integrity(type_code: u8, version: Option<u8>, s: Supplements) -> (Option<u8>, Option<f64>) {
     let version = version.unwrap_or(0);

@@ -42,7 +42,7 @@ pub struct Identification {
     pub callsign: Option<Callsign>,
 }
 
-/// Emitter category (DO-260B table 2-16): a set `A` to `D` and a number 1 to 7.
+/// Emitter category (DO-260B 2.2.3.2.5.2): a set `A` to `D` and a number 1 to 7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Category {
     /// `A` to `D`.
@@ -110,7 +110,7 @@ pub struct AircraftStatus {
     pub advisory_raw: Option<MessageField>,
 }
 
-/// Emergency state (DO-260B table 2-78).
+/// Emergency state (DO-260B 2.2.3.2.7.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Emergency {

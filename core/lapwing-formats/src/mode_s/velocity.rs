@@ -58,7 +58,7 @@ pub struct Velocity {
     pub gnss_minus_pressure_m: Option<f64>,
 }
 
-/// 95 % bound of the horizontal velocity for a NACv or NUCr, metres per second (DO-260B table 2-26).
+/// 95 % bound of the horizontal velocity for a NACv or NUCr, metres per second.
 pub fn velocity_accuracy_mps(nac_v: u8) -> Option<f64> {
     match nac_v {
         1 => Some(10.0),
@@ -83,7 +83,7 @@ pub(super) fn velocity(me: MessageField) -> Option<Velocity> {
         return None;
     }
     let nac_v = me.small(11, 13);
-    let knots = if subtype % 2 == 0 { 4.0 } else { 1.0 } * KNOT_MPS;
+    let knots = if subtype.is_multiple_of(2) { 4.0 } else { 1.0 } * KNOT_MPS;
     let mut velocity = Velocity {
         subtype,
         intent_change: me.flag(9),

@@ -10,7 +10,7 @@ use crate::mode_s::squitter::{Category, Squitter};
 use crate::mode_s::velocity::VerticalSource;
 use crate::mode_s::{ModeS, ModeSConfig, ReceiverPlace, Wire, beast};
 use crate::{Decoded, Decoder};
-use lapwing_model::{Envelope, OperationalStatus, Protocol, Report, Transmitter};
+use lapwing_model::{Envelope, OperationalStatus, Protocol, Report, Transmitter, math};
 use proptest::prelude::*;
 
 fn read(frame: &Frame) -> (Wire, Squitter) {
@@ -21,7 +21,7 @@ fn read(frame: &Frame) -> (Wire, Squitter) {
 
 fn degrees_apart(a: LatLon, b: LatLon) -> f64 {
     let d_lon = (a.longitude_deg - b.longitude_deg + 540.0).rem_euclid(360.0) - 180.0;
-    (a.latitude_deg - b.latitude_deg).abs().max(d_lon.abs() * b.latitude_deg.to_radians().cos())
+    (a.latitude_deg - b.latitude_deg).abs().max(d_lon.abs() * math::cos(math::rad(b.latitude_deg)))
 }
 
 proptest! {

@@ -28,12 +28,22 @@ pub enum Class {
 
 /// Probabilities of the classes, summing to at most 1; what is missing is unknown.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Classification {
     /// Probability by class.
     pub probabilities: BTreeMap<Class, f64>,
 }
+
+// By hand: the derive describes a transparent struct with a named field as an object around its field, which it is not.
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for Classification {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        <BTreeMap<Class, f64> as utoipa::PartialSchema>::schema()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Classification {}
 
 impl Classification {
     /// One class with a probability.

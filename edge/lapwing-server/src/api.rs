@@ -110,7 +110,7 @@ async fn openapi() -> Response {
 #[utoipa::path(
     get, path = "/api/v1/live", tag = "live",
     responses(
-        (status = 101, description = "The feed; every text message is a LiveMessage", body = inline(LiveMessage)),
+        (status = 101, description = "The feed; every text message is a LiveMessage", body = LiveMessage),
         (status = 400, description = "Not a WebSocket request", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many clients", body = Problem, content_type = "application/problem+json"),
     )

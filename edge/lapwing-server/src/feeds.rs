@@ -12,7 +12,7 @@ pub struct Feeds {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The configuration in force.
     pub site: watch::Receiver<Arc<Site>>,
-    /// The picture's events, in order. The server subscribes when [`crate::serve`] is called. Should it fall behind the
+    /// The picture's events, in order. The server subscribes in the call of [`crate::serve`]. Should it fall behind the
     /// channel's capacity, it says so to its clients and sends them the complete state instead.
     pub events: broadcast::Sender<Arc<Event>>,
     /// Where operators' commands go.

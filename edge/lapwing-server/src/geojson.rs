@@ -159,6 +159,19 @@ mod tests {
     }
 
     #[test]
+    fn a_zone_keeps_what_geojson_has_no_word_for() {
+        let value = serde_json::to_value(collection(&crate::testing::site().zones)).unwrap();
+        assert_eq!(value["type"], "FeatureCollection");
+        assert_eq!(value["features"][0]["id"], "stadium");
+        assert_eq!(value["features"][0]["geometry"]["type"], "MultiPolygon");
+        assert!(value["features"][0]["properties"]["circle"].is_null());
+        let tower = &value["features"][1];
+        assert_eq!(tower["properties"]["circle"]["radius_m"], 500.0);
+        assert_eq!(tower["properties"]["ceiling"]["datum"], "above_ground");
+        assert_eq!(tower["geometry"]["coordinates"][0][0].as_array().unwrap().len(), 65);
+    }
+
+    #[test]
     fn a_circle_has_its_radius_everywhere_even_across_180_degrees() {
         for centre in [place(47.0, 8.0), place(-70.0, 179.99), place(0.0, -180.0)] {
             let corners = circle_ring(centre, 2_000.0);

@@ -20,6 +20,8 @@ mod metrics;
 mod problem;
 mod ring;
 mod server;
+#[cfg(test)]
+mod testing;
 
 pub use access::{ACCESS, Access, Rule};
 pub use api::openapi_json;

@@ -78,3 +78,41 @@ pub(crate) fn event(role: Role, event: &Event) -> Cow<'_, Event> {
     }
     Cow::Owned(event)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use lapwing_model::{Claim, Protocol, Time};
+
+    fn shows_person(value: impl serde::Serialize) -> bool {
+        let text = serde_json::to_string(&value).unwrap();
+        text.contains("CHE-OPERATOR-1") || text.contains("8.222") || text.contains("481.0")
+    }
+
+    fn event_of(body: EventBody) -> Event {
+        Event { sequence: 0, at: Time::default(), cause: None, body }
+    }
+
+    #[test]
+    fn a_viewer_sees_nothing_of_the_operator_anywhere() {
+        let person = testing::track(1);
+        let mut claim = Claim::new(Protocol::RemoteId);
+        claim.operator.clone_from(&person.operator);
+        let events = [
+            event_of(EventBody::TrackBegan { track: Box::new(person.clone()) }),
+            event_of(EventBody::TrackUpdated { track: Box::new(person.clone()) }),
+            event_of(EventBody::ClaimWithoutPlace { claim: Box::new(claim) }),
+        ];
+        let picture = testing::snapshot(10, vec![person.clone()], vec![]);
+        for (role, seen) in [(Role::Operator, true), (Role::Viewer, false)] {
+            assert_eq!(shows_person(track(role, &person)), seen);
+            assert_eq!(shows_person(snapshot(role, &picture)), seen);
+            for e in &events {
+                assert_eq!(shows_person(event(role, e)), seen, "{role:?} {e:?}");
+            }
+        }
+        let masked = track(Role::Viewer, &person).into_owned();
+        assert_eq!(masked.operator.unwrap().place_source, person.operator.unwrap().place_source, "that is no secret");
+    }
+}

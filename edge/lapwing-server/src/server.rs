@@ -3,6 +3,7 @@
 use crate::api;
 use crate::app::App;
 use crate::feeds::Feeds;
+use crate::live::hub::Hub;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -28,8 +29,26 @@ const HEADER_BYTES_MAX: usize = 32 << 10;
 
 /// Serves until `shutdown` completes, then finishes what is under way (at most three seconds) and returns.
 ///
-/// Without users there is no way to tell who calls, so an address that is not loopback is an error.
-pub async fn serve(listener: TcpListener, feeds: Feeds, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+/// The events channel is subscribed to in the call itself, before the returned future is polled: nothing that happens
+/// afterwards is missed. Without users there is no way to tell who calls, so an address that is not loopback is an
+/// error.
+pub fn serve(
+    listener: TcpListener,
+    feeds: Feeds,
+    shutdown: impl Future<Output = ()> + Send,
+) -> impl Future<Output = io::Result<()>> + Send {
+    let (stop, stopping) = watch::channel(false);
+    let (app, hub) = App::new(feeds, stopping);
+    run(listener, app, hub, stop, shutdown)
+}
+
+async fn run(
+    listener: TcpListener,
+    app: Arc<App>,
+    hub: Hub,
+    stop: watch::Sender<bool>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
         let why = format!("refusing to serve on {address}: without users the server listens on loopback only");
@@ -39,9 +58,7 @@ pub async fn serve(listener: TcpListener, feeds: Feeds, shutdown: impl Future<Ou
     if let Err(why) = socket2::SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES) {
         tracing::warn!(%why, "cannot bound the send buffer: a slow client may see older tracks");
     }
-    let (stop, stopping) = watch::channel(false);
-    let (app, hub) = App::new(feeds, stopping.clone());
-    let hub = tokio::spawn(hub.run(stopping.clone()));
+    let hub = tokio::spawn(hub.run(stop.subscribe()));
     let router = api::router(Arc::clone(&app));
     let connections = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS_MAX));
     let mut tasks = JoinSet::new();
@@ -51,7 +68,7 @@ pub async fn serve(listener: TcpListener, feeds: Feeds, shutdown: impl Future<Ou
             () = &mut shutdown => break,
             Some(_) = tasks.join_next() => {}
             (stream, permit) = accept(&listener, &connections) => {
-                tasks.spawn(connection(stream, router.clone(), stopping.clone(), permit));
+                tasks.spawn(connection(stream, router.clone(), stop.subscribe(), permit));
             }
         }
     }

@@ -69,8 +69,11 @@ function api(request, response, path) {
   if (ack && request.method === "POST") return acknowledge(request, response, ack[1]);
   if (path === "/site") return json(response, dev.site);
   if (path === "/zones") return json(response, dev.zones);
-  if (path === "/alerts") return json(response, alerts());
-  if (path === "/sensors") return json(response, state().sensors);
+  if (path === "/alerts") return json(response, { at: new Date().toISOString(), alerts: alerts() });
+  const asked = /^\/alerts\/(A\d+)$/.exec(path);
+  const alert = asked && alerts().find((a) => a.id === asked[1]);
+  if (alert) return json(response, alert);
+  if (path === "/sensors") return json(response, { at: new Date().toISOString(), sensors: state().sensors });
   const one = /^\/tracks\/T(\d+)$/.exec(path);
   const row = one && current().rows.find((r) => r.id === Number(one[1]));
   if (row) return json(response, dev.track(row, now(), (back) => dev.scene(Math.max(0, seconds() - back), extra)));

@@ -51,7 +51,6 @@ export class AirMap {
       pitchWithRotate: false,
       fadeDuration: 0,
       renderWorldCopies: true,
-      canvasContextAttributes: { antialias: true },
       locale: { "Map.Title": "Map of the air picture; the same tracks are in the Tracks table" },
     });
     this.map.touchZoomRotate.disableRotation();

@@ -53,7 +53,8 @@ const ACTIONS: Record<string, () => void> = {
 
 export function onKey(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (view.helpOpen || view.acknowledging !== null) return;
+  // What is open, not what is meant to be: a dialog says that it has closed a moment after it has.
+  if (document.querySelector("dialog[open]")) return;
   const target = event.target;
   if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement) return;
   if (event.key === "Escape") {

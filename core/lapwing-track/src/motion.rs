@@ -1,7 +1,7 @@
 //! How aircraft move between measurements: nearly constant velocity, driven by white-noise acceleration
 //! (Bar-Shalom, Li & Kirubarajan 2001, *Estimation with Applications to Tracking and Navigation*, 6.2.2).
 
-use crate::filter::{Gaussian, Matrix, congruent};
+use crate::filter::{Gaussian, Matrix, symmetrise};
 use crate::interface::Estimate;
 use lapwing_model::{Enu, Span, math};
 
@@ -32,29 +32,26 @@ pub(crate) fn process_noise(motion: Motion, dt_s: f64) -> Matrix {
     q
 }
 
-/// The transition of `dt_s` seconds, backwards when negative.
-pub(crate) fn transition(dt_s: f64) -> Matrix {
-    let mut f = [[0.0; 6]; 6];
-    for (i, row) in f.iter_mut().enumerate() {
-        row[i] = 1.0;
-        if let Some(cell) = row.get_mut(i + 3) {
-            *cell = dt_s;
-        }
-    }
-    f
-}
-
 /// The state `dt_s` seconds later. Backwards the process noise is added all the same: the past of an aircraft that
 /// manoeuvres is as uncertain as its future.
 pub(crate) fn predicted(state: &Gaussian, motion: Motion, dt_s: f64, height_known: bool) -> Gaussian {
     if dt_s == 0.0 {
         return *state;
     }
-    let mut mean = state.mean;
+    let (mut mean, mut covariance) = (state.mean, state.covariance);
+    // F P Fᵀ with F = [I, dt I; 0, I]: rows, then columns.
     for axis in 0..3 {
         mean[axis] += dt_s * mean[axis + 3];
+        for j in 0..6 {
+            covariance[axis][j] += dt_s * covariance[axis + 3][j];
+        }
     }
-    let mut covariance = congruent(&transition(dt_s), &state.covariance);
+    for row in &mut covariance {
+        for axis in 0..3 {
+            row[axis] += dt_s * row[axis + 3];
+        }
+    }
+    symmetrise(&mut covariance);
     for (row, q_row) in covariance.iter_mut().zip(process_noise(motion, dt_s)) {
         for (cell, q) in row.iter_mut().zip(q_row) {
             *cell += q;
@@ -102,7 +99,7 @@ impl Estimate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::times_vector;
+    use crate::filter::{congruent, times_vector};
 
     const M: Motion = Motion { horizontal_psd_m2ps3: 4.0, vertical_psd_m2ps3: 1.0 };
 
@@ -125,8 +122,20 @@ mod tests {
                 assert!((once.covariance[i][j] - twice.covariance[i][j]).abs() < 1e-9, "{i},{j}");
             }
         }
-        let by_matrix = times_vector(&transition(3.0), &s.mean);
-        assert_eq!(once.mean, by_matrix);
+        let mut f = [[0.0; 6]; 6];
+        for i in 0..6 {
+            f[i][i] = 1.0;
+            if i < 3 {
+                f[i][i + 3] = 3.0;
+            }
+        }
+        assert_eq!(once.mean, times_vector(&f, &s.mean));
+        let (by_matrix, q) = (congruent(&f, &s.covariance), process_noise(M, 3.0));
+        for i in 0..6 {
+            for j in 0..6 {
+                assert!((once.covariance[i][j] - by_matrix[i][j] - q[i][j]).abs() < 1e-9);
+            }
+        }
     }
 
     #[test]

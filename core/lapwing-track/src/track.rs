@@ -2,12 +2,12 @@
 
 use crate::config::Config;
 use crate::existence::{Existence, confidence_log_ratio};
-use crate::filter::{Gaussian, Linear, Update, dot, times_vector, transposed};
+use crate::filter::{Gaussian, Linear, Update, dot, times_vector};
 use crate::frame::{anchored, geodetic, is_far, moved, position, velocity};
 use crate::gate::{Filed, gate};
 use crate::interface::{Estimate, Label, Observation};
 use crate::measurement::{Resolved, velocity_linear};
-use crate::motion::{Motion, predicted, process_noise, transition};
+use crate::motion::{Motion, predicted, process_noise};
 use lapwing_model::{LocalFrame, Phase, Place, Span, Time, TrackId, limits, math};
 
 /// Sensors remembered per track; the one silent for longest gives way.
@@ -236,9 +236,9 @@ impl Track {
         let prior = self.state_at(look.observation.measured_at, config);
         let (linear, log_clutter) =
             look.resolved.linear(&self.frame, &prior, self.height_known, look.clutter_per_m2, config)?;
-        let update = prior.updated(&linear)?;
-        let log_ratio = math::log(look.detection_probability.max(1e-3)) + update.log_likelihood - log_clutter;
-        Some(Fit { nis: update.nis, gate: gate(linear.rows().len()), log_ratio })
+        let (nis, log_likelihood) = prior.surprise(&linear)?;
+        let log_ratio = math::log(look.detection_probability.max(1e-3)) + log_likelihood - log_clutter;
+        Some(Fit { nis, gate: gate(linear.rows().len()), log_ratio })
     }
 
     /// Horizontal distance from the last known place to `place`, metres.
@@ -462,10 +462,12 @@ impl Track {
 /// Bar-Shalom 2002, *Update with out-of-sequence measurements in tracking: exact solution*): a little less is learned
 /// than could be, never more.
 fn retrodict(linear: &mut Linear, motion: Motion, back_s: f64) {
-    let f = transition(back_s);
     let q = process_noise(motion, back_s);
     for row in linear.rows_mut() {
         row.variance += dot(&row.jacobian, &times_vector(&q, &row.jacobian));
-        row.jacobian = times_vector(&transposed(&f), &row.jacobian);
+        // h F, with F = [I, dt I; 0, I].
+        for axis in 0..3 {
+            row.jacobian[axis + 3] += back_s * row.jacobian[axis];
+        }
     }
 }

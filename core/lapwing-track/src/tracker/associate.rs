@@ -19,9 +19,9 @@ const DOUBT_MAX: f64 = 4.0;
 const REACH_SLACK_M: f64 = 30.0;
 
 /// Tracks asked per observation: the oldest, which have lasted. Only a flood of plots in one place has more.
-const CANDIDATES_MAX: usize = 1_000;
-/// Cells of the largest cost matrix solved exactly (8 MB); a larger cluster is settled best pair first.
-const EXACT_MAX: usize = 1 << 20;
+const CANDIDATES_MAX: usize = 512;
+/// Cells of the largest cost matrix solved exactly (2 MB); a larger cluster is settled best pair first.
+const EXACT_MAX: usize = 1 << 18;
 
 /// A pair that may be.
 struct Pair {

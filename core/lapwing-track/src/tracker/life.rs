@@ -19,7 +19,8 @@ impl Tracker {
     pub fn advance(&mut self, now: Time) {
         while let Some(at) = self.step_at.filter(|at| *at <= now) {
             self.clock = Some(self.clock.map_or(at, |c| c.max(at)));
-            self.step_at = Some(at + STEP);
+            // At the end of time addition saturates, and there is no next step.
+            self.step_at = Some(at + STEP).filter(|next| *next > at);
             self.step(at);
         }
         self.clock = Some(self.clock.map_or(now, |c| c.max(now)));

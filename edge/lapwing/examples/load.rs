@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::Parser;
 use futures_util::StreamExt;
 use lapwing_formats::{Decoded, Decoder};
-use lapwing_model::{Class, Claim, Envelope, Geodetic, Name, NameKind, Place, Protocol, Report, Span, Time};
+use lapwing_model::{Claim, Class, Envelope, Geodetic, Name, NameKind, Place, Protocol, Report, Span, Time};
 use lapwing_sim::{Adsb, Flight, Object, RemoteId, Scenario, SensorModel, SimSensor, Simulation, WayPoint};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -57,7 +57,10 @@ struct Ports {
 }
 
 fn site(ports: &Ports) -> String {
-    let mut text = format!("[site]\nname = \"load\"\n[server]\nlisten = \"{}\"\n[journal]\ndirectory = \"journal\"\n", ports.server);
+    let mut text = format!(
+        "[site]\nname = \"load\"\n[server]\nlisten = \"{}\"\n[journal]\ndirectory = \"journal\"\n",
+        ports.server
+    );
     let kinds = ["radar", "radar", "remote_id", "adsb", "human"];
     let wires = [
         ("json", "udp", "listen"),
@@ -93,7 +96,11 @@ fn scenario(rate: u32, seconds: u64) -> Scenario {
     for i in 0..low {
         let angle = f64::from(i) * 2.399_963;
         let distance = 400.0 + 9_000.0 * (f64::from(i) / f64::from(low)).sqrt();
-        let centre = WayPoint { east_m: distance * angle.sin(), north_m: distance * angle.cos(), up_m: 120.0 + f64::from(i % 7) * 20.0 };
+        let centre = WayPoint {
+            east_m: distance * angle.sin(),
+            north_m: distance * angle.cos(),
+            up_m: 120.0 + f64::from(i % 7) * 20.0,
+        };
         let remote_id = (i < drones).then(|| RemoteId {
             serial: format!("LOAD{i:012}"),
             mac: format!("02:00:00:00:{:02x}:{:02x}", i >> 8, i & 255),
@@ -123,7 +130,11 @@ fn scenario(rate: u32, seconds: u64) -> Scenario {
             from_s: 0.0,
             until_s: None,
             flight: Flight::Circle {
-                centre: WayPoint { east_m: distance * angle.sin(), north_m: distance * angle.cos(), up_m: 5_000.0 + 30.0 * f64::from(i) },
+                centre: WayPoint {
+                    east_m: distance * angle.sin(),
+                    north_m: distance * angle.cos(),
+                    up_m: 5_000.0 + 30.0 * f64::from(i),
+                },
                 radius_m: 8_000.0,
                 speed_mps: 180.0,
             },
@@ -142,11 +153,22 @@ fn scenario(rate: u32, seconds: u64) -> Scenario {
         range_rate_sd_mps: 0.5,
         clutter_per_scan: 5.0,
     };
-    let models = [radar(), radar(), SensorModel::RemoteId { range_max_m: 50_000.0 }, SensorModel::Adsb { range_max_m: 400_000.0 }];
+    let models = [
+        radar(),
+        radar(),
+        SensorModel::RemoteId { range_max_m: 50_000.0 },
+        SensorModel::Adsb { range_max_m: 400_000.0 },
+    ];
     let sensors = models
         .into_iter()
         .enumerate()
-        .map(|(i, model)| SimSensor { id: SENSORS[i].to_owned(), place: place(i as f64 * 40.0), model, dies_at_s: None, returns_at_s: None })
+        .map(|(i, model)| SimSensor {
+            id: SENSORS[i].to_owned(),
+            place: place(i as f64 * 40.0),
+            model,
+            dies_at_s: None,
+            returns_at_s: None,
+        })
         .collect();
     Scenario { name: "load".to_owned(), seed: 11, duration_s: seconds as f64, origin: ORIGIN, objects, sensors }
 }
@@ -182,7 +204,8 @@ impl Counter {
 fn open(format: &str) -> anyhow::Result<Box<dyn Decoder>> {
     let table = toml::de::DeTable::parse("")?;
     let value = toml::Spanned::new(0..0, toml::de::DeValue::Table(table.into_inner()));
-    let open = lapwing_formats::format(format).and_then(|f| f.decoder).with_context(|| format!("no decoder {format}"))?;
+    let open =
+        lapwing_formats::format(format).and_then(|f| f.decoder).with_context(|| format!("no decoder {format}"))?;
     Ok(open(value)?)
 }
 
@@ -212,7 +235,11 @@ struct Probes {
     latencies_ms: Vec<f64>,
 }
 
-async fn listen_for_alerts(address: SocketAddr, probes: Arc<Mutex<Probes>>, arrived: tokio::sync::mpsc::Sender<()>) -> anyhow::Result<()> {
+async fn listen_for_alerts(
+    address: SocketAddr,
+    probes: Arc<Mutex<Probes>>,
+    arrived: tokio::sync::mpsc::Sender<()>,
+) -> anyhow::Result<()> {
     let (mut socket, _) = tokio_tungstenite::connect_async(format!("ws://{address}/api/v1/live")).await?;
     let mut seen = std::collections::BTreeSet::new();
     while let Some(message) = socket.next().await {
@@ -283,7 +310,11 @@ async fn start(args: &Args, ports: &Ports) -> anyhow::Result<Server> {
     let folder = std::env::temp_dir().join(format!("lapwing-load-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("site.toml"), site(ports))?;
-    let child = std::process::Command::new(&args.lapwing).arg("run").arg(folder.join("site.toml")).spawn().with_context(|| args.lapwing.display().to_string())?;
+    let child = std::process::Command::new(&args.lapwing)
+        .arg("run")
+        .arg(folder.join("site.toml"))
+        .spawn()
+        .with_context(|| args.lapwing.display().to_string())?;
     let server = Server { child, folder };
     for _ in 0..200 {
         if http(ports.server, "GET", "/api/v1/status", b"").await.is_ok() {
@@ -326,7 +357,8 @@ async fn main() -> anyhow::Result<()> {
     let began = Instant::now();
     let mut simulation = Simulation::new(scenario(args.rate, args.seconds), clock()).peekable();
     let mut memory = Vec::new();
-    let (mut second, mut probe_at, mut probe) = (tokio::time::interval(Duration::from_secs(1)), Instant::now() + Duration::from_secs(5), 0_u32);
+    let (mut second, mut probe_at, mut probe) =
+        (tokio::time::interval(Duration::from_secs(1)), Instant::now() + Duration::from_secs(5), 0_u32);
     loop {
         let Some(next) = simulation.peek() else { break };
         let wait = Duration::from_nanos(next.at.since(clock()).max(Span::ZERO).as_nanos().unsigned_abs());
@@ -374,14 +406,23 @@ async fn main() -> anyhow::Result<()> {
     if ok { Ok(()) } else { bail!("the load test did not hold") }
 }
 
-fn report(args: &Args, counter: &Counter, inputs: &serde_json::Value, memory: &[u64], sending: Duration, probes: &Mutex<Probes>) -> anyhow::Result<bool> {
+fn report(
+    args: &Args,
+    counter: &Counter,
+    inputs: &serde_json::Value,
+    memory: &[u64],
+    sending: Duration,
+    probes: &Mutex<Probes>,
+) -> anyhow::Result<bool> {
     let ledgers: BTreeMap<String, &serde_json::Value> = inputs
         .as_array()
         .context("inputs")?
         .iter()
         .filter_map(|i| Some((i["input"].as_str()?.to_owned(), &i["ledger"])))
         .collect();
-    let sum = |v: &serde_json::Value| v.as_object().map_or(0, |o| o.values().filter_map(serde_json::Value::as_u64).sum::<u64>());
+    let sum = |v: &serde_json::Value| {
+        v.as_object().map_or(0, |o| o.values().filter_map(serde_json::Value::as_u64).sum::<u64>())
+    };
     let mut ok = true;
     for (name, sent) in SENSORS.iter().zip(&counter.units) {
         let ledger = ledgers.get(*name).with_context(|| format!("no input {name}"))?;
@@ -389,13 +430,24 @@ fn report(args: &Args, counter: &Counter, inputs: &serde_json::Value, memory: &[
         let (rejected, shed) = (sum(&ledger["rejected"]), sum(&ledger["shed"]));
         let line_ok = received == *sent && received == used + rejected + shed && shed == 0;
         ok &= line_ok;
-        println!("{name:9} sent {sent} received {received} = used {used} + rejected {rejected} + shed {shed}{}", if line_ok { "" } else { "   LOST" });
+        println!(
+            "{name:9} sent {sent} received {received} = used {used} + rejected {rejected} + shed {shed}{}",
+            if line_ok { "" } else { "   LOST" }
+        );
     }
     let total: u64 = counter.units.iter().sum();
-    println!("{} reports in {:.1} s: {:.0} a second", total, sending.as_secs_f64(), total as f64 / sending.as_secs_f64());
+    println!(
+        "{} reports in {:.1} s: {:.0} a second",
+        total,
+        sending.as_secs_f64(),
+        total as f64 / sending.as_secs_f64()
+    );
     let tenth = (memory.len() / 10).max(1);
     let settled = memory.get(tenth..).unwrap_or_default();
-    let (first, last) = (median_mib(settled.get(..tenth).unwrap_or(settled)), median_mib(memory.get(memory.len() - tenth..).unwrap_or(settled)));
+    let (first, last) = (
+        median_mib(settled.get(..tenth).unwrap_or(settled)),
+        median_mib(memory.get(memory.len() - tenth..).unwrap_or(settled)),
+    );
     let most = memory.iter().max().copied().unwrap_or(0) as f64 / 1024.0;
     println!("memory: median {first:.1} MiB in the second tenth, {last:.1} MiB in the last tenth, most {most:.1} MiB");
     ok &= most < args.memory_mib_max as f64;

@@ -14,6 +14,15 @@ const CAPTURE_BYTES_MAX: u64 = 4 << 30;
 /// Pieces a raw stream without times is cut into.
 const PIECE_BYTES: usize = 64 << 10;
 
+/// First bytes of pcap (microseconds and nanoseconds, both byte orders) and pcapng files.
+const CAPTURE_MAGICS: [[u8; 4]; 5] = [
+    [0xd4, 0xc3, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0xc3, 0xd4],
+    [0x4d, 0x3c, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0x3c, 0x4d],
+    [0x0a, 0x0d, 0x0d, 0x0a],
+];
+
 /// The bytes of a capture file, unpacked.
 pub(crate) struct Capture {
     /// File name for messages.
@@ -61,7 +70,7 @@ impl Capture {
 
     /// Whether it is a pcap or pcapng file.
     pub(crate) fn is_pcap(&self) -> bool {
-        pcap::is_capture(&self.bytes)
+        CAPTURE_MAGICS.iter().any(|m| self.bytes.starts_with(m))
     }
 
     /// The format its name and content speak for, for want of a better word.
@@ -101,15 +110,14 @@ impl Capture {
     fn packets(&self) -> (Vec<Piece>, Option<String>) {
         let mut pieces = Vec::new();
         let mut damage = None;
-        for packet in pcap::Reader::new(&self.bytes) {
+        for packet in pcap::Reader::new(self.bytes.as_slice()) {
             match packet {
                 Ok(packet) => {
-                    let payload = pcap::unpack_udp(packet.link_type, &packet.bytes);
-                    let (envelope, bytes) = match payload {
-                        Ok(Some(payload)) => (Envelope::Datagram, payload.to_vec()),
-                        _ => (Envelope::Frame { link_type: packet.link_type }, packet.bytes.to_vec()),
+                    let (envelope, bytes) = match pcap::unpack_udp(packet.link_type, &packet.bytes) {
+                        Ok(datagram) => (Envelope::Datagram, datagram.payload.to_vec()),
+                        Err(_) => (Envelope::Frame { link_type: packet.link_type }, packet.bytes),
                     };
-                    pieces.push(Piece { received_at: Some(packet.time), envelope, offset: packet.offset_in_file, bytes });
+                    pieces.push(Piece { received_at: packet.time, envelope, offset: packet.offset, bytes });
                 }
                 Err(error) => damage = Some(format!("{}: {error}", self.name)),
             }
@@ -119,7 +127,12 @@ impl Capture {
 
     /// The receptions of a raw stream cut at its messages, each with the time its format gives it: the decoder runs once
     /// ahead to find them. `start` is when the first message was received, for formats that only count from there.
-    pub(crate) fn timed_pieces(&self, format: &str, options: &str, start: Option<Time>) -> anyhow::Result<(Vec<Piece>, Option<String>)> {
+    pub(crate) fn timed_pieces(
+        &self,
+        format: &str,
+        options: &str,
+        start: Option<Time>,
+    ) -> anyhow::Result<(Vec<Piece>, Option<String>)> {
         let (pieces, damage) = self.pieces();
         if self.is_pcap() {
             return Ok((pieces, damage));
@@ -196,11 +209,14 @@ fn report_time(report: &lapwing_model::Report) -> Option<Time> {
 /// A list of times, one a line: RFC 3339, or seconds since 1970 with a fraction.
 pub(crate) fn read_times(path: &Path) -> anyhow::Result<Vec<Time>> {
     let capture = Capture::read(path)?;
-    let text = String::from_utf8(capture.bytes).map_err(|e| anyhow!("{}: byte {} is not text", capture.name, e.utf8_error().valid_up_to()))?;
+    let text = String::from_utf8(capture.bytes)
+        .map_err(|e| anyhow!("{}: byte {} is not text", capture.name, e.utf8_error().valid_up_to()))?;
     text.lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(i, line)| parse_time(line.trim()).ok_or_else(|| anyhow!("{}: line {}: `{line}` is not a time", capture.name, i + 1)))
+        .map(|(i, line)| {
+            parse_time(line.trim()).ok_or_else(|| anyhow!("{}: line {}: `{line}` is not a time", capture.name, i + 1))
+        })
         .collect()
 }
 

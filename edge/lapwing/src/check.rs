@@ -38,7 +38,12 @@ pub(crate) fn check(args: &Args, colour: bool) -> ExitCode {
                 println!("{}", serde_json::json!({"ok": false, "problems": problems.list()}));
             } else {
                 eprint!("{}", problems.render(colour));
-                eprintln!("{}: {} problem{}", args.site.display(), problems.len(), if problems.len() == 1 { "" } else { "s" });
+                eprintln!(
+                    "{}: {} problem{}",
+                    args.site.display(),
+                    problems.len(),
+                    if problems.len() == 1 { "" } else { "s" }
+                );
             }
             ExitCode::FAILURE
         }

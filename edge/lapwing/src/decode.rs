@@ -99,7 +99,14 @@ pub(crate) fn decode(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run(args: &Args, format: &str, pieces: &[Piece], start: Option<Time>, decoded: &mut Decoded, mut each: impl FnMut(&Piece, &Decoded) -> anyhow::Result<()>) -> anyhow::Result<Totals> {
+fn run(
+    args: &Args,
+    format: &str,
+    pieces: &[Piece],
+    start: Option<Time>,
+    decoded: &mut Decoded,
+    mut each: impl FnMut(&Piece, &Decoded) -> anyhow::Result<()>,
+) -> anyhow::Result<Totals> {
     let mut decoder = line::decoder(format, &args.options)?;
     let mut totals = Totals::default();
     for piece in pieces {
@@ -112,11 +119,25 @@ fn run(args: &Args, format: &str, pieces: &[Piece], start: Option<Time>, decoded
     Ok(totals)
 }
 
-fn print(args: &Args, format: &str, file: &str, pieces: &[Piece], start: Option<Time>, out: &mut impl Write) -> anyhow::Result<Totals> {
+fn print(
+    args: &Args,
+    format: &str,
+    file: &str,
+    pieces: &[Piece],
+    start: Option<Time>,
+    out: &mut impl Write,
+) -> anyhow::Result<Totals> {
     run(args, format, pieces, start, &mut Decoded::with_details(), |piece, decoded| {
         let received_at = piece.received_at.or(start);
         // Within a stream offsets already count from its start; within a packet they count from the packet.
-        let base = if matches!(piece.envelope, lapwing_model::Envelope::Stream { .. } | lapwing_model::Envelope::StreamEnd { .. }) { 0 } else { piece.offset };
+        let base = if matches!(
+            piece.envelope,
+            lapwing_model::Envelope::Stream { .. } | lapwing_model::Envelope::StreamEnd { .. }
+        ) {
+            0
+        } else {
+            piece.offset
+        };
         let mut put = |line: Line<'_>| -> anyhow::Result<()> {
             serde_json::to_writer(&mut *out, &line).map_err(std::io::Error::from)?;
             out.write_all(b"\n")?;

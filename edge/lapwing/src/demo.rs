@@ -41,7 +41,10 @@ pub(crate) fn demo(args: &Args) -> anyhow::Result<()> {
     let mut config = config::parse("demo/site.toml", &text, &scratch.0)
         .map_err(|problems| anyhow!("the demo's own configuration is wrong:\n{}", problems.render(false)))?;
     if !args.listen.ip().is_loopback() {
-        return Err(anyhow!("--listen {}: console and API have no users yet; expected a loopback address", args.listen));
+        return Err(anyhow!(
+            "--listen {}: console and API have no users yet; expected a loopback address",
+            args.listen
+        ));
     }
     config.listen = Some(args.listen);
     let directory = args.journal.clone().unwrap_or_else(|| scratch.0.join("journal"));
@@ -136,7 +139,9 @@ impl Ports {
         [self.radars[0], self.radars[1], self.remote_id, self.adsb]
             .iter()
             .enumerate()
-            .fold(text.to_owned(), |text, (i, address)| text.replace(&format!("127.0.0.1:{}", 48_481 + i), &address.to_string()))
+            .fold(text.to_owned(), |text, (i, address)| {
+                text.replace(&format!("127.0.0.1:{}", 48_481 + i), &address.to_string())
+            })
     }
 }
 
@@ -156,7 +161,14 @@ async fn play(scenario: Scenario, ports: Ports) -> anyhow::Result<()> {
     }
 }
 
-async fn send(id: &str, emission: Emission, radar: &tokio::net::UdpSocket, beast: &BeastServer, remote_id: &Arc<Mutex<()>>, ports: Ports) {
+async fn send(
+    id: &str,
+    emission: Emission,
+    radar: &tokio::net::UdpSocket,
+    beast: &BeastServer,
+    remote_id: &Arc<Mutex<()>>,
+    ports: Ports,
+) {
     match id {
         // A datagram nobody takes yet is lost, as from a real radar.
         "radar-north" => drop(radar.send_to(&emission.bytes, ports.radars[0]).await),
@@ -201,7 +213,9 @@ struct BeastServer(broadcast::Sender<Vec<u8>>);
 
 impl BeastServer {
     async fn listen(address: SocketAddr) -> anyhow::Result<Self> {
-        let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("simulated Mode S receiver on {address}"))?;
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .with_context(|| format!("simulated Mode S receiver on {address}"))?;
         let (sender, _) = broadcast::channel::<Vec<u8>>(1_024);
         let hub = sender.clone();
         tokio::spawn(async move {

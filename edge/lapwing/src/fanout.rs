@@ -5,7 +5,7 @@ use anyhow::{Context, anyhow};
 use lapwing_formats::{ConfigTable, Encoder};
 use lapwing_model::{Event, EventBody, Snapshot};
 use lapwing_server::OutputState;
-use lapwing_transports::{Output, OutputTask};
+use lapwing_transports::{Output, Task};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -31,7 +31,7 @@ pub(crate) fn options_table(text: &str) -> anyhow::Result<ConfigTable<'_>> {
 
 impl Fanout {
     /// Opens all outputs; their tasks are to be spawned.
-    pub(crate) fn open(configs: &[OutputConfig]) -> anyhow::Result<(Self, Vec<OutputTask>)> {
+    pub(crate) fn open(configs: &[OutputConfig]) -> anyhow::Result<(Self, Vec<Task>)> {
         let (mut channels, mut tasks) = (Vec::new(), Vec::new());
         for config in configs {
             let (channel, task) = open(config).with_context(|| format!("output `{}`", config.name))?;
@@ -75,7 +75,7 @@ impl Fanout {
     }
 }
 
-fn open(config: &OutputConfig) -> anyhow::Result<(Channel, OutputTask)> {
+fn open(config: &OutputConfig) -> anyhow::Result<(Channel, Task)> {
     let open_encoder = lapwing_formats::format(&config.format)
         .and_then(|f| f.encoder)
         .ok_or_else(|| anyhow!("there is no encoder `{}`", config.format))?;
@@ -92,10 +92,9 @@ fn wants(when: When, body: &EventBody) -> bool {
     match when {
         When::All => true,
         When::Alerts => matches!(body, EventBody::AlertChanged { .. }),
-        When::Health => matches!(
-            body,
-            EventBody::SensorChanged { .. } | EventBody::InputChanged { .. } | EventBody::Faulted { .. }
-        ),
+        When::Health => {
+            matches!(body, EventBody::SensorChanged { .. } | EventBody::InputChanged { .. } | EventBody::Faulted { .. })
+        }
         When::Tracks => matches!(
             body,
             EventBody::TrackBegan { .. }

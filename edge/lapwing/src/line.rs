@@ -113,7 +113,14 @@ impl Line {
     }
 
     /// Takes one journal entry. Events are added to `events`, replies to `replies`.
-    pub(crate) fn take(&mut self, at: Time, position: Option<Position>, entry: Entry, events: &mut Vec<Event>, replies: &mut Vec<Reply>) {
+    pub(crate) fn take(
+        &mut self,
+        at: Time,
+        position: Option<Position>,
+        entry: Entry,
+        events: &mut Vec<Event>,
+        replies: &mut Vec<Reply>,
+    ) {
         self.at = self.time_for(at);
         let input = match entry {
             Entry::Reception(reception) => self.decode(&reception, replies),
@@ -172,7 +179,11 @@ impl Line {
             _ => None,
         };
         let account = std::mem::take(&mut self.decoded.account);
-        replies.extend(self.decoded.replies.drain(..).map(|bytes| Reply { input: reception.input.clone(), connection, bytes }));
+        replies.extend(self.decoded.replies.drain(..).map(|bytes| Reply {
+            input: reception.input.clone(),
+            connection,
+            bytes,
+        }));
         Input::Decoded {
             input: reception.input.clone(),
             received_at: reception.received_at,

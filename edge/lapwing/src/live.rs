@@ -119,7 +119,8 @@ async fn serve(
     ready: oneshot::Sender<SocketAddr>,
     stopped: oneshot::Receiver<()>,
 ) -> anyhow::Result<tokio::task::JoinHandle<()>> {
-    let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let listener =
+        tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let address = listener.local_addr()?;
     tracing::info!("console and API on http://{address}");
     let _ = ready.send(address);
@@ -145,14 +146,22 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// The sending ends, the commands, and what the server is given.
     pub(crate) fn new(site: &Site, now: Time) -> (Self, mpsc::Receiver<CommandRequest>, Feeds) {
-        let empty = Snapshot { at: now, tracks: Vec::new(), alerts: Vec::new(), sensors: Vec::new(), inputs: Vec::new() };
+        let empty =
+            Snapshot { at: now, tracks: Vec::new(), alerts: Vec::new(), sensors: Vec::new(), inputs: Vec::new() };
         let (snapshots, snapshot_feed) = watch::channel(Arc::new(empty));
         let (events, _) = broadcast::channel(4_096);
         let (outputs, output_feed) = watch::channel(Vec::new());
         let (journal, journal_feed) = watch::channel(JournalState::default());
         let (site, site_feed) = watch::channel(Arc::new(site.clone()));
         let (commands, command_feed) = mpsc::channel(64);
-        let feeds = Feeds { snapshots: snapshot_feed, site: site_feed, events: events.clone(), commands, outputs: output_feed, journal: journal_feed };
+        let feeds = Feeds {
+            snapshots: snapshot_feed,
+            site: site_feed,
+            events: events.clone(),
+            commands,
+            outputs: output_feed,
+            journal: journal_feed,
+        };
         (Self { snapshots, events, outputs, journal, _site: site }, command_feed, feeds)
     }
 
@@ -235,7 +244,12 @@ struct Runner {
 }
 
 impl Runner {
-    async fn run(&mut self, mut inbox: Inbox, mut commands: mpsc::Receiver<CommandRequest>, stop: impl Future<Output = ()>) {
+    async fn run(
+        &mut self,
+        mut inbox: Inbox,
+        mut commands: mpsc::Receiver<CommandRequest>,
+        stop: impl Future<Output = ()>,
+    ) {
         let mut snapshots = tokio::time::interval(SNAPSHOT_EVERY);
         let mut flushes = tokio::time::interval(FLUSH_EVERY);
         let mut measures = tokio::time::interval(MEASURE_EVERY);
@@ -355,8 +369,8 @@ impl Runner {
 
 fn refusal_of(refusal: lapwing_picture::CommandRefusal) -> Refusal {
     match refusal {
-        lapwing_picture::CommandRefusal::NoSuchAlert(_) => Refusal::NotFound(refusal.to_string()),
-        _ => Refusal::Conflict(refusal.to_string()),
+        lapwing_picture::CommandRefusal::UnknownAlert(_) => Refusal::NotFound(refusal.to_string()),
+        lapwing_picture::CommandRefusal::AlertCleared(_) => Refusal::Conflict(refusal.to_string()),
     }
 }
 

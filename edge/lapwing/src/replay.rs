@@ -9,7 +9,8 @@ use anyhow::{Context, anyhow, bail};
 use lapwing_journal::{Entry, Reader};
 use lapwing_model::site::InputInfo;
 use lapwing_model::{
-    AirText, Coverage, ErrorModel, Event, InputId, Position, Reception, Rule, Sensor, SensorId, SensorKind, Site, Span, Time, Zone,
+    AirText, Coverage, ErrorModel, Event, InputId, Position, Reception, Rule, Sensor, SensorId, SensorKind, Site, Span,
+    Time, Zone,
 };
 use lapwing_server::{CommandRequest, Refusal};
 use std::collections::VecDeque;
@@ -132,7 +133,9 @@ impl Player {
             bail!("--speed: expected a number above 0");
         }
         let sink = match &args.events {
-            Some(path) => Some(std::io::BufWriter::new(std::fs::File::create(path).with_context(|| path.display().to_string())?)),
+            Some(path) => {
+                Some(std::io::BufWriter::new(std::fs::File::create(path).with_context(|| path.display().to_string())?))
+            }
             None => None,
         };
         // With the console a replay is to be watched: real time, unless told otherwise.
@@ -230,8 +233,13 @@ impl Player {
             Some(got) if got == expected => self.compared += 1,
             got => {
                 if !self.differs {
-                    let shown = got.map_or_else(|| "nothing".to_owned(), |l| String::from_utf8_lossy(&l).trim_end().to_owned());
-                    eprintln!("event {} differs:\n  recorded {}\n  replayed {shown}", recorded.sequence, String::from_utf8_lossy(&expected).trim_end());
+                    let shown =
+                        got.map_or_else(|| "nothing".to_owned(), |l| String::from_utf8_lossy(&l).trim_end().to_owned());
+                    eprintln!(
+                        "event {} differs:\n  recorded {}\n  replayed {shown}",
+                        recorded.sequence,
+                        String::from_utf8_lossy(&expected).trim_end()
+                    );
                 }
                 self.differs = true;
             }
@@ -265,7 +273,9 @@ impl Player {
 
 fn serve(address: SocketAddr, site: &Site, at: Time, runtime: &tokio::runtime::Runtime) -> anyhow::Result<Publisher> {
     let (publisher, mut commands, feeds) = Publisher::new(site, at);
-    let listener = runtime.block_on(tokio::net::TcpListener::bind(address)).with_context(|| format!("cannot listen on {address}"))?;
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind(address))
+        .with_context(|| format!("cannot listen on {address}"))?;
     eprintln!("console on http://{}", listener.local_addr()?);
     runtime.spawn(async move {
         if let Err(error) = lapwing_server::serve(listener, feeds, crate::live::stop_signal()).await {
@@ -279,11 +289,18 @@ fn serve(address: SocketAddr, site: &Site, at: Time, runtime: &tokio::runtime::R
 /// The past takes no orders.
 async fn refuse_all(commands: &mut mpsc::Receiver<CommandRequest>) {
     while let Some(request) = commands.recv().await {
-        let _ = request.answer.send(Err(Refusal::Conflict("this is a replay: nothing in it can be acknowledged".to_owned())));
+        let _ = request
+            .answer
+            .send(Err(Refusal::Conflict("this is a replay: nothing in it can be acknowledged".to_owned())));
     }
 }
 
-fn play_journal(path: &Path, player: &mut Player, args: &Args, runtime: &tokio::runtime::Runtime) -> anyhow::Result<()> {
+fn play_journal(
+    path: &Path,
+    player: &mut Player,
+    args: &Args,
+    runtime: &tokio::runtime::Runtime,
+) -> anyhow::Result<()> {
     player.compare = true;
     for item in Reader::open(path)? {
         let (position, at, entry) = match item {
@@ -297,7 +314,10 @@ fn play_journal(path: &Path, player: &mut Player, args: &Args, runtime: &tokio::
             // Each start of the server begins with its site: a new run, a new picture.
             Entry::Site { site, version } => {
                 if version != env!("CARGO_PKG_VERSION") {
-                    eprintln!("warning: written by version {version}, replayed by {}: events may differ", env!("CARGO_PKG_VERSION"));
+                    eprintln!(
+                        "warning: written by version {version}, replayed by {}: events may differ",
+                        env!("CARGO_PKG_VERSION")
+                    );
                 }
                 player.produced.clear();
                 player.begin(site.clone(), at, args, runtime)?;
@@ -321,7 +341,12 @@ struct Feed {
     pieces: VecDeque<Reception>,
 }
 
-fn play_captures(args: &Args, player: &mut Player, runtime: &tokio::runtime::Runtime, colour: bool) -> anyhow::Result<()> {
+fn play_captures(
+    args: &Args,
+    player: &mut Player,
+    runtime: &tokio::runtime::Runtime,
+    colour: bool,
+) -> anyhow::Result<()> {
     let config = match &args.site {
         Some(path) => Some(config::load(path).map_err(|problems| {
             eprint!("{}", problems.render(colour));
@@ -432,7 +457,11 @@ fn new_input(site: &mut Site, args: &Args, capture: &Capture, number: usize, pat
 }
 
 fn feed(args: &Args, info: &InputInfo, capture: &Capture) -> anyhow::Result<Feed> {
-    let start = args.start.as_deref().map(|t| capture::parse_time(t).ok_or_else(|| anyhow!("--start: `{t}` is not a time"))).transpose()?;
+    let start = args
+        .start
+        .as_deref()
+        .map(|t| capture::parse_time(t).ok_or_else(|| anyhow!("--start: `{t}` is not a time")))
+        .transpose()?;
     let (format, options) = (info.format.as_str(), info.format_options.as_str());
     let (pieces, damage) = match &args.timestamps {
         Some(path) => (capture.pieces_at(format, options, &capture::read_times(path)?)?, None),
@@ -441,7 +470,8 @@ fn feed(args: &Args, info: &InputInfo, capture: &Capture) -> anyhow::Result<Feed
     if let Some(damage) = damage {
         eprintln!("warning: {damage}");
     }
-    let mut pieces: Vec<Reception> = pieces.into_iter().filter_map(|p| p.into_reception(&info.id, Span::ZERO)).collect();
+    let mut pieces: Vec<Reception> =
+        pieces.into_iter().filter_map(|p| p.into_reception(&info.id, Span::ZERO)).collect();
     // A capture merged from several can go back in time; within equal times the file's order holds.
     pieces.sort_by_key(|r| r.received_at);
     Ok(Feed { input: info.id.clone(), name: capture.name.clone(), pieces: pieces.into() })

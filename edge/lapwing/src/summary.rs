@@ -1,7 +1,8 @@
 //! What a replay came to, for people: tracks, warnings with predicted and actual entry, books, and the hash of the events.
 
 use lapwing_model::{
-    Alert, AlertId, AlertState, Event, EventBody, Evidence, Identity, IdentityStatus, Phase, Snapshot, Span, Time, Track, TrackId,
+    Alert, AlertId, AlertState, Event, EventBody, Evidence, Identity, IdentityStatus, Phase, Snapshot, Span, Time,
+    Track, TrackId,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -82,10 +83,13 @@ impl Summary {
     /// Events so far and their SHA-256, over JSON lines.
     pub(crate) fn hash(&self) -> (u64, String) {
         let digest = self.hash.clone().finalize();
-        (self.events, digest.iter().fold(String::new(), |mut hex, b| {
-            let _ = write!(hex, "{b:02x}");
-            hex
-        }))
+        (
+            self.events,
+            digest.iter().fold(String::new(), |mut hex, b| {
+                let _ = write!(hex, "{b:02x}");
+                hex
+            }),
+        )
     }
 
     fn track(&mut self, track: &Track) {
@@ -101,7 +105,8 @@ impl Summary {
             last_at: track.last_at,
             entries_total: track.entries_total,
             height_known: track.kinematics.heights.any_known() || known.is_some_and(|k| k.height_known),
-            operator_known: track.operator.as_ref().is_some_and(|o| o.place.is_some()) || known.is_some_and(|k| k.operator_known),
+            operator_known: track.operator.as_ref().is_some_and(|o| o.place.is_some())
+                || known.is_some_and(|k| k.operator_known),
             evidence: evidence.clone(),
             why_ended: None,
         };
@@ -158,12 +163,27 @@ impl Summary {
             );
             for e in &t.evidence {
                 let side = if e.weight < 0.0 { "against" } else { "for" };
-                let _ = writeln!(out, "        {side:7} {:24} {:+6.1}  {} (x{})", word(&e.kind), e.weight, e.detail, e.count);
+                let _ = writeln!(
+                    out,
+                    "        {side:7} {:24} {:+6.1}  {} (x{})",
+                    word(&e.kind),
+                    e.weight,
+                    e.detail,
+                    e.count
+                );
             }
         }
         let _ = writeln!(out, "Alerts: {}", self.alerts.len());
         for a in self.alerts.values() {
-            let _ = writeln!(out, "  {:5} {} {} zone {}: {}", a.alert.id.to_string(), word(&a.alert.severity), a.alert.track, a.zone, a.alert.headline);
+            let _ = writeln!(
+                out,
+                "  {:5} {} {} zone {}: {}",
+                a.alert.id.to_string(),
+                word(&a.alert.severity),
+                a.alert.track,
+                a.zone,
+                a.alert.headline
+            );
             let raised = a.alert.raised_at;
             let _ = writeln!(
                 out,
@@ -171,7 +191,8 @@ impl Summary {
                 or_word(a.predicted_first, "(inside when first seen)"),
                 or_word(a.entered_at, "never"),
                 match (a.predicted_first, a.entered_at) {
-                    (Some(p), Some(e)) => format!(": warned {} before, prediction off by {}", e.since(raised), p.since(e)),
+                    (Some(p), Some(e)) =>
+                        format!(": warned {} before, prediction off by {}", e.since(raised), p.since(e)),
                     _ => String::new(),
                 }
             );
@@ -182,7 +203,15 @@ impl Summary {
         let _ = writeln!(out, "Inputs:");
         for i in &snapshot.inputs {
             let l = &i.ledger;
-            let _ = writeln!(out, "  {}: received {} = used {} + rejected {} + shed {}", i.input, l.received, l.used, l.rejected_total(), l.shed_total());
+            let _ = writeln!(
+                out,
+                "  {}: received {} = used {} + rejected {} + shed {}",
+                i.input,
+                l.received,
+                l.used,
+                l.rejected_total(),
+                l.shed_total()
+            );
             for (reason, n) in l.rejected.iter().chain(&l.shed) {
                 let _ = writeln!(out, "        {n} {reason}");
             }

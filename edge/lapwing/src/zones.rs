@@ -76,12 +76,13 @@ fn zone(stem: &str, index: usize, feature: &Feature) -> Result<Zone, String> {
     })
 }
 
-fn property<T: serde::de::DeserializeOwned>(properties: &serde_json::Map<String, Value>, key: &str) -> Result<Option<T>, String> {
+fn property<T: serde::de::DeserializeOwned>(
+    properties: &serde_json::Map<String, Value>,
+    key: &str,
+) -> Result<Option<T>, String> {
     match properties.get(key) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => {
-            serde_json::from_value(value.clone()).map(Some).map_err(|e| format!(".properties.{key}: {e}"))
-        }
+        Some(value) => serde_json::from_value(value.clone()).map(Some).map_err(|e| format!(".properties.{key}: {e}")),
     }
 }
 
@@ -111,7 +112,9 @@ struct TimeProperty {
 
 fn zone_time((index, t): (usize, &TimeProperty)) -> Result<ZoneTime, String> {
     if let Some(day) = t.weekdays.iter().find(|d| **d > 6) {
-        return Err(format!(".properties.times[{index}].weekdays: {day} is not a day; expected 0 (Monday) to 6 (Sunday)"));
+        return Err(format!(
+            ".properties.times[{index}].weekdays: {day} is not a day; expected 0 (Monday) to 6 (Sunday)"
+        ));
     }
     let clock = |text: &Option<String>, key: &str| -> Result<Option<Span>, String> {
         let Some(text) = text else { return Ok(None) };
@@ -146,7 +149,9 @@ fn shape(feature: &Feature, properties: &serde_json::Map<String, Value>) -> Resu
             }
             Ok(Shape::Circle { centre: place(coordinates, ".geometry.coordinates")?, radius_m })
         }
-        other => Err(format!(".geometry: a {} has no area; expected Polygon, MultiPolygon or Point", other.type_name())),
+        other => {
+            Err(format!(".geometry: a {} has no area; expected Polygon, MultiPolygon or Point", other.type_name()))
+        }
     }
 }
 
@@ -156,7 +161,10 @@ fn polygon(rings: &[Vec<Position>], at: &str) -> Result<Vec<Vec<Place>>, String>
     }
     let vertices: usize = rings.iter().map(Vec::len).sum();
     if vertices > limits::ZONE_VERTICES_MAX {
-        return Err(format!(".geometry.coordinates{at}: {vertices} vertices; at most {} are taken", limits::ZONE_VERTICES_MAX));
+        return Err(format!(
+            ".geometry.coordinates{at}: {vertices} vertices; at most {} are taken",
+            limits::ZONE_VERTICES_MAX
+        ));
     }
     rings
         .iter()
@@ -173,7 +181,10 @@ fn polygon(rings: &[Vec<Position>], at: &str) -> Result<Vec<Vec<Place>>, String>
                 distinct.pop();
             }
             if distinct.len() < 3 {
-                return Err(format!(".geometry.coordinates{at}[{r}]: {} distinct vertices; a ring needs 3", distinct.len()));
+                return Err(format!(
+                    ".geometry.coordinates{at}[{r}]: {} distinct vertices; a ring needs 3",
+                    distinct.len()
+                ));
             }
             Ok(places)
         })
@@ -219,10 +230,22 @@ mod tests {
     fn errors_name_feature_and_property() {
         let cases = [
             (r#"{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[8,47]}}"#, "radius_m"),
-            (r#"{"type":"Feature","properties":{"radius_m":5},"geometry":{"type":"Point","coordinates":[47.1,108.7]}}"#, "longitude first"),
-            (r#"{"type":"Feature","properties":{"kind":"prison"},"geometry":{"type":"Polygon","coordinates":[[[8,47],[9,47],[9,48],[8,47]]]}}"#, "properties.kind"),
-            (r#"{"type":"Feature","properties":{},"geometry":{"type":"LineString","coordinates":[[8,47],[9,47]]}}"#, "no area"),
-            (r#"{"type":"Feature","properties":{},"geometry":{"type":"Polygon","coordinates":[[[8,47],[9,47],[8,47]]]}}"#, "3"),
+            (
+                r#"{"type":"Feature","properties":{"radius_m":5},"geometry":{"type":"Point","coordinates":[47.1,108.7]}}"#,
+                "longitude first",
+            ),
+            (
+                r#"{"type":"Feature","properties":{"kind":"prison"},"geometry":{"type":"Polygon","coordinates":[[[8,47],[9,47],[9,48],[8,47]]]}}"#,
+                "properties.kind",
+            ),
+            (
+                r#"{"type":"Feature","properties":{},"geometry":{"type":"LineString","coordinates":[[8,47],[9,47]]}}"#,
+                "no area",
+            ),
+            (
+                r#"{"type":"Feature","properties":{},"geometry":{"type":"Polygon","coordinates":[[[8,47],[9,47],[8,47]]]}}"#,
+                "3",
+            ),
             ("{\"type\":\"Feature\",\n oops", "line 2"),
         ];
         for (text, expected) in cases {

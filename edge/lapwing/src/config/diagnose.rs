@@ -40,7 +40,13 @@ impl Problems {
         self.items.len()
     }
 
-    pub(crate) fn push(&mut self, span: Range<usize>, title: impl Into<String>, label: impl Into<String>, help: Option<String>) {
+    pub(crate) fn push(
+        &mut self,
+        span: Range<usize>,
+        title: impl Into<String>,
+        label: impl Into<String>,
+        help: Option<String>,
+    ) {
         self.items.push(Problem { span, title: title.into(), label: label.into(), help });
     }
 

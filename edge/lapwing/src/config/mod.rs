@@ -12,7 +12,7 @@ use lapwing_formats::FORMATS;
 use lapwing_model::height::geoid_undulation_m;
 use lapwing_model::site::InputInfo;
 use lapwing_model::{
-    AirText, AuthorisedFlight, Geodetic, InputId, Name, NameKind, Place, Rule, Sensor, SensorId, Shape, Site, Span, Zone,
+    AirText, AuthorisedFlight, InputId, Name, NameKind, Place, Rule, Sensor, SensorId, Shape, Site, Span, Zone,
     ZoneHeight, ZoneId, ZoneKind, limits,
 };
 use lapwing_transports::TRANSPORTS;
@@ -117,7 +117,10 @@ pub(crate) fn parse(path: &str, text: &str, folder: &Path) -> Result<Config, Pro
 }
 
 /// Opening a transport reads its options and does nothing else until its task runs; here it never does.
-fn check_input(open: lapwing_transports::OpenInput, options: lapwing_transports::ConfigTable<'_>) -> Result<(), toml::de::Error> {
+fn check_input(
+    open: lapwing_transports::OpenInput,
+    options: lapwing_transports::ConfigTable<'_>,
+) -> Result<(), toml::de::Error> {
     let Ok(nobody) = InputId::new("check") else { return Ok(()) };
     let (_inbox, maker) = lapwing_transports::mailbox::channel();
     open(options, maker.mailbox(nobody)).map(drop)
@@ -136,7 +139,12 @@ impl<'a> Reader<'a> {
         for (key, _) in self.document.iter() {
             if !SECTIONS.contains(&key.get_ref().as_ref()) {
                 let hint = near_miss(key.get_ref(), SECTIONS.iter().copied());
-                self.problems.push(key.span(), format!("unknown section `{}`", key.get_ref()), format!("expected {}", list(SECTIONS)), hint);
+                self.problems.push(
+                    key.span(),
+                    format!("unknown section `{}`", key.get_ref()),
+                    format!("expected {}", list(SECTIONS)),
+                    hint,
+                );
             }
         }
         let site = self.required::<SiteTable>("site");
@@ -180,7 +188,12 @@ impl<'a> Reader<'a> {
             Some((_, DeValue::Array(array))) => array.iter().cloned().collect(),
             Some((span, other)) => {
                 let found = format!("`{key}` is a {}", other.type_str());
-                self.problems.push(span, found, format!("expected `[[{key}]]`"), Some(format!("write `[[{key}]]`, with two brackets: there may be several")));
+                self.problems.push(
+                    span,
+                    found,
+                    format!("expected `[[{key}]]`"),
+                    Some(format!("write `[[{key}]]`, with two brackets: there may be several")),
+                );
                 Vec::new()
             }
         }
@@ -212,7 +225,12 @@ impl<'a> Reader<'a> {
             }
             Err(_) => {
                 let hint = text.parse::<std::net::IpAddr>().is_ok().then(|| format!("did you mean \"{text}:8480\"?"));
-                self.problems.push(table.listen.span(), format!("`server.listen`: `{text}` is not an address with a port"), "expected an address such as \"127.0.0.1:8480\"", hint);
+                self.problems.push(
+                    table.listen.span(),
+                    format!("`server.listen`: `{text}` is not an address with a port"),
+                    "expected an address such as \"127.0.0.1:8480\"",
+                    hint,
+                );
                 None
             }
         }
@@ -225,7 +243,12 @@ impl<'a> Reader<'a> {
         }
         let mib = *table.segment_mib.get_ref();
         if !(1..=65_536).contains(&mib) {
-            self.problems.push(table.segment_mib.span(), format!("`journal.segment_mib`: {mib}"), "expected 1 to 65536", None);
+            self.problems.push(
+                table.segment_mib.span(),
+                format!("`journal.segment_mib`: {mib}"),
+                "expected 1 to 65536",
+                None,
+            );
             return None;
         }
         Some(JournalConfig { directory: self.folder.join(table.directory.get_ref()), segment_bytes_max: mib << 20 })
@@ -240,12 +263,22 @@ impl<'a> Reader<'a> {
             let Some(table) = self.typed::<SensorTable>(value) else { continue };
             let Some(id) = self.id(&table.id, "sensor", SensorId::new) else { continue };
             if sensors.iter().any(|s| s.id == id) {
-                self.problems.push(table.id.span(), format!("sensor `{id}` is there twice"), "expected an id of its own", None);
+                self.problems.push(
+                    table.id.span(),
+                    format!("sensor `{id}` is there twice"),
+                    "expected an id of its own",
+                    None,
+                );
                 continue;
             }
             let interval_s = *table.interval_s.get_ref();
             if !(interval_s > 0.0 && interval_s <= 86_400.0) {
-                self.problems.push(table.interval_s.span(), format!("`sensor.interval_s`: {interval_s}"), "expected more than 0 and at most 86400 seconds", None);
+                self.problems.push(
+                    table.interval_s.span(),
+                    format!("`sensor.interval_s`: {interval_s}"),
+                    "expected more than 0 and at most 86400 seconds",
+                    None,
+                );
                 continue;
             }
             let place = self.place(&span, table.latitude_deg.as_ref(), table.longitude_deg.as_ref());
@@ -254,7 +287,12 @@ impl<'a> Reader<'a> {
                 p.at_height(table.height_ellipsoid_m.or(from_msl).unwrap_or(0.0))
             });
             if place.is_some() && table.height_ellipsoid_m.is_none() && table.altitude_msl_m.is_none() {
-                self.problems.push(span, format!("sensor `{id}` stands somewhere, but its height is not said"), "expected `height_ellipsoid_m` or `altitude_msl_m`", None);
+                self.problems.push(
+                    span,
+                    format!("sensor `{id}` stands somewhere, but its height is not said"),
+                    "expected `height_ellipsoid_m` or `altitude_msl_m`",
+                    None,
+                );
             }
             sensors.push(Sensor {
                 id,
@@ -270,29 +308,55 @@ impl<'a> Reader<'a> {
 
     fn at_most(&mut self, values: &[Spanned<DeValue<'a>>], max: usize, key: &str) {
         if let Some(value) = values.get(max) {
-            self.problems.push(value.span(), format!("more than {max} `[[{key}]]`"), format!("at most {max} are taken"), None);
+            self.problems.push(
+                value.span(),
+                format!("more than {max} `[[{key}]]`"),
+                format!("at most {max} are taken"),
+                None,
+            );
         }
     }
 
-    fn id<T>(&mut self, text: &Spanned<String>, what: &str, make: fn(&str) -> Result<T, lapwing_model::id::NotAnId>) -> Option<T> {
+    fn id<T>(
+        &mut self,
+        text: &Spanned<String>,
+        what: &str,
+        make: fn(&str) -> Result<T, lapwing_model::id::NotAnId>,
+    ) -> Option<T> {
         match make(text.get_ref()) {
             Ok(id) => Some(id),
             Err(e) => {
-                self.problems.push(text.span(), format!("`{}` is not an id of a {what}", AirText::new(text.get_ref())), e.to_string(), None);
+                self.problems.push(
+                    text.span(),
+                    format!("`{}` is not an id of a {what}", AirText::new(text.get_ref())),
+                    e.to_string(),
+                    None,
+                );
                 None
             }
         }
     }
 
     /// A place from two optional numbers, both or none.
-    fn place(&mut self, span: &Range<usize>, latitude: Option<&Spanned<f64>>, longitude: Option<&Spanned<f64>>) -> Option<Place> {
+    fn place(
+        &mut self,
+        span: &Range<usize>,
+        latitude: Option<&Spanned<f64>>,
+        longitude: Option<&Spanned<f64>>,
+    ) -> Option<Place> {
         match (latitude, longitude) {
             (Some(lat), Some(lon)) => {
                 let place = Place::new(*lat.get_ref(), *lon.get_ref());
                 if place.is_none() {
                     let lat_bad = lat.get_ref().is_nan() || lat.get_ref().abs() > 90.0;
-                    let (at, what, range) = if lat_bad { (lat, "latitude_deg", 90) } else { (lon, "longitude_deg", 180) };
-                    self.problems.push(at.span(), format!("`{what}`: {} is out of range", at.get_ref()), format!("expected -{range} to {range} degrees"), None);
+                    let (at, what, range) =
+                        if lat_bad { (lat, "latitude_deg", 90) } else { (lon, "longitude_deg", 180) };
+                    self.problems.push(
+                        at.span(),
+                        format!("`{what}`: {} is out of range", at.get_ref()),
+                        format!("expected -{range} to {range} degrees"),
+                        None,
+                    );
                 }
                 place
             }
@@ -307,11 +371,22 @@ impl<'a> Reader<'a> {
     }
 
     /// Step one of an `[[input]]` or `[[output]]`: takes `key` out of the table, as a text.
-    fn take_text(&mut self, table: &mut DeTable<'a>, span: &Range<usize>, section: &str, key: &str) -> Option<Spanned<String>> {
+    fn take_text(
+        &mut self,
+        table: &mut DeTable<'a>,
+        span: &Range<usize>,
+        section: &str,
+        key: &str,
+    ) -> Option<Spanned<String>> {
         match table.remove(key) {
             Some(value) => self.typed::<Spanned<String>>(value),
             None => {
-                self.problems.push(span.clone(), format!("`{section}.{key}` is missing"), format!("expected `{key} = \"...\"`"), None);
+                self.problems.push(
+                    span.clone(),
+                    format!("`{section}.{key}` is missing"),
+                    format!("expected `{key} = \"...\"`"),
+                    None,
+                );
                 None
             }
         }
@@ -321,7 +396,12 @@ impl<'a> Reader<'a> {
         match value.get_ref() {
             DeValue::Table(table) => Some(table.clone()),
             other => {
-                self.problems.push(value.span(), format!("`{section}` is a {}", other.type_str()), "expected a table", None);
+                self.problems.push(
+                    value.span(),
+                    format!("`{section}` is a {}", other.type_str()),
+                    "expected a table",
+                    None,
+                );
                 None
             }
         }
@@ -336,13 +416,22 @@ impl<'a> Reader<'a> {
             let sensor = self.take_text(&mut table, &span, "input", "sensor");
             let format = self.take_text(&mut table, &span, "input", "format");
             let transport = self.take_text(&mut table, &span, "input", "transport");
-            let format = format.and_then(|f| self.known(&f, "input.format", FORMATS.iter().filter(|f| f.decoder.is_some()).map(|f| f.name)));
-            let transport = transport.and_then(|t| self.known(&t, "input.transport", TRANSPORTS.iter().filter(|t| t.input.is_some()).map(|t| t.name)));
+            let format = format.and_then(|f| {
+                self.known(&f, "input.format", FORMATS.iter().filter(|f| f.decoder.is_some()).map(|f| f.name))
+            });
+            let transport = transport.and_then(|t| {
+                self.known(&t, "input.transport", TRANSPORTS.iter().filter(|t| t.input.is_some()).map(|t| t.name))
+            });
             let sensor = sensor.and_then(|s| self.known(&s, "input.sensor", sensors.iter().map(|s| s.id.as_str())));
             let name = name.and_then(|n| {
                 let id = self.id(&n, "input", InputId::new)?;
                 if inputs.iter().any(|i| i.info.id == id) {
-                    self.problems.push(n.span(), format!("input `{id}` is there twice"), "expected a name of its own", None);
+                    self.problems.push(
+                        n.span(),
+                        format!("input `{id}` is there twice"),
+                        "expected a name of its own",
+                        None,
+                    );
                 }
                 Some(id)
             });
@@ -355,7 +444,13 @@ impl<'a> Reader<'a> {
             });
             self.left_over(&table, "input", &["name", "sensor", "format", "transport", &format, &transport]);
             let (Some(id), Some(sensor)) = (name, sensor.and_then(|s| SensorId::new(&s).ok())) else { continue };
-            let info = InputInfo { id, format: AirText::new(&format), transport: AirText::new(&transport), sensor, format_options };
+            let info = InputInfo {
+                id,
+                format: AirText::new(&format),
+                transport: AirText::new(&transport),
+                sensor,
+                format_options,
+            };
             inputs.push(InputConfig { info, transport_options });
         }
         inputs
@@ -373,8 +468,12 @@ impl<'a> Reader<'a> {
                 Some(value) => self.typed::<Vec<When>>(value),
                 None => Some(vec![When::Alerts, When::Health]),
             };
-            let format = format.and_then(|f| self.known(&f, "output.format", FORMATS.iter().filter(|f| f.encoder.is_some()).map(|f| f.name)));
-            let transport = transport.and_then(|t| self.known(&t, "output.transport", TRANSPORTS.iter().filter(|t| t.output.is_some()).map(|t| t.name)));
+            let format = format.and_then(|f| {
+                self.known(&f, "output.format", FORMATS.iter().filter(|f| f.encoder.is_some()).map(|f| f.name))
+            });
+            let transport = transport.and_then(|t| {
+                self.known(&t, "output.transport", TRANSPORTS.iter().filter(|t| t.output.is_some()).map(|t| t.name))
+            });
             let (Some(format), Some(transport)) = (format, transport) else { continue };
             let format_options = self.options(&mut table, &span, &format, |value| {
                 lapwing_formats::format(&format).and_then(|f| f.encoder).map(|open| open(value).map(drop))
@@ -389,13 +488,25 @@ impl<'a> Reader<'a> {
             let Some(name) = name else { continue };
             let name = match self.id(&name, "output", InputId::new) {
                 Some(_) if outputs.iter().any(|o| o.name == *name.get_ref()) => {
-                    self.problems.push(name.span(), format!("output `{}` is there twice", name.get_ref()), "expected a name of its own", None);
+                    self.problems.push(
+                        name.span(),
+                        format!("output `{}` is there twice", name.get_ref()),
+                        "expected a name of its own",
+                        None,
+                    );
                     continue;
                 }
                 Some(id) => id.as_str().to_owned(),
                 None => continue,
             };
-            outputs.push(OutputConfig { name, format, format_options, transport, transport_options, when: when.unwrap_or_default() });
+            outputs.push(OutputConfig {
+                name,
+                format,
+                format_options,
+                transport,
+                transport_options,
+                when: when.unwrap_or_default(),
+            });
         }
         outputs
     }
@@ -408,7 +519,12 @@ impl<'a> Reader<'a> {
         }
         let shown = AirText::new(word.get_ref());
         let hint = near_miss(word.get_ref(), known.iter().copied());
-        self.problems.push(word.span(), format!("`{key}`: there is no `{shown}`"), format!("expected {}", list(&known)), hint);
+        self.problems.push(
+            word.span(),
+            format!("`{key}`: there is no `{shown}`"),
+            format!("expected {}", list(&known)),
+            hint,
+        );
         None
     }
 
@@ -420,7 +536,8 @@ impl<'a> Reader<'a> {
         name: &str,
         check: impl FnOnce(lapwing_formats::ConfigTable<'a>) -> Option<Result<(), toml::de::Error>>,
     ) -> String {
-        let value = table.remove(name).unwrap_or_else(|| Spanned::new(span.clone(), DeValue::Table(DeTable::default())));
+        let value =
+            table.remove(name).unwrap_or_else(|| Spanned::new(span.clone(), DeValue::Table(DeTable::default())));
         let span = value.span();
         if let Some(Err(e)) = check(value.clone()) {
             self.problems.push_toml(self.document, span, &e);
@@ -452,9 +569,19 @@ impl<'a> Reader<'a> {
             };
             for zone in found {
                 if zones.iter().any(|z| z.id == zone.id) {
-                    self.problems.push(span.clone(), format!("zone `{}` is there twice", zone.id), "expected an id of its own", None);
+                    self.problems.push(
+                        span.clone(),
+                        format!("zone `{}` is there twice", zone.id),
+                        "expected an id of its own",
+                        None,
+                    );
                 } else if zones.len() == limits::ZONES_MAX {
-                    self.problems.push(span.clone(), "too many zones", format!("at most {} are taken", limits::ZONES_MAX), None);
+                    self.problems.push(
+                        span.clone(),
+                        "too many zones",
+                        format!("at most {} are taken", limits::ZONES_MAX),
+                        None,
+                    );
                     return zones;
                 } else {
                     zones.push(zone);
@@ -470,7 +597,12 @@ impl<'a> Reader<'a> {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(e) => {
-                self.problems.push(file.span(), format!("`zone.file`: cannot read {}: {e}", path.display()), "expected a GeoJSON file, relative to this one", None);
+                self.problems.push(
+                    file.span(),
+                    format!("`zone.file`: cannot read {}: {e}", path.display()),
+                    "expected a GeoJSON file, relative to this one",
+                    None,
+                );
                 return Vec::new();
             }
         };
@@ -487,12 +619,22 @@ impl<'a> Reader<'a> {
 
     fn zone_circle(&mut self, span: &Range<usize>, table: &ZoneTable) -> Option<Zone> {
         let (Some(id), Some(radius)) = (&table.id, &table.radius_m) else {
-            self.problems.push(span.clone(), "a `[[zone]]` is a file or a circle", "expected `file`, or `id`, `latitude_deg`, `longitude_deg` and `radius_m`", None);
+            self.problems.push(
+                span.clone(),
+                "a `[[zone]]` is a file or a circle",
+                "expected `file`, or `id`, `latitude_deg`, `longitude_deg` and `radius_m`",
+                None,
+            );
             return None;
         };
         let Some(centre) = self.place(span, table.latitude_deg.as_ref(), table.longitude_deg.as_ref()) else {
             if table.latitude_deg.is_none() && table.longitude_deg.is_none() {
-                self.problems.push(id.span(), "`zone.latitude_deg` and `zone.longitude_deg` are missing", "a circle needs its centre", None);
+                self.problems.push(
+                    id.span(),
+                    "`zone.latitude_deg` and `zone.longitude_deg` are missing",
+                    "a circle needs its centre",
+                    None,
+                );
             }
             return None;
         };
@@ -515,7 +657,12 @@ impl<'a> Reader<'a> {
         if radius_m > 0.0 && radius_m <= 1_000_000.0 {
             return Some(radius_m);
         }
-        self.problems.push(radius.span(), format!("`{key}`: {radius_m}"), "expected more than 0 and at most 1000000 metres", None);
+        self.problems.push(
+            radius.span(),
+            format!("`{key}`: {radius_m}"),
+            "expected more than 0 and at most 1000000 metres",
+            None,
+        );
         None
     }
 
@@ -534,12 +681,22 @@ impl<'a> Reader<'a> {
                 .collect();
             let lead_s = *table.lead_s.get_ref();
             if !(0.0..=3600.0).contains(&lead_s) {
-                self.problems.push(table.lead_s.span(), format!("`rule.lead_s`: {lead_s}"), "expected 0 to 3600 seconds", None);
+                self.problems.push(
+                    table.lead_s.span(),
+                    format!("`rule.lead_s`: {lead_s}"),
+                    "expected 0 to 3600 seconds",
+                    None,
+                );
                 continue;
             }
             let probability_min = *table.probability_min.get_ref();
             if !(0.0..=1.0).contains(&probability_min) {
-                self.problems.push(table.probability_min.span(), format!("`rule.probability_min`: {probability_min}"), "expected 0 to 1", None);
+                self.problems.push(
+                    table.probability_min.span(),
+                    format!("`rule.probability_min`: {probability_min}"),
+                    "expected 0 to 1",
+                    None,
+                );
                 continue;
             }
             rules.push(Rule {
@@ -547,6 +704,7 @@ impl<'a> Reader<'a> {
                 zones: watched.iter().filter_map(|z| ZoneId::new(z).ok()).collect(),
                 zone_kinds: table.zone_kinds,
                 except: table.except,
+                except_classes: vec![lapwing_model::Class::Bird],
                 lead: Span::from_seconds_f64(lead_s),
                 probability_min,
             });
@@ -562,22 +720,43 @@ impl<'a> Reader<'a> {
             let icao = table.icao_address.as_ref().and_then(|hex| {
                 let ok = hex.get_ref().len() == 6 && hex.get_ref().bytes().all(|b| b.is_ascii_hexdigit());
                 if !ok {
-                    self.problems.push(hex.span(), "`authorised.icao_address` is not an address", "expected six hex digits", None);
+                    self.problems.push(
+                        hex.span(),
+                        "`authorised.icao_address` is not an address",
+                        "expected six hex digits",
+                        None,
+                    );
                 }
                 ok.then(|| hex.get_ref().to_ascii_lowercase())
             });
-            let names = [(NameKind::Serial, table.serial.clone()), (NameKind::IcaoAddress, icao), (NameKind::Registration, table.registration.clone())];
+            let names = [
+                (NameKind::Serial, table.serial.clone()),
+                (NameKind::IcaoAddress, icao),
+                (NameKind::Registration, table.registration.clone()),
+            ];
             let mut names = names.into_iter().filter_map(|(kind, n)| n.map(|n| Name { kind, value: AirText::new(&n) }));
             let (Some(name), None) = (names.next(), names.next()) else {
-                self.problems.push(span, "an `[[authorised]]` flight has one name", "expected one of `serial`, `icao_address` or `registration`", None);
+                self.problems.push(
+                    span,
+                    "an `[[authorised]]` flight has one name",
+                    "expected one of `serial`, `icao_address` or `registration`",
+                    None,
+                );
                 continue;
             };
             let centre = self.place(&span, table.latitude_deg.as_ref(), table.longitude_deg.as_ref());
             let area = match (centre, &table.radius_m) {
-                (Some(centre), Some(radius)) => self.radius(radius, "authorised.radius_m").map(|radius_m| Shape::Circle { centre, radius_m }),
+                (Some(centre), Some(radius)) => {
+                    self.radius(radius, "authorised.radius_m").map(|radius_m| Shape::Circle { centre, radius_m })
+                }
                 (None, None) => None,
                 _ => {
-                    self.problems.push(span, "the area of an `[[authorised]]` flight is a circle", "expected `latitude_deg`, `longitude_deg` and `radius_m` together", None);
+                    self.problems.push(
+                        span,
+                        "the area of an `[[authorised]]` flight is a circle",
+                        "expected `latitude_deg`, `longitude_deg` and `radius_m` together",
+                        None,
+                    );
                     None
                 }
             };

@@ -1,5 +1,6 @@
 //! What is configured about a site: the picture's side of the configuration file.
 
+use crate::classification::Class;
 use crate::id::InputId;
 use crate::id::{SensorId, ZoneId};
 use crate::identity::IdentityStatus;
@@ -36,6 +37,10 @@ pub struct Rule {
     pub zone_kinds: Vec<ZoneKind>,
     /// Identities it lets pass.
     pub except: Vec<IdentityStatus>,
+    /// Classes it lets pass, when a sensor takes an aircraft for one with probability 0.5 or more. What broadcasts a name
+    /// is never let pass as a bird.
+    #[serde(default)]
+    pub except_classes: Vec<Class>,
     /// Warn when entry is expected within this time.
     pub lead: Span,
     /// Least probability of being inside (or of entering within the lead time), 0 to 1.
@@ -50,6 +55,7 @@ impl Rule {
             zones: Vec::new(),
             zone_kinds: vec![ZoneKind::Protected],
             except: vec![IdentityStatus::Authorised],
+            except_classes: vec![Class::Bird],
             lead: Span::from_seconds(60),
             probability_min: 0.5,
         }]

@@ -1,10 +1,11 @@
-//! Heights between the ellipsoid and mean sea level, cheaply: EGM96 on a grid, remembered.
+//! Heights between the ellipsoid and mean sea level, cheaply: EGM96 on a grid, remembered. Pressure and relative heights
+//! are never converted.
 //!
 //! One evaluation of the 360-degree harmonic sum costs tens of microseconds. Between the corners of a 0.25 degree grid
 //! (the spacing NGA publishes EGM96 at) the undulation is interpolated bilinearly, which adds less than 0.5 m even over
 //! the steepest trenches. The value depends on the place alone, never on what is in the memory.
 
-use lapwing_model::{Heights, Place, height, math};
+use lapwing_model::{Place, height, math};
 use std::collections::BTreeMap;
 
 /// Corners remembered; at 0.25 degrees this is a site of 1,600 by 1,600 km. When full it starts again.
@@ -20,43 +21,46 @@ pub(crate) struct Geoid {
 impl Geoid {
     /// Height of the geoid above the ellipsoid, metres.
     pub(crate) fn undulation_m(&mut self, place: Place) -> f64 {
-        let (x, y) = (place.longitude_deg * STEPS_PER_DEG, place.latitude_deg * STEPS_PER_DEG);
-        let (x0, y0) = (math::floor(x), math::floor(y));
-        let (fx, fy) = (x - x0, y - y0);
-        let (i, j) = (x0 as i16, y0 as i16);
-        let south = self.corner(i, j) * (1.0 - fx) + self.corner(i + 1, j) * fx;
-        let north = self.corner(i, j + 1) * (1.0 - fx) + self.corner(i + 1, j + 1) * fx;
+        for key in corners_of(place).keys {
+            if !self.corners.contains_key(&key) {
+                if self.corners.len() >= CORNERS_MAX {
+                    self.corners.clear();
+                }
+                self.corners.insert(key, corner(key));
+            }
+        }
+        self.peek_m(place)
+    }
+
+    /// The same for readers who may not remember: what is not known is computed, and forgotten.
+    pub(crate) fn peek_m(&self, place: Place) -> f64 {
+        let Corners { keys, fx, fy } = corners_of(place);
+        let [sw, se, nw, ne] = keys.map(|key| self.corners.get(&key).copied().unwrap_or_else(|| corner(key)));
+        let (south, north) = (sw * (1.0 - fx) + se * fx, nw * (1.0 - fx) + ne * fx);
         south * (1.0 - fy) + north * fy
     }
+}
 
-    fn corner(&mut self, i: i16, j: i16) -> f64 {
-        // 1440 steps around; beyond a pole there is only the pole.
-        let i = (i + 720).rem_euclid(1440) - 720;
-        let j = j.clamp(-360, 360);
-        if let Some(known) = self.corners.get(&(i, j)) {
-            return *known;
-        }
-        let place = Place {
-            latitude_deg: f64::from(j) / STEPS_PER_DEG,
-            longitude_deg: f64::from(i) / STEPS_PER_DEG,
-        };
-        let value = height::geoid_undulation_m(place);
-        if self.corners.len() >= CORNERS_MAX {
-            self.corners.clear();
-        }
-        self.corners.insert((i, j), value);
-        value
-    }
+/// The four corners around a place, and how far it is from the south-western one, 0 to 1.
+struct Corners {
+    keys: [(i16, i16); 4],
+    fx: f64,
+    fy: f64,
+}
 
-    /// Fills in whichever of ellipsoid height and altitude above mean sea level is missing, from the other. Pressure and
-    /// relative heights are never converted.
-    pub(crate) fn complete(&mut self, heights: &mut Heights, place: Place) {
-        match (heights.height_ellipsoid_m, heights.altitude_msl_m) {
-            (Some(h), None) => heights.altitude_msl_m = Some(h - self.undulation_m(place)),
-            (None, Some(h)) => heights.height_ellipsoid_m = Some(h + self.undulation_m(place)),
-            _ => {}
-        }
-    }
+fn corners_of(place: Place) -> Corners {
+    let (x, y) = (place.longitude_deg * STEPS_PER_DEG, place.latitude_deg * STEPS_PER_DEG);
+    let (x0, y0) = (math::floor(x), math::floor(y));
+    let (i, j) = (x0 as i16, y0 as i16);
+    // 1440 steps around; beyond a pole there is only the pole.
+    let key = |i: i16, j: i16| ((i + 720).rem_euclid(1440) - 720, j.clamp(-360, 360));
+    Corners { keys: [key(i, j), key(i + 1, j), key(i, j + 1), key(i + 1, j + 1)], fx: x - x0, fy: y - y0 }
+}
+
+fn corner((i, j): (i16, i16)) -> f64 {
+    let place =
+        Place { latitude_deg: f64::from(j) / STEPS_PER_DEG, longitude_deg: f64::from(i) / STEPS_PER_DEG };
+    height::geoid_undulation_m(place)
 }
 
 #[cfg(test)]
@@ -82,16 +86,7 @@ mod tests {
         // Corners that were put there, not computed: only their number matters here.
         full.corners = (0..CORNERS_MAX as i16).map(|i| ((i, 400), 0.0)).collect();
         assert_eq!(full.undulation_m(place), value);
+        assert_eq!(Geoid::default().peek_m(place), value);
         assert!(full.corners.len() <= 4);
-    }
-
-    #[test]
-    fn pressure_and_relative_heights_are_never_converted() {
-        let place = Place { latitude_deg: 47.1987, longitude_deg: 8.7302 };
-        let mut heights =
-            Heights { altitude_pressure_m: Some(500.0), height_above_takeoff_m: Some(10.0), ..Heights::UNKNOWN };
-        let before = heights;
-        Geoid::default().complete(&mut heights, place);
-        assert_eq!(heights, before);
     }
 }

@@ -23,8 +23,9 @@ mod outline;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use flight::{Encounter, Entry, Flight, Level, Motion};
+pub(crate) use flight::{Encounter, Flight, Level, Motion};
 pub(crate) use index::ZoneIndex;
+pub(crate) use outline::{Outline, metres_per_degree};
 
 use lapwing_model::zone::ZoneTime;
 use lapwing_model::{Span, Time, Zone};

@@ -1,0 +1,350 @@
+//! One aircraft's side of the conversation.
+
+use super::checks::{ClockCheck, MotionCheck, StampCheck};
+use super::{JUMP_M, SPEED_MAX_AEROPLANE_MPS, SPEED_MAX_DRONE_MPS};
+use crate::align::{TimeSource, align};
+use crate::identity::{EvidenceSet, serial_is_well_formed, weight};
+use lapwing_model::{
+    AirText, Claim, ClaimedOperator, Classification, EvidenceKind, Heights, Name, NameKind, OperationalStatus, Place,
+    Protocol, Span, Time, TrackId, Transmitter, math,
+};
+
+/// An unchanged position is given to the tracker again after this long: a drone that rests still says that it is there.
+const REPEAT_AFTER: Span = Span::from_seconds(1);
+/// Claimed heights older than this are not joined to a newer position.
+const HEIGHTS_VALID: Span = Span::from_seconds(15);
+
+/// The last claimed position.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fix {
+    pub(crate) place: Place,
+    pub(crate) received_at: Time,
+    raw_s: Option<f64>,
+    /// Claimed velocity, east and north, metres per second.
+    velocity: Option<(f64, f64)>,
+}
+
+/// A position that is news.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Position {
+    /// The time to take it for.
+    pub(crate) at: Time,
+    /// Where that time came from.
+    pub(crate) source: TimeSource,
+    /// Where.
+    pub(crate) place: Place,
+    /// How high.
+    pub(crate) heights: Heights,
+    /// One sigma per horizontal axis, metres.
+    pub(crate) horizontal_sd_m: Option<f64>,
+    /// One sigma of the height, metres.
+    pub(crate) vertical_sd_m: Option<f64>,
+    /// East, north, metres per second, unless the positions deny it.
+    pub(crate) velocity: Option<(f64, f64)>,
+    /// Up, metres per second.
+    pub(crate) up_mps: Option<f64>,
+    /// One sigma of each axis of the velocity.
+    pub(crate) velocity_sd_mps: f64,
+}
+
+/// One aircraft as far as it speaks for itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Voice {
+    pub(crate) id: u64,
+    pub(crate) first_at: Time,
+    pub(crate) last_at: Time,
+    /// When it was last told as a claim without place.
+    pub(crate) told_at: Option<Time>,
+    pub(crate) names: Vec<Name>,
+    pub(crate) transmitters: Vec<Transmitter>,
+    pub(crate) status: Option<OperationalStatus>,
+    pub(crate) operator: Option<ClaimedOperator>,
+    pub(crate) text: Option<AirText>,
+    pub(crate) squawk: Option<AirText>,
+    pub(crate) classification: Option<Classification>,
+    pub(crate) heights: Heights,
+    heights_at: Time,
+    pub(crate) fix: Option<Fix>,
+    pub(crate) evidence: EvidenceSet,
+    pub(crate) track: Option<TrackId>,
+    /// Its name for the tracker.
+    pub(crate) label: u64,
+    /// Protocols it spoke, as a set of bits.
+    pub(crate) spoke: u8,
+    pub(crate) speed_max_mps: f64,
+    /// Velocity that came apart from a position.
+    velocity: Option<(Time, (f64, f64), Option<f64>, Option<f64>)>,
+    fed_at: Option<Time>,
+    stamp: StampCheck,
+    clock: ClockCheck,
+    motion: MotionCheck,
+}
+
+impl Voice {
+    pub(crate) fn new(id: u64, now: Time) -> Self {
+        Self {
+            id,
+            first_at: now,
+            last_at: now,
+            told_at: None,
+            names: Vec::new(),
+            transmitters: Vec::new(),
+            status: None,
+            operator: None,
+            text: None,
+            squawk: None,
+            classification: None,
+            heights: Heights::UNKNOWN,
+            heights_at: now,
+            fix: None,
+            evidence: EvidenceSet::default(),
+            track: None,
+            label: id,
+            spoke: 0,
+            speed_max_mps: SPEED_MAX_DRONE_MPS,
+            velocity: None,
+            fed_at: None,
+            stamp: StampCheck::default(),
+            clock: ClockCheck::default(),
+            motion: MotionCheck::default(),
+        }
+    }
+
+    /// How far a place is from where it is expected, metres; `None` when it said no place yet.
+    pub(crate) fn misfit_m(&self, place: Place, at: Time) -> Option<f64> {
+        let fix = self.fix.as_ref()?;
+        let here = fix.place.distance_m(place);
+        let Some((east, north)) = fix.velocity else { return Some(here) };
+        // Where its claimed velocity leads, for the time it can be trusted to fly straight.
+        let dt = at.since(fix.received_at).as_seconds_f64().clamp(0.0, 10.0);
+        let (kx, ky) = crate::zone::metres_per_degree(fix.place.latitude_deg);
+        let longitude_deg = fix.place.longitude_deg + east * dt / kx;
+        let led = Place { latitude_deg: fix.place.latitude_deg + north * dt / ky, longitude_deg };
+        Some(here.min(led.distance_m(place)))
+    }
+
+    /// How far it can be from its last place by now, metres.
+    pub(crate) fn reach_m(&self, at: Time) -> f64 {
+        let dt = self.fix.as_ref().map_or(0.0, |f| at.since(f.received_at).abs().as_seconds_f64());
+        // A second more: receivers deliver out of order by about that.
+        JUMP_M + self.speed_max_mps * (dt + 1.0)
+    }
+
+    /// Whether by its motion it can be the same aircraft as `other`.
+    pub(crate) fn can_be(&self, other: &Self, now: Time) -> bool {
+        match (&self.fix, &other.fix) {
+            (Some(mine), Some(theirs)) => {
+                let apart = mine.received_at.since(theirs.received_at).abs().as_seconds_f64();
+                mine.place.distance_m(theirs.place)
+                    <= JUMP_M + self.speed_max_mps.max(other.speed_max_mps) * (apart + 1.0)
+            }
+            // One that said no place can be anywhere; only a recent one is taken for the same.
+            _ => now.since(self.last_at.min(other.last_at)) < Span::from_seconds(60),
+        }
+    }
+
+    /// What another voice of the same aircraft knew that this one does not.
+    pub(crate) fn take_over(&mut self, other: &Self) {
+        self.first_at = self.first_at.min(other.first_at);
+        self.status = self.status.or(other.status);
+        self.operator = self.operator.take().or_else(|| other.operator.clone());
+        self.text = self.text.take().or_else(|| other.text.clone());
+        self.squawk = self.squawk.take().or_else(|| other.squawk.clone());
+        self.classification = self.classification.take().or_else(|| other.classification.clone());
+        if other.fix.is_some_and(|theirs| self.fix.is_none_or(|f| f.received_at < theirs.received_at)) {
+            self.fix = other.fix;
+        }
+        self.speed_max_mps = self.speed_max_mps.max(other.speed_max_mps);
+        self.evidence.absorb(&other.evidence);
+        self.spoke |= other.spoke;
+        if self.track.is_none() && other.track.is_some() {
+            // The tracker knows that track by the other's label.
+            (self.track, self.label) = (other.track, other.label);
+        }
+    }
+
+    /// Takes in everything but the position; whether the evidence changed.
+    pub(crate) fn absorb(&mut self, claim: &Claim, received_at: Time, ambiguous: bool) -> bool {
+        self.spoke |= family(claim.protocol);
+        if !is_remote_id(claim.protocol) && claim.protocol != Protocol::DjiDroneId {
+            self.speed_max_mps = SPEED_MAX_AEROPLANE_MPS;
+        }
+        self.status = claim.status.or(self.status);
+        if let Some(squawk) = &claim.squawk {
+            self.squawk = Some(squawk.clone());
+        }
+        if let Some(classification) = &claim.classification {
+            self.classification = Some(classification.clone());
+        }
+        if !ambiguous {
+            if let Some(theirs) = &claim.operator {
+                let mine = self.operator.get_or_insert_with(ClaimedOperator::default);
+                mine.id = theirs.id.clone().or(mine.id.take());
+                if theirs.place.is_some() {
+                    mine.place = theirs.place;
+                    mine.place_source.clone_from(&theirs.place_source);
+                    mine.height_ellipsoid_m = theirs.height_ellipsoid_m;
+                }
+            }
+            if claim.text.is_some() {
+                self.text.clone_from(&claim.text);
+            }
+        }
+        if claim.heights.any_known() {
+            self.join_heights(&claim.heights, received_at, claim.place.is_some());
+        }
+        if let (None, Some(velocity)) = (claim.place, claimed_velocity(claim)) {
+            self.velocity = Some((received_at, velocity, claim.vertical_speed_mps, claim.speed_accuracy_mps));
+        }
+        let mut news = false;
+        for name in claim.names.iter().filter(|n| n.kind == NameKind::Serial && !serial_is_well_formed(n.value.as_str())) {
+            if !self.evidence.has(EvidenceKind::MalformedName) {
+                news = true;
+                self.evidence.note(EvidenceKind::MalformedName, weight::MALFORMED_NAME, received_at, || {
+                    format!("{:?} is not a serial number by ANSI/CTA-2063-A", name.value.as_str())
+                });
+            }
+        }
+        // Missing pages are bad reception, not bad authentication.
+        let problem = claim.authentication.as_ref().and_then(|a| a.problem.as_ref());
+        if let Some(problem) = problem.filter(|p| !p.as_str().starts_with("pages missing")) {
+            news |= !self.evidence.has(EvidenceKind::BadAuthentication);
+            let text = || format!("authentication pages: {problem}");
+            self.evidence.note(EvidenceKind::BadAuthentication, weight::BAD_AUTHENTICATION, received_at, text);
+        }
+        if let (Some(raw_s), true) = (claim.timestamp_raw_s, is_remote_id(claim.protocol)) {
+            news |= self.clock.check(raw_s, received_at, &mut self.evidence);
+        }
+        news
+    }
+
+    /// Takes in a position; what is news of it for the tracker.
+    pub(crate) fn place(
+        &mut self,
+        claim: &Claim,
+        place: Place,
+        received_at: Time,
+        news: &mut bool,
+    ) -> Option<Position> {
+        let before = self.fix;
+        let raw_s = claim.timestamp_raw_s;
+        let same_stamp = before.is_some_and(|f| raw_s.is_some() && f.raw_s == raw_s);
+        let same_place = before.is_some_and(|f| f.place == place);
+        let repeated = same_place && before.is_some_and(|f| f.raw_s == raw_s);
+        if let Some(raw_s) = raw_s {
+            *news |= self.stamp.check(raw_s, place, received_at, &mut self.evidence);
+        }
+        let speed_mps = claim.speed_mps.filter(|s| s.is_finite());
+        *news |= self.motion.check(place, received_at, speed_mps, claim.horizontal_accuracy_m, &mut self.evidence);
+        *news |= self.check_operator(place, received_at);
+
+        let (mut velocity, mut up_mps, mut accuracy) =
+            (claimed_velocity(claim), claim.vertical_speed_mps, claim.speed_accuracy_mps);
+        if velocity.is_none()
+            && let Some((at, v, up, acc)) = self.velocity
+            && received_at.since(at) < Span::from_seconds(5)
+        {
+            (velocity, up_mps, accuracy) = (Some(v), up_mps.or(up), acc);
+        }
+        self.fix = Some(Fix { place, received_at, raw_s, velocity });
+        if repeated && self.fed_at.is_some_and(|at| received_at.since(at) < REPEAT_AFTER) {
+            return None;
+        }
+        // A time stamp that already stood beside another position, or stands still, says nothing of this one.
+        let (at, source) = if same_stamp { (received_at, TimeSource::ReceivedImplausible) } else { align(claim.measured_at, received_at) };
+        self.fed_at = Some(received_at);
+        if received_at.since(self.heights_at) > HEIGHTS_VALID {
+            self.heights = Heights::UNKNOWN;
+        }
+        let agrees = self.motion.agrees();
+        Some(Position {
+            at,
+            source,
+            place,
+            heights: self.heights,
+            // 95 % of a circular Gaussian lie within 2.448 sigma, of a line within 1.960.
+            horizontal_sd_m: claim.horizontal_accuracy_m.filter(|a| *a > 0.0).map(|a| a / 2.448),
+            vertical_sd_m: self.heights.vertical_accuracy_m.filter(|a| *a > 0.0).map(|a| a / 1.960),
+            velocity: velocity.filter(|_| agrees),
+            up_mps: up_mps.filter(|_| agrees),
+            // Without a word on it, one metre per second: the resolution of receivers' Doppler is far better, their
+            // smoothing in a turn is not.
+            velocity_sd_mps: accuracy.filter(|a| *a > 0.0).map_or(1.0, |a| a / 2.448).max(0.1),
+        })
+    }
+
+    fn join_heights(&mut self, new: &Heights, at: Time, whole: bool) {
+        if whole || at.since(self.heights_at) > HEIGHTS_VALID {
+            // A position message says all it knows of its height; what it leaves out now it does not know now. A barometric
+            // altitude alone (ADS-B) leaves a recent geometric one beside it.
+            let keep = self.heights;
+            self.heights = *new;
+            if new.height_ellipsoid_m.is_none()
+                && new.altitude_msl_m.is_none()
+                && new.altitude_pressure_m.is_some()
+                && at.since(self.heights_at) <= HEIGHTS_VALID
+            {
+                self.heights.height_ellipsoid_m = keep.height_ellipsoid_m;
+                self.heights.vertical_accuracy_m = new.vertical_accuracy_m.or(keep.vertical_accuracy_m);
+            }
+        } else {
+            let h = &mut self.heights;
+            h.height_ellipsoid_m = new.height_ellipsoid_m.or(h.height_ellipsoid_m);
+            h.altitude_msl_m = new.altitude_msl_m.or(h.altitude_msl_m);
+            h.height_above_takeoff_m = new.height_above_takeoff_m.or(h.height_above_takeoff_m);
+            h.height_above_ground_m = new.height_above_ground_m.or(h.height_above_ground_m);
+            h.altitude_pressure_m = new.altitude_pressure_m.or(h.altitude_pressure_m);
+            h.vertical_accuracy_m = new.vertical_accuracy_m.or(h.vertical_accuracy_m);
+            h.pressure_accuracy_m = new.pressure_accuracy_m.or(h.pressure_accuracy_m);
+        }
+        self.heights_at = at;
+    }
+
+    fn check_operator(&mut self, place: Place, at: Time) -> bool {
+        let Some(operator) = self.operator.as_ref().and_then(|o| o.place) else { return false };
+        let distance_km = operator.reveal().distance_m(place) / 1000.0;
+        // 10 km is beyond what most links carry and every visual line of sight; 20 km is beyond the longest consumer link.
+        let weight = match distance_km {
+            d if d > 20.0 => weight::OPERATOR_VERY_FAR,
+            d if d > 10.0 => weight::OPERATOR_FAR,
+            _ => return false,
+        };
+        let news = !self.evidence.has(EvidenceKind::OperatorTooFar);
+        self.evidence.note(EvidenceKind::OperatorTooFar, weight, at, || {
+            format!("its operator is said to be {distance_km:.1} km away")
+        });
+        news
+    }
+}
+
+/// Radio systems an aircraft may have several of, one bit each: one aircraft has one transmitter of each.
+fn family(protocol: Protocol) -> u8 {
+    match protocol {
+        p if is_remote_id(p) => 1,
+        Protocol::DjiDroneId => 4,
+        Protocol::Other => 8,
+        _ => 2,
+    }
+}
+
+/// Whether the protocol carries Remote ID messages.
+fn is_remote_id(protocol: Protocol) -> bool {
+    matches!(
+        protocol,
+        Protocol::RemoteIdWifiBeacon
+            | Protocol::RemoteIdWifiNan
+            | Protocol::RemoteIdBluetoothLegacy
+            | Protocol::RemoteIdBluetoothLongRange
+            | Protocol::RemoteId
+    )
+}
+
+/// Claimed velocity, east and north. A speed of zero needs no course.
+fn claimed_velocity(claim: &Claim) -> Option<(f64, f64)> {
+    let speed = claim.speed_mps.filter(|s| s.is_finite() && *s >= 0.0)?;
+    if speed == 0.0 {
+        return Some((0.0, 0.0));
+    }
+    let course = claim.course_rad.filter(|c| c.is_finite())?;
+    Some((speed * math::sin(course), speed * math::cos(course)))
+}

@@ -1,0 +1,290 @@
+//! The air picture: everything between two transports, as one pure machine.
+
+mod judge;
+mod receive;
+mod tracks;
+
+use crate::alert::AlertBook;
+use crate::emitters::Emitters;
+use crate::geoid::Geoid;
+use crate::health::HealthBook;
+use crate::zone::{Outline, ZoneIndex};
+use lapwing_model::{
+    AlertId, AlertState, AuthorisedFlight, Command, Event, EventBody, Fault, InputId, Ledger, Link, Name, Order, Position,
+    Report, Site, Snapshot, Span, Time, TrackId, ZoneId,
+};
+use lapwing_track::{Config, Tracker};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use tracks::Entry;
+
+/// The picture looks at everything once a second, on the second, as long as there is anything to look at.
+const GRID: Span = Span::from_seconds(1);
+
+/// What comes in. Closed: everything that can change the picture stands here.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// What one reception decoded to. `books` holds units received, used and rejected of this reception.
+    Decoded {
+        /// The input it came by.
+        input: InputId,
+        /// When it was received.
+        received_at: Time,
+        /// What it said.
+        reports: Vec<Report>,
+        /// What of it could not be used.
+        faults: Vec<Fault>,
+        /// Its units. A report that the picture refuses moves one unit from used to rejected.
+        books: Ledger,
+    },
+    /// An input's transport changed.
+    Link {
+        /// Which.
+        input: InputId,
+        /// How it is now.
+        link: Link,
+    },
+    /// Receptions were dropped under load before they were decoded; each counts as one unit.
+    Shed {
+        /// Of which input.
+        input: InputId,
+        /// How many.
+        units: u64,
+        /// Why.
+        reason: Cow<'static, str>,
+    },
+    /// An operator's order, checked by [`Picture::check_command`] before it was journalled.
+    Command(Command),
+    /// A new configuration.
+    Configure(Box<Site>),
+    /// Time has come: nothing but deadlines.
+    Tick,
+}
+
+/// Why an order cannot be followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandRefusal {
+    /// There is no such alert.
+    UnknownAlert(AlertId),
+    /// The alert has been cleared: there is nothing to acknowledge.
+    AlertCleared(AlertId),
+}
+
+impl fmt::Display for CommandRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownAlert(id) => write!(f, "there is no alert {id}"),
+            Self::AlertCleared(id) => write!(f, "alert {id} has already been cleared"),
+        }
+    }
+}
+
+impl std::error::Error for CommandRefusal {}
+
+/// The air picture. Mutate with [`Picture::handle`], drain [`Picture::poll`], repeat.
+#[derive(Debug)]
+pub struct Picture {
+    now: Time,
+    site: Site,
+    zones: ZoneIndex,
+    zone_numbers: BTreeMap<ZoneId, usize>,
+    /// Longest lead time of all rules, seconds.
+    lead_max_s: f64,
+    authorised: BTreeMap<Name, Vec<(AuthorisedFlight, Option<Outline>)>>,
+    tracker: Tracker,
+    emitters: Emitters,
+    health: HealthBook,
+    alerts: AlertBook,
+    geoid: Geoid,
+    tracks: BTreeMap<TrackId, Entry>,
+    /// Tracks to look at before this input is done.
+    dirty: BTreeSet<TrackId>,
+    /// Pairs of tracks under two names that fly as one, with the seconds they have done so.
+    twins: BTreeMap<(TrackId, TrackId), u32>,
+    grid_at: Option<Time>,
+    cause: Option<Position>,
+    events: VecDeque<Event>,
+    sequence: u64,
+    scratch: Vec<EventBody>,
+}
+
+impl Picture {
+    /// An empty picture of a site.
+    pub fn new(site: Site, now: Time) -> Self {
+        let mut picture = Self {
+            now,
+            zones: ZoneIndex::new(&[]),
+            zone_numbers: BTreeMap::new(),
+            lead_max_s: 0.0,
+            authorised: BTreeMap::new(),
+            tracker: Tracker::new(Config::default()),
+            emitters: Emitters::default(),
+            health: HealthBook::default(),
+            alerts: AlertBook::default(),
+            geoid: Geoid::default(),
+            tracks: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            twins: BTreeMap::new(),
+            grid_at: None,
+            cause: None,
+            events: VecDeque::new(),
+            sequence: 0,
+            scratch: Vec::new(),
+            site: site.clone(),
+        };
+        picture.configure(site);
+        picture
+    }
+
+    /// Takes in one thing. Deadlines up to and including `now` are handled first, each at exactly its own time, so that
+    /// live running (which wakes at each) and replay (which does not) agree. `position` is the journal entry.
+    pub fn handle(&mut self, now: Time, position: Option<Position>, input: Input) {
+        while let Some(at) = self.deadline().filter(|at| *at <= now) {
+            self.deadlines_at(at);
+        }
+        if matches!(input, Input::Tick) {
+            self.now = self.now.max(now);
+            return;
+        }
+        // The run loop never goes back; if it did, standing still is the least wrong.
+        self.now = self.now.max(now);
+        self.cause = position;
+        match input {
+            Input::Decoded { input, received_at, reports, faults, books } => {
+                self.tracker.advance(self.now);
+                self.decoded(&input, received_at, reports, faults, books);
+            }
+            Input::Link { input, link } => {
+                let (now, mut out) = (self.now, std::mem::take(&mut self.scratch));
+                self.health.link(&input, link, now, &mut out);
+                self.emit_all(out);
+            }
+            Input::Shed { input, units, reason } => self.health.shed(&input, units, &reason),
+            Input::Command(command) => self.command(&command),
+            Input::Configure(site) => self.configure(*site),
+            Input::Tick => {}
+        }
+        self.settle();
+        self.cause = None;
+    }
+
+    /// The next event, oldest first. Drain after each [`Picture::handle`].
+    pub fn poll(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When something next happens of itself.
+    pub fn deadline(&self) -> Option<Time> {
+        [self.tracker.deadline(), self.health.deadline(), self.grid_at].into_iter().flatten().min()
+    }
+
+    /// The picture as it is.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            at: self.now,
+            tracks: self.tracks.keys().filter_map(|id| self.track(*id, true)).collect(),
+            alerts: self.alerts.all(),
+            sensors: self.health.sensors(),
+            inputs: self.health.inputs(),
+        }
+    }
+
+    /// Whether an order can be followed, asked before it is journalled.
+    pub fn check_command(&self, command: &Command) -> Result<(), CommandRefusal> {
+        match &command.order {
+            Order::AcknowledgeAlert { alert, .. } => match self.alerts.state(*alert) {
+                None => Err(CommandRefusal::UnknownAlert(*alert)),
+                Some(AlertState::Cleared) => Err(CommandRefusal::AlertCleared(*alert)),
+                Some(_) => Ok(()),
+            },
+        }
+    }
+
+    fn command(&mut self, command: &Command) {
+        match &command.order {
+            Order::AcknowledgeAlert { alert, note } => {
+                self.alerts.acknowledge(*alert, self.now, &command.by, note.as_ref());
+            }
+        }
+    }
+
+    fn configure(&mut self, site: Site) {
+        self.zones = ZoneIndex::new(&site.zones);
+        self.zone_numbers = site.zones.iter().enumerate().map(|(i, z)| (z.id.clone(), i)).collect();
+        self.lead_max_s = site.rules.iter().map(|r| r.lead.as_seconds_f64()).fold(0.0, f64::max);
+        self.authorised = BTreeMap::new();
+        for flight in &site.authorised {
+            let area = flight.area.as_ref().and_then(Outline::new);
+            self.authorised.entry(flight.name.clone()).or_default().push((flight.clone(), area));
+        }
+        self.health.configure(&site, self.now);
+        self.alerts.configured(self.now, &self.zone_numbers.keys().cloned().collect());
+        self.site = site;
+        self.dirty.extend(self.tracks.keys());
+    }
+
+    /// Everything that is due at `at`, in a fixed order: tracks, sensors, then the once-a-second look.
+    fn deadlines_at(&mut self, at: Time) {
+        self.now = self.now.max(at);
+        if self.tracker.deadline().is_some_and(|d| d <= at) {
+            self.tracker.advance(at);
+        }
+        let mut out = std::mem::take(&mut self.scratch);
+        self.health.expire(at, &mut out);
+        self.emit_all(out);
+        self.drain_tracker();
+        if self.grid_at.is_some_and(|g| g <= at) {
+            self.grid_at = None;
+            self.on_grid();
+        }
+        self.settle();
+    }
+
+    /// Once a second.
+    fn on_grid(&mut self) {
+        let now = self.now;
+        self.join_twins();
+        self.refresh_by_time();
+        // Where alerts stand or may come, time alone moves the prediction.
+        let watched: Vec<TrackId> = self.alerts.tracks().collect();
+        self.dirty.extend(watched.into_iter().filter(|id| self.tracks.contains_key(id)));
+        self.look_at_dirty();
+        let tracks = &self.tracks;
+        self.alerts.expire(now, |id| !tracks.contains_key(&id));
+        self.tell_changed_tracks();
+        let mut out = std::mem::take(&mut self.scratch);
+        self.health.tell(&mut out);
+        self.emit_all(out);
+        self.emitters.forget(now);
+    }
+
+    /// Brings everything an input touched up to date and tells of it.
+    fn settle(&mut self) {
+        self.drain_tracker();
+        self.look_at_dirty();
+        for alert in self.alerts.drain() {
+            self.emit(EventBody::AlertChanged { alert: Box::new(alert) });
+        }
+        let busy = !self.tracks.is_empty() || self.alerts.is_busy() || self.health.has_untold();
+        if busy && self.grid_at.is_none() {
+            self.grid_at = Some((self.now + Span::from_nanos(1)).round_up(GRID));
+        }
+    }
+
+    fn emit(&mut self, body: EventBody) {
+        self.events.push_back(Event { sequence: self.sequence, at: self.now, cause: self.cause, body });
+        self.sequence += 1;
+    }
+
+    /// Emits a borrowed list and gives it back for the next use.
+    fn emit_all(&mut self, mut bodies: Vec<EventBody>) {
+        for body in bodies.drain(..) {
+            self.emit(body);
+        }
+        self.scratch = bodies;
+    }
+}
+
+#[cfg(test)]
+mod tests;

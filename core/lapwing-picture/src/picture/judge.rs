@@ -1,0 +1,401 @@
+//! Who it is, and whether it comes too near: identities, absence, alerts.
+
+use super::Picture;
+use super::tracks::{Entry, SEEN_FOR, SEEN_MIN};
+use crate::alert::Subject;
+use crate::emitters::conflict;
+use crate::identity::{EvidenceSet, not_seen_weight, weight};
+use crate::zone::{Flight, Level, holds};
+use lapwing_model::{
+    Class, Evidence, EvidenceKind, Geodetic, IdentityStatus, LocalFrame, OperationalStatus, Phase, Rule, Sensor,
+    SensorId, SensorKind, Span, Time, TrackId, Zone, math,
+};
+use lapwing_track::Estimate;
+
+/// Completed looks without a plot before that is evidence: fewer may be the time a track takes to be associated.
+const MISSES_MIN: u32 = 8;
+/// Radars see by motion: one that hovers may stay unseen by a sound radar, and is not accused of it.
+const SEEN_SPEED_MIN_MPS: f64 = 3.0;
+/// Height above a sensor up to which an aircraft of unknown height may be, metres: all of it must be covered.
+const HEIGHT_UNKNOWN_UP_TO_M: f64 = 120.0;
+/// Two tracks under names of two radio systems are one aircraft after flying together for this many seconds, ...
+const TWIN_SECONDS: u32 = 15;
+/// ... nearer than this, plus what their uncertainty allows, ...
+const TWIN_DISTANCE_M: f64 = 30.0;
+/// ... at nearly the same velocity, ...
+const TWIN_VELOCITY_MPS: f64 = 3.0;
+/// ... and moving: what rests beside another is no proof.
+const TWIN_SPEED_MIN_MPS: f64 = 3.0;
+/// Lead time for zones that no rule concerns any more, seconds.
+const LEAD_DEFAULT_S: f64 = 60.0;
+/// A name longer than this is cut in headlines.
+const NAME_CHARS_MAX: usize = 40;
+
+impl Picture {
+    /// Brings identities and alerts of everything an input touched up to date.
+    pub(super) fn look_at_dirty(&mut self) {
+        for id in std::mem::take(&mut self.dirty) {
+            self.refresh_identity(id);
+            self.tell_urgent(id);
+            self.judge_zones(id);
+        }
+    }
+
+    /// What time alone changes: sightings grow old, authorisations run out, tracks left by a jump are joined.
+    pub(super) fn refresh_by_time(&mut self) {
+        self.rejoin_left();
+        let now = self.now;
+        let stale = |e: &Entry| {
+            let seen = is_seen(e, now);
+            seen != matches!(e.identity.status, IdentityStatus::Corroborated | IdentityStatus::Authorised) && !e.voices.is_empty()
+        };
+        let listed = !self.authorised.is_empty();
+        let due: Vec<TrackId> =
+            self.tracks.iter().filter(|(_, e)| stale(e) || (listed && !e.voices.is_empty())).map(|(id, _)| *id).collect();
+        for id in due {
+            self.refresh_identity(id);
+            self.tell_urgent(id);
+        }
+    }
+
+    fn refresh_identity(&mut self, id: TrackId) {
+        let Some(entry) = self.tracks.get(&id) else { return };
+        let names = self.names_of(&entry.voices);
+        let listed = self.authorised_word(id, entry, &names);
+        let Some(entry) = self.tracks.get_mut(&id) else { return };
+        for kind in [EvidenceKind::OnAuthorisedList, EvidenceKind::OutsideAuthorisation] {
+            if listed.as_ref().is_none_or(|(found, _)| *found != kind) {
+                entry.evidence.withdraw(kind);
+            }
+        }
+        if let Some((kind, detail)) = listed {
+            let weight = if kind == EvidenceKind::OnAuthorisedList { weight::ON_LIST } else { weight::OUTSIDE_LIST };
+            entry.evidence.note(kind, weight, self.now, || detail);
+        }
+        let mut all: EvidenceSet = entry.evidence.clone();
+        for voice in entry.voices.iter().filter_map(|v| self.emitters.get(*v)) {
+            all.absorb(&voice.evidence);
+        }
+        let identity = all.conclude(names, !entry.voices.is_empty(), is_seen(entry, self.now));
+        let kinds = |list: &[Evidence]| -> Vec<EvidenceKind> { list.iter().map(|e| e.kind).collect() };
+        let changed = identity.status != entry.identity.status
+            || identity.names != entry.identity.names
+            || kinds(&identity.evidence) != kinds(&entry.identity.evidence);
+        entry.identity = identity;
+        if changed {
+            self.urgent(id);
+        }
+    }
+
+    /// Whether a name of the track is on the list of authorised flights, and whether place and time fit.
+    fn authorised_word(
+        &self,
+        id: TrackId,
+        entry: &Entry,
+        names: &[lapwing_model::Name],
+    ) -> Option<(EvidenceKind, String)> {
+        if self.authorised.is_empty() || entry.voices.is_empty() {
+            return None;
+        }
+        let place = self.tracker.estimate(id, self.now).map(|e| e.frame.to_geodetic(e.position).place())?;
+        let mut outside = None;
+        for name in names {
+            for (flight, area) in self.authorised.get(name).into_iter().flatten() {
+                let in_time = flight.from.is_none_or(|t| self.now >= t) && flight.to.is_none_or(|t| self.now <= t);
+                // An area that could not be read allows no place.
+                let in_area = flight.area.is_none() || area.as_ref().is_some_and(|a| a.contains(place));
+                if in_time && in_area {
+                    let detail = format!("{} is on the list of authorised flights", name.value);
+                    return Some((EvidenceKind::OnAuthorisedList, detail));
+                }
+                let what = if in_time { "outside its area" } else { "outside its time" };
+                outside = Some((EvidenceKind::OutsideAuthorisation, format!("{} is authorised, but {what}", name.value)));
+            }
+        }
+        outside
+    }
+
+    /// A sensor that does not rely on the aircraft's word saw it.
+    pub(super) fn seen_independently(&mut self, id: TrackId, sensor: &SensorId) {
+        let now = self.now;
+        let Some(entry) = self.tracks.get_mut(&id) else { return };
+        entry.misses.clear();
+        if entry.voices.is_empty() {
+            return;
+        }
+        if entry.seen_at.is_none_or(|at| now.since(at) > SEEN_FOR) {
+            entry.seen = 0;
+        }
+        entry.seen = entry.seen.saturating_add(1);
+        entry.seen_at = Some(now);
+        entry.evidence.withdraw(EvidenceKind::NotSeenThere);
+        if entry.seen >= SEEN_MIN {
+            entry.evidence.note(EvidenceKind::SeenIndependently, weight::SEEN_INDEPENDENTLY, now, || {
+                format!("{sensor} sees it where it says it is")
+            });
+        }
+        self.dirty.insert(id);
+    }
+
+    /// A sensor has completed a look: what says that it is in its coverage and was not seen has one more against it.
+    pub(super) fn not_seen(&mut self, sensor: &SensorId) {
+        let Some(post) = self.health.sensor(sensor).filter(|_| self.health.is_live(sensor)) else { return };
+        let Some(probability) = post.coverage.detection_probability else { return };
+        let relies = matches!(
+            post.kind,
+            SensorKind::RemoteId | SensorKind::Adsb | SensorKind::Multilateration | SensorKind::Human
+        );
+        if relies {
+            return;
+        }
+        let post = post.clone();
+        let Some(frame) = post.place.map(LocalFrame::new) else { return };
+        let claimed: Vec<TrackId> =
+            self.tracks.iter().filter(|(_, e)| !e.voices.is_empty()).map(|(id, _)| *id).collect();
+        for id in claimed {
+            let Some(estimate) = self.tracker.estimate(id, self.now) else { continue };
+            if !estimate.claimed_only || estimate.phase != Phase::Confirmed {
+                continue;
+            }
+            let grounded = self.tracks.get(&id).is_some_and(|e| {
+                e.voices.iter().filter_map(|v| self.emitters.get(*v)).any(|v| v.status == Some(OperationalStatus::Ground))
+            });
+            if grounded || estimate.velocity.horizontal_m() < SEEN_SPEED_MIN_MPS || !covers(&post, &frame, &estimate) {
+                continue;
+            }
+            let now = self.now;
+            let Some(entry) = self.tracks.get_mut(&id) else { continue };
+            let misses = entry.misses.entry(sensor.clone()).or_default();
+            *misses = misses.saturating_add(1);
+            let looks = *misses;
+            if looks >= MISSES_MIN {
+                let weight = not_seen_weight(probability, looks);
+                entry.evidence.note(EvidenceKind::NotSeenThere, weight, now, || {
+                    format!("{sensor} looked there {looks} times and saw nothing")
+                });
+                self.dirty.insert(id);
+            }
+        }
+    }
+
+    /// Tracks under names of different radio systems that fly as one are one. Names only say that they may be: motion joins.
+    pub(super) fn join_twins(&mut self) {
+        let mut flying: Vec<(TrackId, Geodetic, Estimate)> = self
+            .tracks
+            .iter()
+            .filter(|(_, e)| !e.voices.is_empty() && e.phase == Phase::Confirmed)
+            .filter_map(|(id, _)| self.tracker.estimate(*id, self.now).map(|e| (*id, e.frame.to_geodetic(e.position), e)))
+            .filter(|(_, _, e)| e.velocity.horizontal_m() >= TWIN_SPEED_MIN_MPS)
+            .collect();
+        flying.sort_by(|a, b| a.1.latitude_deg.total_cmp(&b.1.latitude_deg).then(a.0.cmp(&b.0)));
+        let mut together = std::collections::BTreeMap::new();
+        for (i, a) in flying.iter().enumerate() {
+            // 0.001 degrees of latitude are 111 m: farther ones need not be compared, nor more than a few near ones.
+            let near = flying.iter().skip(i + 1).take_while(|b| b.1.latitude_deg - a.1.latitude_deg < 0.001).take(16);
+            for b in near {
+                if fly_as_one(a, b) && self.may_be_one(a.0, b.0) {
+                    let key = (a.0.min(b.0), a.0.max(b.0));
+                    let seconds = self.twins.get(&key).copied().unwrap_or(0) + 1;
+                    together.insert(key, seconds);
+                }
+            }
+        }
+        self.twins = together;
+        let due: Vec<(TrackId, TrackId)> =
+            self.twins.iter().filter(|(_, seconds)| **seconds >= TWIN_SECONDS).map(|(pair, _)| *pair).collect();
+        for (into, from) in due {
+            self.twins.remove(&(into, from));
+            self.tracker.join(into, from);
+            self.drain_tracker();
+        }
+    }
+
+    /// Whether by their names two tracks may be one: no contradiction, and no radio system in common (one aircraft has
+    /// one transmitter of each, and would have used the same name on it).
+    fn may_be_one(&self, a: TrackId, b: TrackId) -> bool {
+        let (Some(a), Some(b)) = (self.tracks.get(&a), self.tracks.get(&b)) else { return false };
+        let spoke = |e: &Entry| e.voices.iter().filter_map(|v| self.emitters.get(*v)).fold(0, |bits, v| bits | v.spoke);
+        spoke(a) & spoke(b) == 0 && !conflict(&self.names_of(&a.voices), &self.names_of(&b.voices))
+    }
+
+    /// A track as the zones see it.
+    fn flight(&mut self, id: TrackId, estimate: &Estimate) -> Option<Flight> {
+        let entry = self.tracks.get(&id)?;
+        let claimed = self.claimed_heights(entry);
+        let at = estimate.frame.to_geodetic(estimate.position);
+        let here = LocalFrame::new(at);
+        let v = here.rotate(estimate.frame.unrotate(estimate.velocity));
+        let mut covariance = estimate.covariance;
+        // Unsaid accuracy of a height: 95 % within 30 m, which satellite heights keep, and barometric ones mostly.
+        let said = |accuracy: Option<f64>| accuracy.filter(|a| *a > 0.0).unwrap_or(30.0) / 1.960;
+        let level = |value: Option<f64>, accuracy| value.map(|value_m| Level { value_m, sd_m: said(accuracy) });
+        let (mut ellipsoid, mut sea_level) = (None, None);
+        let above_takeoff = level(claimed.height_above_takeoff_m, claimed.vertical_accuracy_m);
+        let above_ground = level(claimed.height_above_ground_m, claimed.vertical_accuracy_m);
+        let pressure = level(claimed.altitude_pressure_m, claimed.pressure_accuracy_m);
+        if estimate.height_known {
+            let sd_m = math::sqrt(covariance[2][2].max(0.0));
+            let undulation = self.geoid.undulation_m(at.place());
+            ellipsoid = Some(Level { value_m: at.height_ellipsoid_m, sd_m });
+            sea_level = Some(Level { value_m: at.height_ellipsoid_m - undulation, sd_m });
+        } else {
+            // Up means nothing then: no variance of it, nor with anything else, but that of the claimed height.
+            for other in 0..6 {
+                for up in [2, 5] {
+                    covariance[up][other] = 0.0;
+                    covariance[other][up] = 0.0;
+                }
+            }
+            let sd = [above_ground, above_takeoff, pressure].into_iter().flatten().map(|l| l.sd_m).next();
+            covariance[2][2] = sd.map_or(0.0, |sd| sd * sd);
+        }
+        let up_mps = if estimate.height_known { v.up_m } else { 0.0 };
+        Some(Flight {
+            place: at.place(),
+            velocity: [v.east_m, v.north_m, up_mps],
+            covariance,
+            ellipsoid,
+            sea_level,
+            above_takeoff,
+            above_ground,
+            pressure,
+        })
+    }
+
+    /// Holds a track against the zones near it and those it has alerts for.
+    fn judge_zones(&mut self, id: TrackId) {
+        let Some(estimate) = self.tracker.estimate(id, self.now) else { return };
+        if estimate.phase == Phase::Tentative && !self.alerts.concerns(id) {
+            return;
+        }
+        let Some(flight) = self.flight(id, &estimate) else { return };
+        let c = &flight.covariance;
+        let sd = |a: usize| math::sqrt((c[a][a] + c[a + 1][a + 1]).max(0.0));
+        let speed = math::hypot(flight.velocity[0], flight.velocity[1]);
+        let reach_m = 4.0 * sd(0) + (speed + 3.0 * sd(3)) * self.lead_max_s + 100.0;
+        let mut numbers = self.zones.near(flight.place, reach_m);
+        numbers.extend(self.alerts.zones_of(id).iter().filter_map(|zone| self.zone_numbers.get(zone)));
+        numbers.sort_unstable();
+        numbers.dedup();
+        if numbers.is_empty() {
+            return;
+        }
+        let Some(entry) = self.tracks.get(&id) else { return };
+        let name = self.call(entry);
+        let entries = entry.entries();
+        let friend = entry.evidence.has(EvidenceKind::OnAuthorisedList)
+            && entry.identity.status != IdentityStatus::Contradicted;
+        let subject = Subject {
+            track: id,
+            name: &name,
+            claims_friend: friend,
+            coasting: estimate.phase == Phase::Coasting,
+            last_at: entry.last_at,
+            entries: &entries,
+        };
+        let (status, class) = (entry.identity.status, self.class_of(entry));
+        for number in numbers {
+            let Some(zone) = self.zones.zone(number) else { continue };
+            let rule = if holds(zone, self.now) { rule_for(&self.site.rules, zone, status, class) } else { None };
+            let lead_s = rule.map_or(LEAD_DEFAULT_S, |r| r.lead.as_seconds_f64());
+            if let Some(met) = self.zones.encounter(number, &flight, lead_s) {
+                self.alerts.judge(self.now, &subject, zone, rule, &met);
+            }
+        }
+    }
+
+    /// What it is, when that is likelier than not; what speaks for itself is no bird.
+    fn class_of(&self, entry: &Entry) -> Option<Class> {
+        let best = self.classification(entry).best().filter(|(_, p)| *p >= 0.5).map(|(class, _)| class);
+        best.filter(|class| *class != Class::Bird || entry.voices.is_empty())
+    }
+
+    /// How a guard would call it.
+    fn call(&self, entry: &Entry) -> String {
+        let kind = match self.class_of(entry) {
+            Some(Class::Multirotor | Class::FixedWing | Class::Drone) => "drone",
+            Some(Class::Bird) => "bird",
+            Some(Class::Aeroplane) => "aeroplane",
+            Some(Class::Helicopter) => "helicopter",
+            Some(Class::Balloon) => "balloon",
+            Some(Class::Ground) => "object",
+            None => "aircraft",
+        };
+        let name: Option<String> =
+            entry.identity.label().map(|n| n.value.as_str().chars().take(NAME_CHARS_MAX).collect());
+        match (entry.identity.status, name) {
+            (IdentityStatus::Contradicted, Some(name)) => format!("Suspected false {kind} {name}"),
+            (IdentityStatus::Contradicted, None) => format!("Suspected false {kind}"),
+            (_, None) | (IdentityStatus::Unidentified, _) => format!("Unidentified {kind}"),
+            (_, Some(name)) => {
+                let mut letters = kind.chars();
+                let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+                format!("{first}{} {name}", letters.as_str())
+            }
+        }
+    }
+}
+
+/// The first rule that concerns a zone and an aircraft.
+fn rule_for<'a>(rules: &'a [Rule], zone: &Zone, status: IdentityStatus, class: Option<Class>) -> Option<&'a Rule> {
+    rules.iter().find(|rule| {
+        let watches =
+            if rule.zones.is_empty() { rule.zone_kinds.contains(&zone.kind) } else { rule.zones.contains(&zone.id) };
+        watches && !rule.except.contains(&status) && class.is_none_or(|c| !rule.except_classes.contains(&c))
+    })
+}
+
+/// Whether independent sensors see it still.
+fn is_seen(entry: &Entry, now: Time) -> bool {
+    entry.seen >= SEEN_MIN && entry.seen_at.is_some_and(|at| now.since(at) <= SEEN_FOR)
+}
+
+/// Whether a claimed track is inside a sensor's coverage, with room to spare: its place is only claimed, and the edges of
+/// a coverage are not sharp.
+fn covers(sensor: &Sensor, frame: &LocalFrame, e: &Estimate) -> bool {
+    let c = &sensor.coverage;
+    // Without a greatest range nothing says how far it sees.
+    let Some(range_max_m) = c.range_max_m else { return false };
+    let at = e.frame.to_geodetic(e.position);
+    let post = frame.origin();
+    let heights = if e.height_known {
+        [at.height_ellipsoid_m, at.height_ellipsoid_m]
+    } else {
+        [post.height_ellipsoid_m, post.height_ellipsoid_m + HEIGHT_UNKNOWN_UP_TO_M]
+    };
+    heights.iter().all(|height_ellipsoid_m| {
+        let v = frame.to_enu(Geodetic { height_ellipsoid_m: *height_ellipsoid_m, ..at });
+        let range = v.length_m();
+        let elevation = math::deg(v.elevation_rad());
+        let in_range = range <= 0.9 * range_max_m && range >= 1.1 * c.range_min_m.unwrap_or(0.0);
+        let above = c.elevation_min_deg.is_none_or(|min| elevation >= min + 1.0);
+        let below = c.elevation_max_deg.is_none_or(|max| elevation <= max - 1.0);
+        in_range && above && below && in_sector(c.azimuth_from_deg, c.azimuth_to_deg, math::deg(v.azimuth_rad()))
+    })
+}
+
+/// Whether an azimuth is in a sector, two degrees from its edges.
+fn in_sector(from_deg: Option<f64>, to_deg: Option<f64>, azimuth_deg: f64) -> bool {
+    let (Some(from), Some(to)) = (from_deg, to_deg) else { return true };
+    let width = (to - from).rem_euclid(360.0);
+    if width == 0.0 {
+        return true;
+    }
+    let along = (azimuth_deg - from).rem_euclid(360.0);
+    along >= 2.0 && along <= width - 2.0
+}
+
+fn fly_as_one(a: &(TrackId, Geodetic, Estimate), b: &(TrackId, Geodetic, Estimate)) -> bool {
+    let sd = |e: &Estimate| math::sqrt((e.covariance[0][0] + e.covariance[1][1]).max(0.0));
+    let allowed = TWIN_DISTANCE_M + (sd(&a.2) + sd(&b.2)).min(TWIN_DISTANCE_M);
+    if a.1.place().distance_m(b.1.place()) > allowed {
+        return false;
+    }
+    let apart = a.2.last_at.since(b.2.last_at).abs();
+    let velocity = |e: &Estimate| e.frame.unrotate(e.velocity);
+    let (va, vb) = (velocity(&a.2), velocity(&b.2));
+    let difference = math::sqrt((0..3).map(|i| (va[i] - vb[i]) * (va[i] - vb[i])).sum::<f64>());
+    let level = !(a.2.height_known && b.2.height_known)
+        || (a.1.height_ellipsoid_m - b.1.height_ellipsoid_m).abs() <= 2.0 * TWIN_DISTANCE_M;
+    apart <= Span::from_seconds(5) && difference <= TWIN_VELOCITY_MPS && level
+}

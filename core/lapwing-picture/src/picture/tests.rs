@@ -1,0 +1,8 @@
+mod alerts;
+mod anafi;
+mod books;
+mod claims;
+mod scene;
+
+use super::*;
+use scene::*;

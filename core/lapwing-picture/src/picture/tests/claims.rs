@@ -1,0 +1,271 @@
+//! Which claims are one aircraft's, and which are false.
+
+use super::*;
+use lapwing_model::*;
+
+const A: &str = "1588E040445AC004418";
+const B: &str = "1787F04BM24010011195";
+
+#[test]
+fn partial_bluetooth_messages_become_one_aircraft() {
+    let mut scene = Scene::new(site());
+    let bt = |serial, place| Claim { protocol: Protocol::RemoteIdBluetoothLegacy, ..rid("c0:00:00:00:00:01", serial, place) };
+    for s in 0..10 {
+        let s = f64::from(s);
+        let mut location = bt(None, Some(at(5.0 * s, 1000.0)));
+        location.heights.height_ellipsoid_m = Some(470.0);
+        scene.claim(t(s), location);
+        scene.claim(t(s + 0.3), bt(Some(A), None));
+        let mut operator = bt(None, None);
+        operator.operator = Some(ClaimedOperator { place: Some(Personal::new(at(0.0, 900.0))), ..ClaimedOperator::default() });
+        scene.claim(t(s + 0.6), operator);
+    }
+    let track = scene.one();
+    assert_eq!(scene.began(), 1);
+    assert_eq!(track.identity.status, IdentityStatus::Claimed);
+    assert_eq!(track.identity.names[0].value.as_str(), A);
+    assert!(track.operator.is_some_and(|o| o.place.is_some()));
+    let h = track.kinematics.heights;
+    assert!((h.height_ellipsoid_m.unwrap() - 470.0).abs() < 2.0);
+    // The geoid stands 48 m above the ellipsoid here.
+    assert!((h.altitude_msl_m.unwrap() - 422.0).abs() < 3.0, "{h:?}");
+}
+
+#[test]
+fn many_protocols_and_random_addresses_are_one_aircraft() {
+    let mut scene = Scene::new(site());
+    for s in 0..20 {
+        let s = f64::from(s);
+        let place = Some(at(8.0 * s, 1000.0));
+        let protocols = [
+            Protocol::RemoteIdWifiBeacon,
+            Protocol::RemoteIdWifiNan,
+            Protocol::RemoteIdBluetoothLegacy,
+            Protocol::RemoteIdBluetoothLongRange,
+            Protocol::RemoteId,
+        ];
+        for (i, protocol) in protocols.into_iter().enumerate() {
+            // A new address every second on each carrier.
+            let mac = format!("02:00:00:00:{i:02x}:{:02x}", s as u8);
+            let claim = Claim { protocol, ..rid(&mac, Some(A), place) };
+            scene.claim(t(s + 0.1 * i as f64), claim);
+        }
+    }
+    assert_eq!(scene.began(), 1);
+    let track = scene.one();
+    assert_eq!(track.sources.len(), 5);
+    assert_eq!(track.identity.status, IdentityStatus::Claimed);
+    assert!(track.identity.evidence.is_empty(), "{:?}", track.identity.evidence);
+}
+
+#[test]
+fn a_shared_address_with_two_serials_is_two_aircraft() {
+    let mut scene = Scene::new(site());
+    for s in 0..15 {
+        let s = f64::from(s);
+        scene.claim(t(s), rid("02:00:00:00:00:01", Some(A), Some(at(8.0 * s, 1000.0))));
+        scene.claim(t(s + 0.4), rid("02:00:00:00:00:01", Some(B), Some(at(-8.0 * s, 1100.0))));
+    }
+    assert_eq!(scene.tracks().len(), 2);
+    for name in [A, B] {
+        assert_eq!(scene.status_of(name), IdentityStatus::Claimed, "a relay's address is no accusation");
+    }
+    assert!(scene.tracks().iter().all(|t| t.identity.evidence.iter().any(|e| e.kind == EvidenceKind::SharedTransmitter)));
+}
+
+#[test]
+fn a_name_heard_late_joins_two_beginnings() {
+    let mut scene = Scene::new(site());
+    let place = |s: f64| Some(at(10.0 * s, 1000.0));
+    for s in 0..6 {
+        scene.claim(t(f64::from(s)), rid("02:00:00:00:00:01", Some(A), place(f64::from(s))));
+        // The same aircraft by Bluetooth, which has not said its name yet.
+        let mut other = rid("c0:00:00:00:00:02", None, place(f64::from(s) + 0.5));
+        other.protocol = Protocol::RemoteIdBluetoothLegacy;
+        scene.claim(t(f64::from(s) + 0.5), other);
+    }
+    let mut name = rid("c0:00:00:00:00:02", Some(A), None);
+    name.protocol = Protocol::RemoteIdBluetoothLegacy;
+    scene.claim(t(6.0), name);
+    scene.claim(t(6.5), rid("02:00:00:00:00:01", Some(A), place(6.5)));
+    let track = scene.one();
+    assert_eq!(track.id, TrackId(1), "the first id stays");
+    if scene.began() > 1 {
+        assert!(scene.events.iter().any(|e| matches!(e.body, EventBody::TracksJoined { into: TrackId(1), .. })));
+    }
+}
+
+#[test]
+fn a_drone_with_a_transponder_is_one_aircraft_by_its_motion() {
+    let mut scene = Scene::new(site());
+    for s in 0..30 {
+        let s = f64::from(s);
+        let velocity = |mut c: Claim| {
+            (c.speed_mps, c.course_rad) = (Some(12.0), Some(lapwing_model::math::PI / 2.0));
+            c
+        };
+        scene.claim(t(s), velocity(rid("02:00:00:00:00:01", Some(A), Some(at(12.0 * s, 1000.0)))));
+        scene.claim(t(s + 0.5), velocity(adsb("4b1234", at(12.0 * (s + 0.5), 1003.0))));
+    }
+    let track = scene.one();
+    assert_eq!(track.identity.names.len(), 2, "{:?}", track.identity.names);
+    // Two with serials in formation stay two.
+    let mut scene = Scene::new(site());
+    for s in 0..30 {
+        let s = f64::from(s);
+        scene.claim(t(s), rid("02:00:00:00:00:01", Some(A), Some(at(12.0 * s, 1000.0))));
+        scene.claim(t(s + 0.5), rid("02:00:00:00:00:02", Some(B), Some(at(12.0 * (s + 0.5), 1005.0))));
+    }
+    assert_eq!(scene.tracks().len(), 2);
+}
+
+#[test]
+fn honest_flights_with_bad_luck_are_not_accused() {
+    let honest = |name: &str, at_s: &dyn Fn(f64) -> f64, say: &dyn Fn(f64, &mut Claim)| {
+        let mut scene = Scene::new(site());
+        for i in 0..600 {
+            let s = f64::from(i) * 0.2;
+            let mut claim = rid("02:00:00:00:00:01", Some(A), Some(at(0.0, 1000.0)));
+            claim.timestamp_raw_s = Some((START as f64 + libm::floor(s)).rem_euclid(3600.0));
+            claim.measured_at = Some(t(libm::floor(s)));
+            claim.speed_mps = Some(0.0);
+            say(s, &mut claim);
+            scene.claim(t(at_s(s)), claim);
+        }
+        for event in &scene.events {
+            if let EventBody::TrackBegan { track } | EventBody::TrackUpdated { track } = &event.body {
+                assert_ne!(track.identity.status, IdentityStatus::Contradicted, "{name}: {:?}", track.identity);
+            }
+        }
+        scene
+    };
+    let clock = |s: f64| s;
+    let scene = honest("hovering", &clock, &|_, _| {});
+    assert!(scene.one().identity.evidence.is_empty());
+    let scene = honest("resting with a lost fix", &clock, &|_, c| {
+        c.timestamp_raw_s = Some(931.1);
+        c.measured_at = None;
+    });
+    assert_eq!(scene.one().identity.evidence.iter().map(|e| e.count).count(), 2, "a stopped clock is noted, twice over");
+    let scene = honest("the receiver's clock is four seconds off", &|s| s + 4.0, &|_, _| {});
+    assert!(scene.one().identity.evidence.is_empty());
+    let scene = honest("the receiver's clock is behind", &|s| s + 1.0, &|_, c| c.measured_at = c.measured_at.map(|m| m + Span::from_seconds(3)));
+    assert!(scene.one().identity.evidence.is_empty());
+    honest("a transmitter that never sets its stamp", &clock, &|s, c| {
+        c.timestamp_raw_s = Some(0.0);
+        c.measured_at = None;
+        c.place = Some(at(5.0 * s, 1000.0));
+        c.speed_mps = None;
+    });
+    let scene = honest("reception with gaps", &|s| if s > 40.0 { s + 20.0 } else { s }, &|s, c| {
+        let s = if s > 40.0 { s + 20.0 } else { s };
+        c.place = Some(at(12.0 * s, 1000.0));
+        c.timestamp_raw_s = Some((START as f64 + libm::floor(s)).rem_euclid(3600.0));
+        c.measured_at = Some(t(libm::floor(s)));
+        (c.speed_mps, c.course_rad) = (Some(12.0), Some(lapwing_model::math::PI / 2.0));
+    });
+    assert_eq!((scene.began(), scene.one().identity.evidence.len()), (1, 0));
+    let scene = honest("a satellite fix that jumps by 250 m and back", &clock, &|s, c| {
+        let jump = if (30.0..33.0).contains(&s) { 250.0 } else { 0.0 };
+        c.place = Some(at(jump, 1000.0));
+    });
+    assert_eq!(scene.one().id, TrackId(1));
+    // A cold start that jumps by two kilometres and stays: doubtful, not contradicted.
+    honest("a first fix two kilometres off", &clock, &|s, c| c.place = Some(at(if s < 20.0 { 2000.0 } else { 0.0 }, 1000.0)));
+}
+
+#[test]
+fn time_stamps_wrap_at_the_full_hour() {
+    let mut scene = Scene::new(site());
+    // START is 800 s before the end of an hour: 1,700,000,000 mod 3600 = 800.
+    let to_wrap = 3600.0 - (START as f64).rem_euclid(3600.0);
+    for i in 0..120 {
+        let s = to_wrap - 60.0 + f64::from(i);
+        let mut claim = rid("02:00:00:00:00:01", Some(A), Some(at(3.0 * f64::from(i), 1000.0)));
+        claim.timestamp_raw_s = Some((START as f64 + s).rem_euclid(3600.0));
+        claim.measured_at = Some(t(s));
+        scene.claim(t(s + 0.5), claim);
+    }
+    assert_eq!(scene.began(), 1);
+    assert!(scene.one().identity.evidence.is_empty());
+}
+
+#[test]
+fn what_a_radar_should_have_seen_and_did_not_is_contradicted() {
+    let fly = |speed: f64, far: f64| {
+        let mut scene = Scene::new(site());
+        for s in 0..60 {
+            let place = at(speed * f64::from(s), far);
+            let mut claim = rid("02:00:00:00:00:01", Some(A), Some(place));
+            claim.heights.height_ellipsoid_m = Some(480.0);
+            (claim.speed_mps, claim.course_rad) = (Some(speed), Some(lapwing_model::math::PI / 2.0));
+            scene.claim(t(f64::from(s)), claim);
+            scene.radar(t(f64::from(s) + 0.5), Vec::new());
+        }
+        scene
+    };
+    let scene = fly(10.0, 1500.0);
+    let identity = scene.one().identity;
+    assert_eq!(identity.status, IdentityStatus::Contradicted, "{identity:?}");
+    assert_eq!(identity.evidence[0].kind, EvidenceKind::NotSeenThere);
+    assert_eq!(fly(0.0, 1500.0).one().identity.status, IdentityStatus::Claimed, "radars may not see what hovers");
+    assert_eq!(fly(10.0, 9000.0).one().identity.status, IdentityStatus::Claimed, "beyond the radar's range");
+}
+
+#[test]
+fn an_independent_sensor_corroborates() {
+    let mut scene = Scene::new(site());
+    for s in 0..20 {
+        let s = f64::from(s);
+        let mut claim = rid("02:00:00:00:00:01", Some(A), Some(at(10.0 * s, 1500.0)));
+        claim.heights.height_ellipsoid_m = Some(460.0);
+        scene.claim(t(s), claim);
+        scene.radar(t(s + 0.5), vec![plot(10.0 * (s + 0.5), 1500.0, 60.0)]);
+    }
+    let track = scene.one();
+    assert_eq!(track.identity.status, IdentityStatus::Corroborated, "{:?}", track.identity);
+    assert!(!track.claimed_only);
+    // Long after the radar saw it last, its word alone is left.
+    for s in 20..70 {
+        let mut claim = rid("02:00:00:00:00:01", Some(A), Some(at(10.0 * f64::from(s), 1500.0)));
+        claim.heights.height_ellipsoid_m = Some(460.0);
+        scene.claim(t(f64::from(s)), claim);
+    }
+    assert_eq!(scene.one().identity.status, IdentityStatus::Claimed);
+}
+
+#[test]
+fn a_claim_without_place_is_told_and_not_lost() {
+    let mut scene = Scene::new(site());
+    for s in 0..90 {
+        scene.claim(t(f64::from(s)), rid("02:00:00:00:00:01", Some(A), None));
+    }
+    let told = scene.events.iter().filter(|e| matches!(e.body, EventBody::ClaimWithoutPlace { .. })).count();
+    assert_eq!(told, 2, "after five seconds and a minute later");
+    assert!(scene.tracks().is_empty());
+}
+
+#[test]
+fn a_flood_of_ghosts_is_bounded_and_does_not_push_out_who_has_an_alert() {
+    let mut scene = Scene::new(site());
+    for s in 0..40 {
+        let s = f64::from(s);
+        let mut claim = rid("02:00:00:00:00:01", Some(A), Some(at(0.0, 600.0 - 10.0 * s)));
+        (claim.speed_mps, claim.course_rad) = (Some(10.0), Some(lapwing_model::math::PI));
+        scene.claim(t(s), claim);
+    }
+    let before = scene.one();
+    assert!(!scene.alerts().is_empty());
+    for i in 0..(limits::TRANSMITTERS_MAX + 100) {
+        let claim = rid(&format!("ghost-{i}"), None, None);
+        let books = Ledger { received: 1, used: 1, ..Ledger::default() };
+        let reports = vec![Report::Claim(Box::new(claim))];
+        let input = Input::Decoded { input: input("in-rid"), received_at: t(40.0), reports, faults: Vec::new(), books };
+        scene.picture.handle(t(40.0), None, input);
+        while scene.picture.poll().is_some() {}
+    }
+    assert!(scene.picture.emitters.len() <= limits::TRANSMITTERS_MAX);
+    scene.claim(t(41.0), rid("02:00:00:00:00:01", Some(A), Some(at(0.0, 190.0))));
+    assert_eq!(scene.one().id, before.id);
+    assert_eq!(scene.alerts()[0].severity, Severity::Critical);
+}

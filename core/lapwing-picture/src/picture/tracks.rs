@@ -1,0 +1,471 @@
+//! Tracks as the picture holds them: what the tracker knows, and what it does not.
+
+use super::Picture;
+use crate::identity::{EvidenceSet, weight};
+use lapwing_model::track::{Source, TrailPoint};
+use lapwing_model::{
+    AirText, Claim, Classification, EventBody, EvidenceKind, Heights, Identity, Kinematics, LocalFrame, Name, Phase, Place,
+    Position, Protocol, SensorId, Span, Time, Track, TrackId, Transmitter, limits, math,
+};
+use lapwing_track::{Change, Estimate, Label};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Independent sightings that make agreement of them: one or two may be chance.
+pub(super) const SEEN_MIN: u32 = 3;
+/// Without one for this long, it is no longer seen independently.
+pub(super) const SEEN_FOR: Span = Span::from_seconds(30);
+/// Sources shown of a track.
+const SOURCES_MAX: usize = 32;
+/// A speed known no better than this is not known.
+const SPEED_SD_MAX_MPS: f64 = 10.0;
+/// A voice whose claims jumped keeps its first track when that has been silent for this long and the new one has not.
+const REJOIN_AFTER: Span = Span::from_seconds(3);
+/// Weight of the newest word in the running mean of what sensors take a track for.
+const CLASS_WEIGHT: f64 = 0.3;
+
+/// What the picture knows of a track beside its state.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) phase: Phase,
+    pub(super) first_at: Time,
+    pub(super) last_at: Time,
+    pub(super) voices: BTreeSet<u64>,
+    /// Evidence from other sensors and lists; that from its own words is with the voices.
+    pub(super) evidence: EvidenceSet,
+    pub(super) seen: u32,
+    pub(super) seen_at: Option<Time>,
+    /// Completed looks of a sensor since it last saw it.
+    pub(super) misses: BTreeMap<SensorId, u32>,
+    pub(super) identity: Identity,
+    class: Classification,
+    sources: Vec<Source>,
+    first_entries: Vec<Position>,
+    last_entries: VecDeque<Position>,
+    entries_total: u64,
+    trail: VecDeque<TrailPoint>,
+    trail_at: Option<Time>,
+    announced: bool,
+    /// Changed since it was last told.
+    changed: bool,
+    /// To be told at once.
+    urgent: bool,
+    /// A track its voice left behind by a jump, and may have to be joined with.
+    left: Option<TrackId>,
+    split_from: Option<TrackId>,
+}
+
+impl Entry {
+    fn new(now: Time) -> Self {
+        Self {
+            phase: Phase::Tentative,
+            first_at: now,
+            last_at: now,
+            voices: BTreeSet::new(),
+            evidence: EvidenceSet::default(),
+            seen: 0,
+            seen_at: None,
+            misses: BTreeMap::new(),
+            identity: Identity::unidentified(),
+            class: Classification::default(),
+            sources: Vec::new(),
+            first_entries: Vec::new(),
+            last_entries: VecDeque::new(),
+            entries_total: 0,
+            trail: VecDeque::new(),
+            trail_at: None,
+            announced: false,
+            changed: false,
+            urgent: false,
+            left: None,
+            split_from: None,
+        }
+    }
+
+    /// A report contributed.
+    pub(super) fn contributed(
+        &mut self,
+        sensor: &SensorId,
+        protocol: Option<Protocol>,
+        at: Time,
+        entry: Option<Position>,
+    ) {
+        self.last_at = self.last_at.max(at);
+        self.changed = true;
+        self.source(Source { sensor: sensor.clone(), protocol, last_at: at, count: 1 });
+        let Some(entry) = entry else { return };
+        let latest = self.last_entries.back().or(self.first_entries.last());
+        if latest == Some(&entry) {
+            return;
+        }
+        self.entries_total += 1;
+        let half = limits::SOURCES_PER_TRACK_MAX / 2;
+        if self.first_entries.len() < half {
+            self.first_entries.push(entry);
+        } else {
+            if self.last_entries.len() >= half {
+                self.last_entries.pop_front();
+            }
+            self.last_entries.push_back(entry);
+        }
+    }
+
+    /// What a sensor takes it for, as a running mean.
+    pub(super) fn classified(&mut self, word: &Classification) {
+        if self.class.probabilities.is_empty() {
+            self.class = word.clone();
+        } else {
+            self.class.probabilities.values_mut().for_each(|p| *p *= 1.0 - CLASS_WEIGHT);
+            for (class, p) in &word.probabilities {
+                *self.class.probabilities.entry(*class).or_default() += CLASS_WEIGHT * p;
+            }
+        }
+    }
+
+    pub(super) fn entries(&self) -> Vec<Position> {
+        self.first_entries.iter().chain(&self.last_entries).copied().collect()
+    }
+
+    fn source(&mut self, new: Source) {
+        if let Some(known) = self.sources.iter_mut().find(|s| s.sensor == new.sensor && s.protocol == new.protocol) {
+            known.last_at = known.last_at.max(new.last_at);
+            known.count += new.count;
+        } else if self.sources.len() < SOURCES_MAX {
+            self.sources.push(new);
+        }
+    }
+
+    fn absorb(&mut self, gone: Self) {
+        self.first_at = self.first_at.min(gone.first_at);
+        self.last_at = self.last_at.max(gone.last_at);
+        self.voices.extend(gone.voices);
+        self.evidence.absorb(&gone.evidence);
+        self.seen = self.seen.saturating_add(gone.seen);
+        self.seen_at = self.seen_at.max(gone.seen_at);
+        if self.class.probabilities.is_empty() {
+            self.class = gone.class;
+        }
+        for theirs in gone.sources {
+            self.source(theirs);
+        }
+        self.entries_total += gone.entries_total;
+        let mut all: Vec<Position> = self
+            .first_entries
+            .drain(..)
+            .chain(self.last_entries.drain(..))
+            .chain(gone.first_entries)
+            .chain(gone.last_entries)
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        let half = limits::SOURCES_PER_TRACK_MAX / 2;
+        let later = all.split_off(all.len().min(half));
+        self.first_entries = all;
+        self.last_entries = later.into_iter().rev().take(half).rev().collect();
+        self.changed = true;
+        self.urgent = true;
+    }
+}
+
+impl Picture {
+    /// Carries the tracker's changes over.
+    pub(super) fn drain_tracker(&mut self) {
+        while let Some(change) = self.tracker.poll() {
+            match change {
+                Change::Began(id) => {
+                    self.tracks.entry(id).or_insert_with(|| Entry::new(self.now));
+                    self.dirty.insert(id);
+                }
+                Change::Phase(id, phase) => {
+                    if let Some(entry) = self.tracks.get_mut(&id) {
+                        entry.phase = phase;
+                        (entry.changed, entry.urgent) = (true, true);
+                        self.dirty.insert(id);
+                    }
+                }
+                Change::Ended(id, why) => self.ended(id, why),
+                Change::Joined { into, from } => self.joined(into, from),
+                Change::LabelElsewhere { label, known, new } => self.elsewhere(label, known, new),
+            }
+        }
+    }
+
+    fn ended(&mut self, id: TrackId, why: &str) {
+        let Some(entry) = self.tracks.remove(&id) else { return };
+        self.dirty.remove(&id);
+        self.forget_in_voices(&entry, id, None);
+        self.alerts.track_ended(id, self.now, &why.replace('-', " "));
+        if entry.announced {
+            self.emit(EventBody::TrackEnded { track: id, why: why.into() });
+        }
+    }
+
+    fn joined(&mut self, into: TrackId, from: TrackId) {
+        self.announce(into);
+        let Some(gone) = self.tracks.remove(&from) else { return };
+        self.dirty.remove(&from);
+        self.forget_in_voices(&gone, from, Some(into));
+        let told = gone.announced;
+        let why = self.why_joined(&gone, into);
+        if let Some(entry) = self.tracks.get_mut(&into) {
+            entry.absorb(gone);
+            self.dirty.insert(into);
+        }
+        self.alerts.tracks_joined(into, from, self.now);
+        if told {
+            self.emit(EventBody::TracksJoined { into, from, why });
+        }
+    }
+
+    fn why_joined(&self, gone: &Entry, into: TrackId) -> AirText {
+        let Some(entry) = self.tracks.get(&into) else { return "same motion".into() };
+        let names = |e: &Entry| self.names_of(&e.voices);
+        let ours = names(entry);
+        let same = names(gone).into_iter().find(|n| ours.contains(n));
+        match same {
+            Some(name) => format!("both are {}, and the motion fits", name.value).into(),
+            None => "same motion".into(),
+        }
+    }
+
+    fn forget_in_voices(&mut self, entry: &Entry, id: TrackId, now: Option<TrackId>) {
+        for voice in &entry.voices {
+            if let Some(voice) = self.emitters.get_mut(*voice).filter(|v| v.track == Some(id)) {
+                voice.track = now;
+            }
+        }
+    }
+
+    /// A name was claimed where its track cannot be. Both stay, and the claims go on with the new one.
+    fn elsewhere(&mut self, label: Label, known: TrackId, new: TrackId) {
+        self.announce(known);
+        let measured = self.tracker.estimate(known, self.now).is_some_and(|e| !e.claimed_only);
+        let distance_m = match (self.place_of(known), self.place_of(new)) {
+            (Some(a), Some(b)) => a.distance_m(b),
+            _ => 0.0,
+        };
+        if let Some(entry) = self.tracks.get_mut(&new) {
+            entry.left = Some(known);
+            entry.split_from = Some(known);
+            if measured {
+                // Other sensors hold the known track: they see the aircraft elsewhere than it now says.
+                entry.evidence.note(EvidenceKind::SeenElsewhere, weight::SEEN_ELSEWHERE, self.now, || {
+                    format!("other sensors see it {distance_m:.0} m from where it says it is ({known})")
+                });
+            }
+            self.dirty.insert(new);
+        }
+        let _ = label;
+    }
+
+    fn place_of(&self, id: TrackId) -> Option<Place> {
+        let e = self.tracker.estimate(id, self.now)?;
+        Some(e.frame.to_geodetic(e.position).place())
+    }
+
+    /// Joins tracks of one voice that jumped no farther than one aircraft can: the first id stays.
+    pub(super) fn rejoin_left(&mut self) {
+        let due: Vec<(TrackId, TrackId)> = self
+            .tracks
+            .iter()
+            .filter_map(|(id, entry)| {
+                let left = self.tracks.get(&entry.left?)?;
+                let shared = left.voices.intersection(&entry.voices).next().is_some();
+                let measured = entry.evidence.has(EvidenceKind::SeenElsewhere);
+                let silent = entry.last_at.since(left.last_at) >= REJOIN_AFTER;
+                (shared && silent && !measured).then_some((entry.left?, *id))
+            })
+            .collect();
+        for (into, from) in due {
+            self.tracker.join(into, from);
+            self.drain_tracker();
+        }
+        let tracks = &self.tracks;
+        let gone: Vec<TrackId> = tracks
+            .iter()
+            .filter(|(_, e)| e.left.is_some_and(|l| !tracks.contains_key(&l)))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in gone {
+            if let Some(entry) = self.tracks.get_mut(&id) {
+                entry.left = None;
+            }
+        }
+    }
+
+    /// Tells that a track began, if that has not been told.
+    pub(super) fn announce(&mut self, id: TrackId) {
+        let Some(entry) = self.tracks.get(&id).filter(|e| !e.announced) else { return };
+        let split_from = entry.split_from;
+        if let Some(track) = self.track(id, true) {
+            if let Some(entry) = self.tracks.get_mut(&id) {
+                (entry.announced, entry.changed, entry.urgent) = (true, false, false);
+            }
+            self.emit(EventBody::TrackBegan { track: Box::new(track) });
+            if let Some(from) = split_from {
+                let why = "its name was claimed where it cannot be".into();
+                self.emit(EventBody::TrackSplit { from, into: id, why });
+            }
+        }
+    }
+
+    /// Marks a track to be told at once.
+    pub(super) fn urgent(&mut self, id: TrackId) {
+        if let Some(entry) = self.tracks.get_mut(&id) {
+            (entry.changed, entry.urgent) = (true, true);
+        }
+    }
+
+    /// Tells of one track if it must be told at once.
+    pub(super) fn tell_urgent(&mut self, id: TrackId) {
+        self.announce(id);
+        if self.tracks.get(&id).is_some_and(|e| e.urgent) {
+            self.tell_track(id);
+        }
+    }
+
+    fn tell_track(&mut self, id: TrackId) {
+        if let Some(track) = self.track(id, false) {
+            if let Some(entry) = self.tracks.get_mut(&id) {
+                (entry.changed, entry.urgent) = (false, false);
+            }
+            self.emit(EventBody::TrackUpdated { track: Box::new(track) });
+        }
+    }
+
+    /// The once-a-second word on each track that changed, and its trail.
+    pub(super) fn tell_changed_tracks(&mut self) {
+        let changed: Vec<TrackId> = self.tracks.iter().filter(|(_, e)| e.changed).map(|(id, _)| *id).collect();
+        for id in changed {
+            let place = self.place_of(id);
+            if let (Some(entry), Some(place)) = (self.tracks.get_mut(&id), place)
+                && entry.trail_at != Some(entry.last_at)
+            {
+                entry.trail_at = Some(entry.last_at);
+                if entry.trail.len() >= limits::TRAIL_POINTS_MAX {
+                    entry.trail.pop_front();
+                }
+                entry.trail.push_back(TrailPoint { at: self.now, place });
+            }
+            self.announce(id);
+            if self.tracks.get(&id).is_some_and(|e| e.changed) {
+                self.tell_track(id);
+            }
+        }
+    }
+
+    /// Names of several voices, in order of first appearance.
+    pub(super) fn names_of(&self, voices: &BTreeSet<u64>) -> Vec<Name> {
+        let mut list: Vec<_> = voices.iter().filter_map(|v| self.emitters.get(*v)).collect();
+        list.sort_by_key(|v| (v.first_at, v.id));
+        let mut names: Vec<Name> = Vec::new();
+        for name in list.iter().flat_map(|v| &v.names) {
+            if names.len() < limits::NAMES_PER_TRACK_MAX && !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+
+    /// Claimed heights of the datums that the tracker does not keep, of the voice heard last.
+    pub(super) fn claimed_heights(&self, entry: &Entry) -> Heights {
+        let voices = entry.voices.iter().filter_map(|v| self.emitters.get(*v));
+        voices.filter(|v| v.heights.any_known()).max_by_key(|v| (v.last_at, v.id)).map_or(Heights::UNKNOWN, |v| v.heights)
+    }
+
+    /// A track for readers.
+    pub(super) fn track(&self, id: TrackId, with_trail: bool) -> Option<Track> {
+        let entry = self.tracks.get(&id)?;
+        let estimate = self.tracker.estimate(id, self.now)?;
+        let mut voices: Vec<_> = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).collect();
+        // The voice heard last has the say; of equals the younger one.
+        voices.sort_by_key(|v| std::cmp::Reverse((v.last_at, v.id)));
+        let mut transmitters: Vec<Transmitter> = Vec::new();
+        for transmitter in voices.iter().flat_map(|v| v.transmitters.iter().rev()) {
+            if transmitters.len() < limits::NAMES_PER_TRACK_MAX && !transmitters.contains(transmitter) {
+                transmitters.push(transmitter.clone());
+            }
+        }
+        Some(Track {
+            id,
+            phase: estimate.phase,
+            existence: estimate.existence,
+            claimed_only: estimate.claimed_only,
+            first_at: entry.first_at,
+            last_at: entry.last_at,
+            kinematics: self.kinematics(&estimate, &self.claimed_heights(entry)),
+            identity: entry.identity.clone(),
+            classification: self.classification(entry),
+            status: voices.iter().find_map(|v| v.status),
+            operator: voices.iter().find_map(|v| v.operator.clone()),
+            text: voices.iter().find_map(|v| v.text.clone()),
+            squawk: voices.iter().find_map(|v| v.squawk.clone()),
+            transmitters,
+            sources: entry.sources.clone(),
+            entries: entry.entries(),
+            entries_total: entry.entries_total,
+            trail: if with_trail { entry.trail.iter().copied().collect() } else { Vec::new() },
+        })
+    }
+
+    /// What sensors take it for; where none says, what it says itself.
+    pub(super) fn classification(&self, entry: &Entry) -> Classification {
+        if !entry.class.probabilities.is_empty() {
+            return entry.class.clone();
+        }
+        let voices = entry.voices.iter().filter_map(|v| self.emitters.get(*v));
+        voices
+            .filter(|v| v.classification.is_some())
+            .max_by_key(|v| (v.last_at, v.id))
+            .and_then(|v| v.classification.clone())
+            .unwrap_or_default()
+    }
+
+    fn kinematics(&self, e: &Estimate, claimed: &Heights) -> Kinematics {
+        let at = e.frame.to_geodetic(e.position);
+        // States near the anchor differ from the local horizon by less than a thousandth of a radian.
+        let here = LocalFrame::new(at);
+        let v = here.rotate(e.frame.unrotate(e.velocity));
+        let c = &e.covariance;
+        let sd = |i: usize| math::sqrt(c.get(i).and_then(|r| r.get(i)).copied().unwrap_or(0.0).max(0.0));
+        let widest = |i: usize| {
+            // The larger eigenvalue of the 2 by 2 block.
+            let (a, b, d) = (c[i][i], c[i][i + 1], c[i + 1][i + 1]);
+            let middle = (a + d) / 2.0;
+            math::sqrt((middle + math::hypot((a - d) / 2.0, b)).max(0.0))
+        };
+        let mut heights = Heights { height_ellipsoid_m: None, altitude_msl_m: None, vertical_accuracy_m: None, ..*claimed };
+        if e.height_known {
+            heights.height_ellipsoid_m = Some(at.height_ellipsoid_m);
+            heights.altitude_msl_m = Some(at.height_ellipsoid_m - self.geoid.peek_m(at.place()));
+            heights.vertical_accuracy_m = Some(1.960 * sd(2));
+        }
+        let (speed, speed_sd) = (v.horizontal_m(), widest(3));
+        let known = speed_sd <= SPEED_SD_MAX_MPS;
+        Kinematics {
+            at: e.at,
+            place: at.place(),
+            heights,
+            horizontal_accuracy_m: 2.448 * widest(0),
+            speed_mps: known.then_some(speed),
+            speed_accuracy_mps: known.then_some(2.448 * speed_sd),
+            // Slower than two sigma, or than a walker, it has no course to speak of.
+            course_rad: (known && speed > (2.0 * speed_sd).max(0.5)).then(|| v.azimuth_rad()),
+            vertical_speed_mps: (e.height_known && sd(5) <= SPEED_SD_MAX_MPS).then_some(v.up_m),
+        }
+    }
+
+    /// A claim that has no track to go to, told now and then.
+    pub(super) fn tell_placeless(&mut self, voice: u64, claim: Claim) {
+        const FIRST_AFTER: Span = Span::from_seconds(5);
+        const EVERY: Span = Span::from_seconds(60);
+        let now = self.now;
+        let Some(voice) = self.emitters.get_mut(voice).filter(|v| v.track.is_none()) else { return };
+        let due = now.since(voice.first_at) >= FIRST_AFTER && voice.told_at.is_none_or(|t| now.since(t) >= EVERY);
+        if due {
+            voice.told_at = Some(now);
+            let mut claim = claim;
+            claim.names.clone_from(&voice.names);
+            self.emit(EventBody::ClaimWithoutPlace { claim: Box::new(claim) });
+        }
+    }
+}

@@ -26,7 +26,7 @@ export const zones = {
     {
       type: "Feature",
       id: "terminal",
-      properties: { id: "terminal", name: "Gas terminal", kind: "protected" },
+      properties: { id: "terminal", name: "Gas terminal", kind: "protected", floor: null, ceiling: { value_m: 300, datum: "mean_sea_level" } },
       geometry: {
         type: "Polygon",
         coordinates: [[point(-350, -250), point(380, -320), point(450, 260), point(-80, 420), point(-350, -250)]],

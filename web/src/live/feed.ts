@@ -19,8 +19,8 @@ export interface FeedHandlers {
 export class Feed {
   private socket: WebSocket | null = null;
   private attempt = 0;
-  private retry: number | undefined;
-  private watchdog: number | undefined;
+  private retry: ReturnType<typeof setTimeout> | undefined;
+  private watchdog: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly url: string,
@@ -53,7 +53,7 @@ export class Feed {
 
   private guard(socket: WebSocket): void {
     clearTimeout(this.watchdog);
-    this.watchdog = window.setTimeout(() => this.drop(socket), DEAD_AFTER_MS);
+    this.watchdog = setTimeout(() => this.drop(socket), DEAD_AFTER_MS);
   }
 
   private take(socket: WebSocket, data: unknown): void {
@@ -87,6 +87,6 @@ export class Feed {
     this.socket = null;
     const wait = backoffMs(this.attempt++, Math.random());
     this.handlers.onClose(wait);
-    this.retry = window.setTimeout(() => this.connect(), wait);
+    this.retry = setTimeout(() => this.connect(), wait);
   }
 }

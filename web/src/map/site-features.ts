@@ -2,7 +2,7 @@
 
 import type { Feature, FeatureCollection, Position } from "geojson";
 import type { SensorState } from "../api/types";
-import { distance } from "../words/values";
+import { distance, heightBand } from "../words/values";
 import { circleLine, destination, distanceM, ringDistances, sector } from "./geometry";
 import { sensorIcon } from "./icons";
 
@@ -28,7 +28,9 @@ export function zoneLabelFeatures(zones: FeatureCollection | null): FeatureColle
       }
       if (!top) return [];
       const kind = kindOf(zone);
-      const label = `${String(zone.properties?.name ?? zone.id ?? "")}\n${KIND_WORDS[kind] ?? kind}`;
+      const band = heightBand(zone.properties?.floor, zone.properties?.ceiling);
+      const name = String(zone.properties?.name ?? zone.id ?? "");
+      const label = [name, KIND_WORDS[kind] ?? kind, ...(band ? [band] : [])].join("\n");
       return [{ type: "Feature" as const, properties: { kind, label }, geometry: { type: "Point" as const, coordinates: top } }];
     }),
   );

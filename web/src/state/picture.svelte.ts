@@ -20,7 +20,7 @@ const TRAIL_POINTS_MAX = 90;
 const TRAIL_STEP_MS = 1000;
 const ALERTS_MAX = 500;
 
-class Picture {
+export class Picture {
   /** Read it together with `frames`, which counts its changes: a map of thousands is not made reactive. */
   readonly tracks = new Map<string, LiveTrack>();
   private readonly labels = new Map<string, string>();
@@ -55,7 +55,7 @@ class Picture {
   applyFrame(frame: Frame): void {
     if (frame.kind === "snapshot") {
       const present = new Set(frame.tracks.map((t) => t.id));
-      for (const id of this.tracks.keys()) if (!present.has(id)) this.tracks.delete(id);
+      for (const id of this.tracks.keys()) if (!present.has(id)) this.forget(id);
     }
     for (const row of frame.tracks) {
       if (row.phase === "ended") this.tracks.delete(row.id);
@@ -116,6 +116,8 @@ class Picture {
       if (reason.entry_predicted_at) this.predictions.set(id, reason.entry_predicted_at);
     }
     this.alerts = [...alerts].sort(byUrgency).slice(0, ALERTS_MAX);
+    const held = new Set(this.alerts.map((a) => a.id));
+    for (const id of this.predictions.keys()) if (!held.has(id)) this.predictions.delete(id);
   }
 
   /** One alert as it is now; an older version never replaces a newer one (an answer and an event may cross). */

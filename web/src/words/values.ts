@@ -85,3 +85,21 @@ export function heightShort(altitude_msl_m: Maybe, height_ellipsoid_m: Maybe, ot
   if (known(height_ellipsoid_m)) return `${Math.round(height_ellipsoid_m)} m ell.`;
   return otherKnown ? "height: see detail" : "height unknown";
 }
+
+const DATUMS: Record<string, string> = {
+  ellipsoid: "ell.",
+  mean_sea_level: "MSL",
+  above_takeoff: "above take-off",
+  above_ground: "above ground",
+  pressure: "pressure altitude",
+};
+
+/** `ground to 120 m MSL` from a zone's limits, `{value_m, datum}` or null; nothing for one without limits. */
+export function heightBand(floor: unknown, ceiling: unknown): string | null {
+  const limit = (of: unknown): string | null => {
+    if (typeof of !== "object" || of === null || !("value_m" in of) || !("datum" in of)) return null;
+    return `${plain(Number(of.value_m))} m ${DATUMS[String(of.datum)] ?? String(of.datum)}`;
+  };
+  const [from, to] = [limit(floor), limit(ceiling)];
+  return from === null && to === null ? null : `${from ?? "ground"} ${to === null ? "and above" : `to ${to}`}`;
+}

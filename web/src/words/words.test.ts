@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { printable } from "./air";
 import { evidenceSentence, evidenceWeight, transmitterLine } from "./names";
 import { ago, countdown, lasting, utcFull, utcTime } from "./time";
-import { course, distance, heightLines, heightShort, metres, place, speed, verticalSpeed } from "./values";
+import { course, distance, heightBand, heightLines, heightShort, metres, place, speed, verticalSpeed } from "./values";
 
 describe("unknown is said in words", () => {
   test.each([
@@ -47,6 +47,12 @@ test("courses name their direction, also just left of north", () => {
 
 test("places have hemispheres", () => {
   expect(place({ latitude_deg: -33.5, longitude_deg: 12.08543 })).toBe("33.50000° S, 12.08543° E");
+});
+
+test("a zone's band names both datums, and an open end", () => {
+  expect(heightBand(null, { value_m: 120, datum: "mean_sea_level" })).toBe("ground to 120 m MSL");
+  expect(heightBand({ value_m: 50, datum: "above_ground" }, null)).toBe("50 m above ground and above");
+  expect(heightBand(null, undefined)).toBeNull();
 });
 
 test("times", () => {

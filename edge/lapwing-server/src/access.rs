@@ -146,7 +146,7 @@ fn secure(headers: &mut HeaderMap, host: Option<&str>) {
     // checked host is written back, so nothing can be injected here.
     let socket = host.filter(|h| is_loopback_host(h)).map(|h| format!(" ws://{h}")).unwrap_or_default();
     let policy = format!(
-        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; \
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; \
          img-src 'self' data: blob:; font-src 'self'; media-src 'self'; manifest-src 'self'; \
          connect-src 'self'{socket}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );

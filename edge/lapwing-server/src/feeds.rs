@@ -12,8 +12,10 @@ pub struct Feeds {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The configuration in force.
     pub site: watch::Receiver<Arc<Site>>,
-    /// The picture's events, in order. The server subscribes in the call of [`crate::serve`]. Should it fall behind the
-    /// channel's capacity, it says so to its clients and sends them the complete state instead.
+    /// The picture's events, in order. The server subscribes in the call of [`crate::serve`]. It has no use for
+    /// `TrackUpdated` (the snapshots have it all), so the sender may leave those out, and with thousands of tracks it
+    /// should: should the server fall behind the channel's capacity, it says so to its clients and sends them the
+    /// complete state instead.
     pub events: broadcast::Sender<Arc<Event>>,
     /// Where operators' commands go.
     pub commands: mpsc::Sender<CommandRequest>,

@@ -119,8 +119,7 @@ fn ring(places: &[Place], outer: bool) -> Vec<[f64; 2]> {
         ring.push(first);
     }
     // Twice the area, positive when counter-clockwise.
-    let area: f64 =
-        ring.iter().zip(ring.iter().skip(1)).map(|(a, b)| (b[0] - a[0]) * (b[1] + a[1])).sum::<f64>() * -1.0;
+    let area: f64 = ring.iter().zip(ring.iter().skip(1)).map(|(a, b)| (a[0] - b[0]) * (a[1] + b[1])).sum();
     if (area < 0.0) == outer {
         ring.reverse();
     }

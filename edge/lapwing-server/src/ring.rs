@@ -14,6 +14,8 @@ pub(crate) struct Ring {
     next: u64,
     /// First sequence number from which on nothing is missing.
     complete_from: u64,
+    /// Events were missed before the next one.
+    gap: bool,
 }
 
 /// Some of the latest events.
@@ -30,8 +32,7 @@ pub(crate) struct Slice {
 impl Ring {
     /// Keeps an event.
     pub(crate) fn push(&mut self, event: &Arc<Event>) {
-        if event.sequence > self.next {
-            // A gap: the channel had to drop some.
+        if std::mem::take(&mut self.gap) {
             self.complete_from = event.sequence;
         }
         self.next = event.sequence.saturating_add(1);
@@ -44,6 +45,11 @@ impl Ring {
             self.complete_from = self.complete_from.max(oldest.sequence.saturating_add(1));
         }
         self.kept.push_back(Arc::clone(event));
+    }
+
+    /// Says that events were missed. A jump in the numbers alone is none: track updates need not be sent here.
+    pub(crate) fn missed(&mut self) {
+        self.gap = true;
     }
 
     /// The events from number `since` on, at most `limit`; without `since` the latest ones.
@@ -107,11 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_in_the_numbers_is_said() {
+    fn missed_events_are_said_and_left_out_ones_are_not_missed() {
         let mut ring = Ring::default();
-        ring.push(&event(0));
+        ring.push(&event(3));
         ring.push(&event(5));
-        assert!(!ring.since(Some(1), 10).complete);
-        assert!(ring.since(Some(5), 10).complete);
+        assert!(ring.since(Some(0), 10).complete);
+        ring.missed();
+        ring.push(&event(9));
+        assert!(!ring.since(Some(5), 10).complete);
+        assert!(ring.since(Some(9), 10).complete);
     }
 }

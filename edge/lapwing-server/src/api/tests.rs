@@ -20,8 +20,8 @@ fn the_console_is_generated_from_this_very_document() {
     let copy = std::fs::read_to_string(CHECKED_IN).unwrap_or_default();
     assert!(
         copy == openapi_json(),
-        "web/src/api/openapi.json is out of step: LAPWING_BLESS=1 cargo nextest run -p lapwing-server openapi console, \
-         then `npm run api` in web/"
+        "web/src/api/openapi.json is out of step. Write it with \
+         `LAPWING_BLESS=1 cargo nextest run -p lapwing-server this_very_document`, then `npm run types` in web/"
     );
 }
 

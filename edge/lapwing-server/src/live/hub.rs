@@ -198,6 +198,7 @@ impl Hub {
 
     fn lost(&mut self, events: u64) {
         tracing::warn!(events, "the server fell behind the picture; clients get the complete state");
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner).missed();
         self.tell(&LiveMessage::Lost { events });
         let snapshot = Arc::clone(&self.snapshots.borrow());
         self.tell(&LiveMessage::state(&snapshot));

@@ -180,3 +180,55 @@ fn events_of_single_tracks_are_not_told_and_not_kept() {
     let kept: Vec<u64> = ring.lock().unwrap().since(Some(0), 10).events.iter().map(|e| e.sequence).collect();
     assert_eq!(kept, [0, 2]);
 }
+
+/// What the hub does for every client together, at the rated load, must leave the processor to the tracker: five times
+/// a second at most, so 40 ms would be a fifth of one core. (Unoptimised test builds are the slow case.)
+#[test]
+fn ten_thousand_tracks_are_compared_and_encoded_in_time() {
+    let all = |shift: f64| {
+        let mut tracks: Vec<Track> = (0..10_000).map(testing::track).collect();
+        tracks.iter_mut().for_each(|t| t.kinematics.place.latitude_deg += shift);
+        testing::snapshot(10, tracks, vec![])
+    };
+    let first = published(0, all(0.0), &[]);
+    let next = all(1e-3);
+    let begun = Instant::now();
+    let second = published(1, next, &first.entries);
+    let took = begun.elapsed();
+    println!(
+        "10,000 tracks, all moved: {took:?}, delta {} bytes, snapshot {} bytes",
+        second.delta.len(),
+        second.full().len()
+    );
+    assert_eq!(decode(&second.delta).unwrap().rows.len(), 10_000);
+    assert!(second.delta.len() < 500_000);
+    assert!(took < Duration::from_millis(40), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_hub_that_missed_events_says_so_and_tells_the_complete_state() {
+    let alerts = vec![testing::alert(1, 1, AlertState::Raised)];
+    let (_keep, snapshots) = watch::channel(Arc::new(testing::snapshot(10, vec![], alerts)));
+    let (events, _) = broadcast::channel(4);
+    let ring = Arc::new(Mutex::new(Ring::default()));
+    let (hub, _published, control) = Hub::new(snapshots, events.subscribe(), Arc::clone(&ring));
+    let mut messages = control.upgrade().unwrap().subscribe();
+    for sequence in 0..10 {
+        let body = EventBody::TrackEnded { track: TrackId(sequence), why: AirText::new("not seen") };
+        events.send(Arc::new(Event { sequence, at: testing::time(11), cause: None, body })).unwrap();
+    }
+    let (stop, stopping) = watch::channel(false);
+    let running = tokio::spawn(hub.run(stopping));
+    let mut told: Vec<serde_json::Value> = Vec::new();
+    while told.len() < 6 {
+        told.push(serde_json::from_str(&messages.recv().await.unwrap()).unwrap());
+    }
+    stop.send(true).unwrap();
+    running.await.unwrap();
+    assert_eq!((&told[0]["type"], &told[0]["events"]), (&"lost".into(), &6.into()));
+    assert_eq!(told[1]["type"], "state");
+    assert_eq!(told[1]["alerts"][0]["id"], "A1");
+    let rest: Vec<u64> = told[2..].iter().map(|m| m["event"]["sequence"].as_u64().unwrap()).collect();
+    assert_eq!(rest, [6, 7, 8, 9]);
+    assert!(!ring.lock().unwrap().since(Some(0), 100).complete);
+}

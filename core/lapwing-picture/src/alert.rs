@@ -13,8 +13,8 @@
 use crate::zone::{Encounter, Motion};
 use lapwing_model::alert::AlertStep;
 use lapwing_model::{
-    AirText, Alert, AlertId, AlertReason, AlertState, Position, Rule, Severity, Span, Time, TrackId, Zone, ZoneId, limits,
-    math,
+    AirText, Alert, AlertId, AlertReason, AlertState, Position, Rule, Severity, Span, Time, TrackId, Zone, ZoneId,
+    limits, math,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -73,7 +73,14 @@ pub(crate) struct AlertBook {
 impl AlertBook {
     /// Judges one aircraft against one zone. `rule` is the first that concerns the two; when none does any more
     /// (the zone's time is over, the aircraft turned out to be authorised) its alert is cleared.
-    pub(crate) fn judge(&mut self, now: Time, subject: &Subject<'_>, zone: &Zone, rule: Option<&Rule>, met: &Encounter) {
+    pub(crate) fn judge(
+        &mut self,
+        now: Time,
+        subject: &Subject<'_>,
+        zone: &Zone,
+        rule: Option<&Rule>,
+        met: &Encounter,
+    ) {
         let key = (subject.track, zone.id.clone());
         let held = self.live.get(&key).copied();
         let minimum = rule.map_or(f64::MAX, |r| r.probability_min);
@@ -83,7 +90,9 @@ impl AlertBook {
         let lead_s = rule.map_or(0.0, |r| r.lead.as_seconds_f64());
         let probable = met.enter_probability >= keep && met.entry.is_none_or(|e| e.after_s <= 1.5 * lead_s);
         match held {
-            Some(id) if rule.is_none() => self.clear(id, now, &format!("No rule concerns {} in {} now", subject.name, zone.name)),
+            Some(id) if rule.is_none() => {
+                self.clear(id, now, &format!("No rule concerns {} in {} now", subject.name, zone.name))
+            }
             Some(id) => self.follow(id, now, subject, zone, met, inside, probable),
             None if inside => self.raise(now, subject, zone, rule, met, true),
             None if probable && met.entry.is_none_or(|e| e.after_s <= lead_s) => {
@@ -251,7 +260,12 @@ impl AlertBook {
                 alert.headline = AirText::new(&format!("Lost from sight: {}", alert.headline));
             }
             let lost_at = *held.lost_at.get_or_insert(now);
-            step(alert, now, None, Some(format!("no longer tracked ({why}); last seen at {}", clock(lost_at, None)).into()));
+            step(
+                alert,
+                now,
+                None,
+                Some(format!("no longer tracked ({why}); last seen at {}", clock(lost_at, None)).into()),
+            );
             held.gone_since = Some(now);
             self.tell(id, now);
         }
@@ -394,7 +408,8 @@ impl AlertBook {
                 self.clear(id, now, "Gave way to a critical alert: the table is full");
             }
         }
-        let Some(id) = self.cleared.iter().copied().find(|id| !self.untold.contains(id)).or(self.cleared.front().copied())
+        let Some(id) =
+            self.cleared.iter().copied().find(|id| !self.untold.contains(id)).or(self.cleared.front().copied())
         else {
             return false;
         };
@@ -405,10 +420,7 @@ impl AlertBook {
 }
 
 /// The entries of one track: they stand together.
-fn of_track<V>(
-    map: &BTreeMap<(TrackId, ZoneId), V>,
-    track: TrackId,
-) -> impl Iterator<Item = (&(TrackId, ZoneId), &V)> {
+fn of_track<V>(map: &BTreeMap<(TrackId, ZoneId), V>, track: TrackId) -> impl Iterator<Item = (&(TrackId, ZoneId), &V)> {
     // No id is less than "0" (ids begin with a letter or digit), so this is before the track's first one.
     let first = ZoneId::new("0").ok().map(|zone| (track, zone));
     let from = first.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Included);

@@ -87,22 +87,25 @@ impl Emitters {
             Some(place) => self.by_motion(&candidates, claim, place, received_at),
             None => self.by_word(&candidates, claim),
         };
-        let live = |id: &u64| self.voices.get(id).is_some_and(|v| received_at.since(v.last_at) < Span::from_seconds(10));
+        let live =
+            |id: &u64| self.voices.get(id).is_some_and(|v| received_at.since(v.last_at) < Span::from_seconds(10));
         // Without a position and with several voices it could be, what it says of operator and text may be another's.
         let ambiguous = claim.place.is_none() && candidates.iter().filter(|id| live(id)).count() > 1;
         let id = chosen.unwrap_or_else(|| self.begin(received_at, &protected));
         heard.voice = id;
         self.touch(id, received_at);
         self.learn_transmitter(id, claim);
-        heard.news = self.learn_names(id, claim);
-        if heard.news {
-            self.merge_same_names(id, received_at, &mut heard);
-        }
+        let named = self.learn_names(id, claim);
+        heard.news = named;
         if let Some(voice) = self.voices.get_mut(&id) {
             heard.news |= voice.absorb(claim, received_at, ambiguous);
             if let Some(place) = claim.place {
                 heard.position = voice.place(claim, place, received_at, &mut heard.news);
             }
+        }
+        // After the position is in: what is far away is not merged, however it is called.
+        if named {
+            self.merge_same_names(id, received_at, &mut heard);
         }
         if claim.place.is_some() {
             self.compare_namesakes(id, received_at, &mut heard);
@@ -161,7 +164,9 @@ impl Emitters {
         best.map(|(_, _, id)| id)
     }
 
-    /// The voice for a claim without position: by name and address, by name, by address; the latest heard of them.
+    /// The voice for a claim without position: by name and address, by address, by name; the latest heard of them. The
+    /// address goes before the name, so that a name heard late names the positions heard from the same radio, and whose
+    /// they are is then decided by their motion.
     fn by_word(&self, candidates: &[u64], claim: &Claim) -> Option<u64> {
         candidates
             .iter()
@@ -169,7 +174,7 @@ impl Emitters {
             .max_by_key(|(id, v)| {
                 let address = claim.transmitter.as_ref().is_some_and(|t| v.transmitters.contains(t));
                 let name = claim.names.iter().any(|n| is_unique(n.kind) && v.names.contains(n));
-                (address && name, name, v.last_at, **id)
+                (address && name, address, v.last_at, **id)
             })
             .map(|(id, _)| *id)
     }
@@ -214,6 +219,10 @@ impl Emitters {
         if voice.transmitters.last() == Some(transmitter) {
             return;
         }
+        // A name alone does not tie an address to a voice that flies: anybody can say a name.
+        if claim.place.is_none() && voice.fix.is_some() && !voice.transmitters.contains(transmitter) {
+            return;
+        }
         // The latest stands last; a randomised address leaves a bounded list of the latest ones.
         if let Some(at) = voice.transmitters.iter().position(|t| t == transmitter) {
             voice.transmitters.remove(at);
@@ -248,7 +257,9 @@ impl Emitters {
         let same: Vec<u64> = self
             .namesakes(voice)
             .into_iter()
-            .filter(|other| self.voices.get(other).is_some_and(|o| o.can_be(voice, now) && !conflict(&o.names, &voice.names)))
+            .filter(|other| {
+                self.voices.get(other).is_some_and(|o| o.can_be(voice, now) && !conflict(&o.names, &voice.names))
+            })
             .collect();
         for other in same {
             let Some(gone) = self.remove(other) else { continue };
@@ -362,10 +373,7 @@ impl Emitters {
 /// between flights, not within one.
 pub(crate) fn conflict(ours: &[Name], theirs: &[Name]) -> bool {
     theirs.iter().any(|t| {
-        is_unique(t.kind)
-            && t.kind != NameKind::UtmId
-            && ours.iter().any(|o| o.kind == t.kind)
-            && !ours.contains(t)
+        is_unique(t.kind) && t.kind != NameKind::UtmId && ours.iter().any(|o| o.kind == t.kind) && !ours.contains(t)
     })
 }
 

@@ -58,8 +58,7 @@ fn corners_of(place: Place) -> Corners {
 }
 
 fn corner((i, j): (i16, i16)) -> f64 {
-    let place =
-        Place { latitude_deg: f64::from(j) / STEPS_PER_DEG, longitude_deg: f64::from(i) / STEPS_PER_DEG };
+    let place = Place { latitude_deg: f64::from(j) / STEPS_PER_DEG, longitude_deg: f64::from(i) / STEPS_PER_DEG };
     height::geoid_undulation_m(place)
 }
 
@@ -70,7 +69,9 @@ mod tests {
     #[test]
     fn interpolation_stays_near_the_model_everywhere() {
         let mut geoid = Geoid::default();
-        for (lat, lon) in [(47.1987, 8.7302), (-33.9, 151.2), (0.01, -179.99), (89.99, 12.0), (-90.0, 180.0), (19.6, -155.5)] {
+        for (lat, lon) in
+            [(47.1987, 8.7302), (-33.9, 151.2), (0.01, -179.99), (89.99, 12.0), (-90.0, 180.0), (19.6, -155.5)]
+        {
             let place = Place { latitude_deg: lat, longitude_deg: lon };
             let (got, exact) = (geoid.undulation_m(place), height::geoid_undulation_m(place));
             assert!((got - exact).abs() < 0.6, "at {lat}, {lon}: {got} against {exact}");

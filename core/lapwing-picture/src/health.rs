@@ -7,8 +7,8 @@
 use lapwing_model::report::SensorHealth;
 use lapwing_model::snapshot::Health;
 use lapwing_model::{
-    AirText, EventBody, Fault, FaultKind, InputId, InputState, Ledger, Link, Sensor, SensorId, SensorState, Site, Span, Time,
-    limits,
+    AirText, EventBody, Fault, FaultKind, InputId, InputState, Ledger, Link, Sensor, SensorId, SensorState, Site, Span,
+    Time, limits,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -193,7 +193,14 @@ impl HealthBook {
     }
 
     /// Books of a reception: units, and faults to show. Faults that are irrelevant on purpose are counted only.
-    pub(crate) fn books(&mut self, id: &InputId, books: &Ledger, faults: Vec<Fault>, now: Time, out: &mut Vec<EventBody>) {
+    pub(crate) fn books(
+        &mut self,
+        id: &InputId,
+        books: &Ledger,
+        faults: Vec<Fault>,
+        now: Time,
+        out: &mut Vec<EventBody>,
+    ) {
         let Some(input) = self.input_by_id.get(id).and_then(|i| self.inputs.get_mut(*i)) else { return };
         let ledger = &mut input.state.ledger;
         ledger.received += books.received;
@@ -284,11 +291,15 @@ impl HealthBook {
         } else if post.state.last_at.is_none() {
             (Health::Waiting, None)
         } else if let Some((health, text)) = &post.declared {
-            let word = if *health == SensorHealth::Failed { "says that it has failed" } else { "says that it works in part" };
+            let word =
+                if *health == SensorHealth::Failed { "says that it has failed" } else { "says that it works in part" };
             let text = text.as_ref().map_or_else(|| word.to_owned(), |t| format!("{word}: {t}"));
             (Health::Faulty, Some(AirText::new(&text)))
         } else if let Some(input) = unusable {
-            (Health::Faulty, Some(AirText::new(&format!("most of what input {} receives cannot be used", input.state.input))))
+            (
+                Health::Faulty,
+                Some(AirText::new(&format!("most of what input {} receives cannot be used", input.state.input))),
+            )
         } else {
             (Health::Live, None)
         };

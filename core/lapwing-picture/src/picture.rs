@@ -10,8 +10,8 @@ use crate::geoid::Geoid;
 use crate::health::HealthBook;
 use crate::zone::{Outline, ZoneIndex};
 use lapwing_model::{
-    AlertId, AlertState, AuthorisedFlight, Command, Event, EventBody, Fault, InputId, Ledger, Link, Name, Order, Position,
-    Report, Site, Snapshot, Span, Time, TrackId, ZoneId,
+    AlertId, AlertState, AuthorisedFlight, Command, Event, EventBody, Fault, InputId, Ledger, Link, Name, Order,
+    Position, Report, Site, Snapshot, Span, Time, TrackId, ZoneId,
 };
 use lapwing_track::{Config, Tracker};
 use std::borrow::Cow;

@@ -197,7 +197,9 @@ impl Voice {
             self.velocity = Some((received_at, velocity, claim.vertical_speed_mps, claim.speed_accuracy_mps));
         }
         let mut news = false;
-        for name in claim.names.iter().filter(|n| n.kind == NameKind::Serial && !serial_is_well_formed(n.value.as_str())) {
+        for name in
+            claim.names.iter().filter(|n| n.kind == NameKind::Serial && !serial_is_well_formed(n.value.as_str()))
+        {
             if !self.evidence.has(EvidenceKind::MalformedName) {
                 news = true;
                 self.evidence.note(EvidenceKind::MalformedName, weight::MALFORMED_NAME, received_at, || {
@@ -251,7 +253,11 @@ impl Voice {
             return None;
         }
         // A time stamp that already stood beside another position, or stands still, says nothing of this one.
-        let (at, source) = if same_stamp { (received_at, TimeSource::ReceivedImplausible) } else { align(claim.measured_at, received_at) };
+        let (at, source) = if same_stamp {
+            (received_at, TimeSource::ReceivedImplausible)
+        } else {
+            align(claim.measured_at, received_at)
+        };
         self.fed_at = Some(received_at);
         if received_at.since(self.heights_at) > HEIGHTS_VALID {
             self.heights = Heights::UNKNOWN;

@@ -47,11 +47,16 @@ impl Picture {
         let now = self.now;
         let stale = |e: &Entry| {
             let seen = is_seen(e, now);
-            seen != matches!(e.identity.status, IdentityStatus::Corroborated | IdentityStatus::Authorised) && !e.voices.is_empty()
+            seen != matches!(e.identity.status, IdentityStatus::Corroborated | IdentityStatus::Authorised)
+                && !e.voices.is_empty()
         };
         let listed = !self.authorised.is_empty();
-        let due: Vec<TrackId> =
-            self.tracks.iter().filter(|(_, e)| stale(e) || (listed && !e.voices.is_empty())).map(|(id, _)| *id).collect();
+        let due: Vec<TrackId> = self
+            .tracks
+            .iter()
+            .filter(|(_, e)| stale(e) || (listed && !e.voices.is_empty()))
+            .map(|(id, _)| *id)
+            .collect();
         for id in due {
             self.refresh_identity(id);
             self.tell_urgent(id);
@@ -109,7 +114,8 @@ impl Picture {
                     return Some((EvidenceKind::OnAuthorisedList, detail));
                 }
                 let what = if in_time { "outside its area" } else { "outside its time" };
-                outside = Some((EvidenceKind::OutsideAuthorisation, format!("{} is authorised, but {what}", name.value)));
+                outside =
+                    Some((EvidenceKind::OutsideAuthorisation, format!("{} is authorised, but {what}", name.value)));
             }
         }
         outside
@@ -158,7 +164,10 @@ impl Picture {
                 continue;
             }
             let grounded = self.tracks.get(&id).is_some_and(|e| {
-                e.voices.iter().filter_map(|v| self.emitters.get(*v)).any(|v| v.status == Some(OperationalStatus::Ground))
+                e.voices
+                    .iter()
+                    .filter_map(|v| self.emitters.get(*v))
+                    .any(|v| v.status == Some(OperationalStatus::Ground))
             });
             if grounded || estimate.velocity.horizontal_m() < SEEN_SPEED_MIN_MPS || !covers(&post, &frame, &estimate) {
                 continue;
@@ -184,7 +193,9 @@ impl Picture {
             .tracks
             .iter()
             .filter(|(_, e)| !e.voices.is_empty() && e.phase == Phase::Confirmed)
-            .filter_map(|(id, _)| self.tracker.estimate(*id, self.now).map(|e| (*id, e.frame.to_geodetic(e.position), e)))
+            .filter_map(|(id, _)| {
+                self.tracker.estimate(*id, self.now).map(|e| (*id, e.frame.to_geodetic(e.position), e))
+            })
             .filter(|(_, _, e)| e.velocity.horizontal_m() >= TWIN_SPEED_MIN_MPS)
             .collect();
         flying.sort_by(|a, b| a.1.latitude_deg.total_cmp(&b.1.latitude_deg).then(a.0.cmp(&b.0)));
@@ -283,8 +294,8 @@ impl Picture {
         let Some(entry) = self.tracks.get(&id) else { return };
         let name = self.call(entry);
         let entries = entry.entries();
-        let friend = entry.evidence.has(EvidenceKind::OnAuthorisedList)
-            && entry.identity.status != IdentityStatus::Contradicted;
+        let friend =
+            entry.evidence.has(EvidenceKind::OnAuthorisedList) && entry.identity.status != IdentityStatus::Contradicted;
         let subject = Subject {
             track: id,
             name: &name,

@@ -3,8 +3,8 @@
 use super::Picture;
 use crate::align::{TimeSource, align};
 use lapwing_model::{
-    Claim, Classification, ErrorModel, Fault, FaultKind, InputId, Ledger, Measurement, Plot, Protocol, Report, SensorId,
-    SensorStatus, SensorTrack, Sighting, Time, TrackId, math,
+    Claim, Classification, ErrorModel, Fault, FaultKind, InputId, Ledger, Measurement, Plot, Protocol, Report,
+    SensorId, SensorStatus, SensorTrack, Sighting, Time, TrackId, math,
 };
 use lapwing_track::{Label, Observation, Outcome, Velocity};
 use std::borrow::Cow;
@@ -193,13 +193,7 @@ impl Picture {
     }
 
     /// A sensor's own measurement contributed to a track.
-    fn measured(
-        &mut self,
-        id: TrackId,
-        sensor: &SensorId,
-        observation: &Observation,
-        class: Option<&Classification>,
-    ) {
+    fn measured(&mut self, id: TrackId, sensor: &SensorId, observation: &Observation, class: Option<&Classification>) {
         let (now, cause) = (self.now, self.cause);
         let Some(entry) = self.tracks.get_mut(&id) else { return };
         entry.contributed(sensor, None, observation.measured_at.min(now), cause);

@@ -4,8 +4,8 @@ use super::Picture;
 use crate::identity::{EvidenceSet, weight};
 use lapwing_model::track::{Source, TrailPoint};
 use lapwing_model::{
-    AirText, Claim, Classification, EventBody, EvidenceKind, Heights, Identity, Kinematics, LocalFrame, Name, Phase, Place,
-    Position, Protocol, SensorId, Span, Time, Track, TrackId, Transmitter, limits, math,
+    AirText, Claim, Classification, EventBody, EvidenceKind, Heights, Identity, Kinematics, LocalFrame, Name, Phase,
+    Place, Position, Protocol, SensorId, Span, Time, Track, TrackId, Transmitter, limits, math,
 };
 use lapwing_track::{Change, Estimate, Label};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -369,7 +369,10 @@ impl Picture {
     /// Claimed heights of the datums that the tracker does not keep, of the voice heard last.
     pub(super) fn claimed_heights(&self, entry: &Entry) -> Heights {
         let voices = entry.voices.iter().filter_map(|v| self.emitters.get(*v));
-        voices.filter(|v| v.heights.any_known()).max_by_key(|v| (v.last_at, v.id)).map_or(Heights::UNKNOWN, |v| v.heights)
+        voices
+            .filter(|v| v.heights.any_known())
+            .max_by_key(|v| (v.last_at, v.id))
+            .map_or(Heights::UNKNOWN, |v| v.heights)
     }
 
     /// A track for readers.
@@ -433,7 +436,8 @@ impl Picture {
             let middle = (a + d) / 2.0;
             math::sqrt((middle + math::hypot((a - d) / 2.0, b)).max(0.0))
         };
-        let mut heights = Heights { height_ellipsoid_m: None, altitude_msl_m: None, vertical_accuracy_m: None, ..*claimed };
+        let mut heights =
+            Heights { height_ellipsoid_m: None, altitude_msl_m: None, vertical_accuracy_m: None, ..*claimed };
         if e.height_known {
             heights.height_ellipsoid_m = Some(at.height_ellipsoid_m);
             heights.altitude_msl_m = Some(at.height_ellipsoid_m - self.geoid.peek_m(at.place()));

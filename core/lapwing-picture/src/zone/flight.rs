@@ -221,22 +221,14 @@ impl Flight {
     }
 
     /// Expected entry, probability of being inside within `lead_s`, and when the mean leaves again.
-    fn entry(
-        &self,
-        outline: &Outline,
-        band: &Band,
-        points: &Points,
-        lead_s: f64,
-    ) -> (Option<Entry>, f64, Option<f64>) {
+    fn entry(&self, outline: &Outline, band: &Band, points: &Points, lead_s: f64) -> (Option<Entry>, f64, Option<f64>) {
         // Twice the lead, so that a spread around an entry at the lead's end is not cut in half.
         let horizon_s = 2.0 * lead_s;
         let fly = |d: [f64; 6]| {
             let velocity = (self.velocity[0] + d[3], self.velocity[1] + d[4]);
             let over = outline.times_over(self.place, (d[0], d[1]), velocity, horizon_s);
             let at_height = band.times(d[2], self.velocity[2] + d[5], horizon_s)?;
-            over.into_iter()
-                .map(|(from, to)| (from.max(at_height.0), to.min(at_height.1)))
-                .find(|(from, to)| from < to)
+            over.into_iter().map(|(from, to)| (from.max(at_height.0), to.min(at_height.1))).find(|(from, to)| from < to)
         };
         let mut covariance = self.covariance;
         for axis in 3..6 {
@@ -273,7 +265,8 @@ impl Band {
     fn times(&self, displaced_m: f64, up_mps: f64, horizon_s: f64) -> Option<(f64, f64)> {
         let (mut from, mut to) = (0.0_f64, horizon_s);
         // Above the floor: displaced + up·t > floor. Below the ceiling: the same upside down.
-        let limits = [self.floor.map(|(d, _)| (d - displaced_m, up_mps)), self.ceiling.map(|(d, _)| (displaced_m - d, -up_mps))];
+        let limits =
+            [self.floor.map(|(d, _)| (d - displaced_m, up_mps)), self.ceiling.map(|(d, _)| (displaced_m - d, -up_mps))];
         for (need, rate) in limits.into_iter().flatten() {
             if rate.abs() < 1e-9 {
                 if need >= 0.0 {

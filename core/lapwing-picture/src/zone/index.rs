@@ -22,11 +22,8 @@ pub(crate) struct ZoneIndex {
 impl ZoneIndex {
     /// Makes zones ready; the first [`lapwing_model::limits::ZONES_MAX`] of them.
     pub(crate) fn new(zones: &[Zone]) -> Self {
-        let zones: Vec<_> = zones
-            .iter()
-            .take(lapwing_model::limits::ZONES_MAX)
-            .map(|z| (z.clone(), Outline::new(&z.shape)))
-            .collect();
+        let zones: Vec<_> =
+            zones.iter().take(lapwing_model::limits::ZONES_MAX).map(|z| (z.clone(), Outline::new(&z.shape))).collect();
         let (mut cells, mut wide) = (BTreeMap::<_, Vec<usize>>::new(), Vec::new());
         for (i, (_, outline)) in zones.iter().enumerate() {
             let Some(outline) = outline else { continue };
@@ -56,9 +53,8 @@ impl ZoneIndex {
         }
         found.sort_unstable();
         found.dedup();
-        found.retain(|i| {
-            self.zones.get(*i).and_then(|(_, o)| o.as_ref()).is_some_and(|o| o.box_within(place, reach_m))
-        });
+        found
+            .retain(|i| self.zones.get(*i).and_then(|(_, o)| o.as_ref()).is_some_and(|o| o.box_within(place, reach_m)));
         found
     }
 

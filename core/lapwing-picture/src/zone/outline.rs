@@ -79,7 +79,8 @@ impl Outline {
     }
 
     fn polygons(polygons: &[Vec<Vec<Place>>]) -> Option<Self> {
-        let reference = polygons.iter().flatten().flatten().find_map(|p| Place::new(p.latitude_deg, p.longitude_deg))?;
+        let reference =
+            polygons.iter().flatten().flatten().find_map(|p| Place::new(p.latitude_deg, p.longitude_deg))?;
         let mut out = Vec::new();
         for polygon in polygons {
             let mut rings: Vec<Vec<(f64, f64)>> = Vec::new();

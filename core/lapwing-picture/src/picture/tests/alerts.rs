@@ -39,8 +39,12 @@ fn one_crossing_is_one_alert_from_warning_to_cleared() {
     let first = history[0];
     println!("{}", first.headline);
     assert_eq!((first.state, first.severity), (AlertState::Raised, Severity::Warning));
-    assert!(first.headline.as_str().starts_with("Unidentified drone will cross Prison yard in ")
-        || first.headline.as_str().starts_with("Unidentified drone will enter Prison yard in "), "{}", first.headline);
+    assert!(
+        first.headline.as_str().starts_with("Unidentified drone will cross Prison yard in ")
+            || first.headline.as_str().starts_with("Unidentified drone will enter Prison yard in "),
+        "{}",
+        first.headline
+    );
     assert!(first.headline.as_str().contains(" m north"), "{}", first.headline);
     // Raised about a minute before the entry at 70 s; predicted well.
     assert!((9.0..30.0).contains(&first.raised_at.since(t(0.0)).as_seconds_f64()), "{}", first.raised_at);
@@ -59,7 +63,13 @@ fn one_crossing_is_one_alert_from_warning_to_cleared() {
 #[test]
 fn trembling_on_the_border_is_one_alert() {
     let mut scene = Scene::new(site());
-    approach(&mut scene, 0.0, 240.0, |s| (0.0, (900.0 - 10.0 * s).max(200.0) + 15.0 * libm::sin(s)), Some(Class::Drone));
+    approach(
+        &mut scene,
+        0.0,
+        240.0,
+        |s| (0.0, (900.0 - 10.0 * s).max(200.0) + 15.0 * libm::sin(s)),
+        Some(Class::Drone),
+    );
     assert_eq!(scene.alerts().len(), 1);
     let steps = scene.alerts()[0].steps.len();
     assert!(steps <= 8, "few steps, not one a second: {steps}");
@@ -92,7 +102,8 @@ fn an_acknowledged_alert_stays_live_and_a_cleared_one_refuses() {
     let mut scene = Scene::new(site());
     approach(&mut scene, 0.0, 60.0, |s| (0.0, 900.0 - 10.0 * s), Some(Class::Drone));
     let id = scene.alerts()[0].id;
-    let command = |alert| Command { by: "guard".into(), order: Order::AcknowledgeAlert { alert, note: Some("seen".into()) } };
+    let command =
+        |alert| Command { by: "guard".into(), order: Order::AcknowledgeAlert { alert, note: Some("seen".into()) } };
     assert_eq!(scene.picture.check_command(&command(AlertId(99))), Err(CommandRefusal::UnknownAlert(AlertId(99))));
     assert_eq!(scene.picture.check_command(&command(id)), Ok(()));
     scene.input(t(60.5), Input::Command(command(id)));
@@ -133,7 +144,8 @@ fn a_claim_alone_alerts_and_a_friendly_name_does_not_silence_it() {
         let mut scene = Scene::new(site);
         let mut seen = Vec::new();
         for s in 0..75 {
-            let mut claim = rid("02:00:00:00:00:01", Some("1588E040445AC004418"), Some(at(0.0, 900.0 - 10.0 * f64::from(s))));
+            let mut claim =
+                rid("02:00:00:00:00:01", Some("1588E040445AC004418"), Some(at(0.0, 900.0 - 10.0 * f64::from(s))));
             (claim.speed_mps, claim.course_rad) = (Some(10.0), Some(lapwing_model::math::PI));
             scene.claim(t(f64::from(s)), claim);
             seen.extend(scene.alerts().first().map(|a| a.severity));

@@ -79,12 +79,23 @@ fn told(scene: &Scene) -> Vec<Track> {
         .collect()
 }
 
+/// Beginnings, ends, joins and splits, for a failed assertion.
+fn story(scene: &Scene) -> String {
+    let line = |e: &Event| match &e.body {
+        EventBody::TrackBegan { track } => format!("{} began {} at {:?}\n", e.at, track.id, track.kinematics.place),
+        EventBody::TrackEnded { track, why } => format!("{} ended {track}: {why}\n", e.at),
+        EventBody::TracksJoined { into, from, why } => format!("{} joined {from} into {into}: {why}\n", e.at),
+        EventBody::TrackSplit { from, into, why } => format!("{} split {into} from {from}: {why}\n", e.at),
+        _ => String::new(),
+    };
+    scene.events.iter().map(line).collect()
+}
+
 /// The real flight is one track, honest to the last frame.
 fn assert_real_is_one(scene: &Scene) {
     let real: Vec<Track> = told(scene).into_iter().filter(|t| is_real(t.kinematics.place)).collect();
-    let mut ids: Vec<TrackId> = real.iter().map(|t| t.id).collect();
-    ids.dedup();
-    assert_eq!(ids.len(), 1, "{ids:?}");
+    let ids: std::collections::BTreeSet<TrackId> = real.iter().map(|t| t.id).collect();
+    assert_eq!(ids.len(), 1, "{}", story(scene));
     for track in &real {
         let h = track.kinematics.heights;
         assert_eq!((h.height_ellipsoid_m, h.altitude_msl_m, h.altitude_pressure_m), (None, None, None));
@@ -102,9 +113,8 @@ fn assert_real_is_one(scene: &Scene) {
 /// The forgery is another track, shown as contradicted, with its reasons.
 fn assert_forgery_is_shown(scene: &Scene, expected: &[EvidenceKind]) {
     let forged: Vec<Track> = told(scene).into_iter().filter(|t| !is_real(t.kinematics.place)).collect();
-    let mut ids: Vec<TrackId> = forged.iter().map(|t| t.id).collect();
-    ids.dedup();
-    assert_eq!(ids.len(), 1, "{ids:?}");
+    let ids: std::collections::BTreeSet<TrackId> = forged.iter().map(|t| t.id).collect();
+    assert_eq!(ids.len(), 1, "{}", story(scene));
     let last = forged.last().unwrap();
     assert_eq!(last.identity.status, IdentityStatus::Contradicted, "{:?}", last.identity);
     let kinds: Vec<EvidenceKind> = last.identity.evidence.iter().map(|e| e.kind).collect();

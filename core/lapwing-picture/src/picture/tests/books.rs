@@ -42,7 +42,8 @@ fn silence_begins_exactly_three_intervals_after_the_last_word() {
 fn a_lost_link_silences_at_once_and_a_declared_fault_shows() {
     let mut scene = Scene::new(site());
     scene.radar(t(1.0), Vec::new());
-    scene.input(t(1.5), Input::Link { input: input("in-radar"), link: Link::Down { why: "connection refused".into() } });
+    scene
+        .input(t(1.5), Input::Link { input: input("in-radar"), link: Link::Down { why: "connection refused".into() } });
     let (state, why, since) = health(&scene, "radar");
     assert_eq!((state, since), (Health::Silent, t(1.5)));
     assert_eq!(why.unwrap(), "input in-radar is down: connection refused");
@@ -164,7 +165,10 @@ fn a_snapshot_survives_json() {
     let mut scene = Scene::new(site());
     for s in 0..40 {
         scene.radar(t(2.0 * f64::from(s)), vec![plot(0.0, 900.0 - 20.0 * f64::from(s), 60.0)]);
-        scene.claim(t(2.0 * f64::from(s) + 1.0), rid("02:00:00:00:00:01", Some("1588E040445AC004418"), Some(at(900.0, 900.0))));
+        scene.claim(
+            t(2.0 * f64::from(s) + 1.0),
+            rid("02:00:00:00:00:01", Some("1588E040445AC004418"), Some(at(900.0, 900.0))),
+        );
     }
     let snapshot = scene.picture.snapshot();
     assert!(!snapshot.alerts.is_empty() && snapshot.tracks.len() == 2);

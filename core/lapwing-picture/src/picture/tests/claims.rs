@@ -9,7 +9,10 @@ const B: &str = "1787F04BM24010011195";
 #[test]
 fn partial_bluetooth_messages_become_one_aircraft() {
     let mut scene = Scene::new(site());
-    let bt = |serial, place| Claim { protocol: Protocol::RemoteIdBluetoothLegacy, ..rid("c0:00:00:00:00:01", serial, place) };
+    let bt = |serial, place| Claim {
+        protocol: Protocol::RemoteIdBluetoothLegacy,
+        ..rid("c0:00:00:00:00:01", serial, place)
+    };
     for s in 0..10 {
         let s = f64::from(s);
         let mut location = bt(None, Some(at(5.0 * s, 1000.0)));
@@ -17,7 +20,8 @@ fn partial_bluetooth_messages_become_one_aircraft() {
         scene.claim(t(s), location);
         scene.claim(t(s + 0.3), bt(Some(A), None));
         let mut operator = bt(None, None);
-        operator.operator = Some(ClaimedOperator { place: Some(Personal::new(at(0.0, 900.0))), ..ClaimedOperator::default() });
+        operator.operator =
+            Some(ClaimedOperator { place: Some(Personal::new(at(0.0, 900.0))), ..ClaimedOperator::default() });
         scene.claim(t(s + 0.6), operator);
     }
     let track = scene.one();
@@ -70,7 +74,9 @@ fn a_shared_address_with_two_serials_is_two_aircraft() {
     for name in [A, B] {
         assert_eq!(scene.status_of(name), IdentityStatus::Claimed, "a relay's address is no accusation");
     }
-    assert!(scene.tracks().iter().all(|t| t.identity.evidence.iter().any(|e| e.kind == EvidenceKind::SharedTransmitter)));
+    assert!(
+        scene.tracks().iter().all(|t| t.identity.evidence.iter().any(|e| e.kind == EvidenceKind::SharedTransmitter))
+    );
 }
 
 #[test]
@@ -146,10 +152,16 @@ fn honest_flights_with_bad_luck_are_not_accused() {
         c.timestamp_raw_s = Some(931.1);
         c.measured_at = None;
     });
-    assert_eq!(scene.one().identity.evidence.iter().map(|e| e.count).count(), 2, "a stopped clock is noted, twice over");
+    assert_eq!(
+        scene.one().identity.evidence.iter().map(|e| e.count).count(),
+        2,
+        "a stopped clock is noted, twice over"
+    );
     let scene = honest("the receiver's clock is four seconds off", &|s| s + 4.0, &|_, _| {});
     assert!(scene.one().identity.evidence.is_empty());
-    let scene = honest("the receiver's clock is behind", &|s| s + 1.0, &|_, c| c.measured_at = c.measured_at.map(|m| m + Span::from_seconds(3)));
+    let scene = honest("the receiver's clock is behind", &|s| s + 1.0, &|_, c| {
+        c.measured_at = c.measured_at.map(|m| m + Span::from_seconds(3))
+    });
     assert!(scene.one().identity.evidence.is_empty());
     honest("a transmitter that never sets its stamp", &clock, &|s, c| {
         c.timestamp_raw_s = Some(0.0);
@@ -171,7 +183,9 @@ fn honest_flights_with_bad_luck_are_not_accused() {
     });
     assert_eq!(scene.one().id, TrackId(1));
     // A cold start that jumps by two kilometres and stays: doubtful, not contradicted.
-    honest("a first fix two kilometres off", &clock, &|s, c| c.place = Some(at(if s < 20.0 { 2000.0 } else { 0.0 }, 1000.0)));
+    honest("a first fix two kilometres off", &clock, &|s, c| {
+        c.place = Some(at(if s < 20.0 { 2000.0 } else { 0.0 }, 1000.0))
+    });
 }
 
 #[test]

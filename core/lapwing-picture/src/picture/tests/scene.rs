@@ -32,7 +32,12 @@ fn sensor(name: &str, kind: SensorKind, interval_s: i64, coverage: Coverage) -> 
         place: Some(HERE.at_height(400.0)),
         interval: Span::from_seconds(interval_s),
         coverage,
-        error: ErrorModel { range_sd_m: Some(10.0), azimuth_sd_deg: Some(0.5), elevation_sd_deg: Some(1.0), ..ErrorModel::default() },
+        error: ErrorModel {
+            range_sd_m: Some(10.0),
+            azimuth_sd_deg: Some(0.5),
+            elevation_sd_deg: Some(1.0),
+            ..ErrorModel::default()
+        },
     }
 }
 

@@ -196,7 +196,7 @@ impl Time {
             2 => 28 + i64::from(leap),
             _ => return None,
         };
-        let ok = (1678..=2261).contains(&year)
+        let ok = (1677..=2262).contains(&year)
             && (1..=month_days).contains(&day)
             && (0..24).contains(&hour)
             && (0..60).contains(&minute)
@@ -206,7 +206,9 @@ impl Time {
             return None;
         }
         let seconds = days_from_civil(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
-        Some(Self(seconds * NANOS_PER_SECOND + nanos))
+        // The first and last seconds that can be said are not whole: only the sum must fit.
+        let all = i128::from(seconds) * i128::from(NANOS_PER_SECOND) + i128::from(nanos);
+        i64::try_from(all).ok().map(Self)
     }
 
     /// The UTC calendar date and time of day: year, month, day, hour, minute, second, nanosecond.
@@ -371,6 +373,10 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Time>().unwrap().to_string(), text);
         }
+        for time in [Time::MIN, Time::MAX] {
+            assert_eq!(time.to_string().parse(), Ok(time), "a saturated time must come back from the journal");
+        }
+        assert!("2263-01-01T00:00:00Z".parse::<Time>().is_err());
     }
 
     #[test]

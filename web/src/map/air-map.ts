@@ -13,7 +13,7 @@ import { type SourceName, SOURCES, styleFor } from "./style";
 
 // Without this MapLibre 6 looks for its worker beside the bundle, finds none, and draws nothing.
 setWorkerUrl(workerUrl);
-setWorkerCount(1);
+setWorkerCount(2);
 
 const PICK_RADIUS_PX = 16;
 const WORLD: MapView = { zoom: 1.4, latitude_deg: 30, longitude_deg: 10 };
@@ -29,6 +29,7 @@ export class AirMap {
   /** True once everything asked for, the base map included, has been drawn. */
   drawn = false;
   private baseReady = false;
+  private styled = false;
   private centre: Position | null = null;
   private readonly data = new Map<SourceName, FeatureCollection>();
 
@@ -61,6 +62,8 @@ export class AirMap {
       if (image && !this.map.hasImage(id)) this.map.addImage(id, image, { pixelRatio: PIXEL_RATIO });
     });
     this.map.on("style.load", () => {
+      this.styled = true;
+      this.paint();
       for (const name of SOURCES) this.feed(name);
     });
     this.map.on("moveend", () => this.moved());
@@ -95,13 +98,26 @@ export class AirMap {
 
   private feed(name: SourceName): void {
     const data = this.data.get(name);
-    if (data) void this.map.getSource<GeoJSONSource>(name)?.setData(data);
+    if (data && this.styled) void this.map.getSource<GeoJSONSource>(name)?.setData(data);
   }
 
+  /** Other colours for the same layers and data: a new style would read the whole base map again. */
   setPalette(palette: Palette): void {
     if (palette === this.palette) return;
     this.palette = palette;
-    this.map.setStyle(styleFor(palette), { diff: false });
+    if (this.styled) this.paint();
+  }
+
+  private paint(): void {
+    for (const layer of styleFor(this.palette).layers) {
+      for (const [name, value] of Object.entries(layer.paint ?? {})) {
+        this.map.setPaintProperty(layer.id, name as "fill-color", value, { validate: false });
+      }
+    }
+    for (const id of this.map.listImages()) {
+      const image = drawImage(id, this.palette);
+      if (image) this.map.updateImage(id, image);
+    }
   }
 
   setCentre(centre: Position | null): void {

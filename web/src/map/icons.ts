@@ -144,21 +144,24 @@ function drawHatch(pen: Pen, size: number, colour: string, alpha: number, width:
   }
 }
 
+/** Edge lengths by kind of image, CSS pixels; an operator's is 32. */
+const SIZES = { track: 48, sensor: 40, hatch: 16, blind: 26 } as const;
+
 const includes = <W extends string>(words: readonly W[], word: string | undefined): word is W =>
   words.some((w) => w === word);
 
 /** The image of a name, or null for a name nobody here gave. */
 export function drawImage(name: string, palette: Palette): ImageData | null {
   const [what, first, second, third] = name.split("/");
-  const pen = canvas(what === "track" ? 48 : what === "sensor" ? 40 : what === "hatch" ? 16 : 32);
+  const pen = canvas(what !== undefined && what in SIZES ? SIZES[what as keyof typeof SIZES] : 32);
   if (!pen) return null;
   if (what === "track") {
     if (!includes(IDENTITIES, first) || !includes(CLASSES, second) || !includes(PHASES, third)) return null;
     drawTrack(pen, palette, first, second, third);
   } else if (what === "sensor") drawSensor(pen, palette, first ?? "", second ?? "");
   else if (what === "operator") drawOperator(pen, palette);
-  else if (name === "hatch/protected") drawHatch(pen, 16, palette.protected, 0.42, 1.6, false);
-  else if (name === "hatch/blind") drawHatch(pen, 16, palette.blind, 0.3, 1, true);
+  else if (name === "hatch/protected") drawHatch(pen, SIZES.hatch, palette.protected, 0.42, 1.6, false);
+  else if (name === "blind/hatch") drawHatch(pen, SIZES.blind, palette.blind, 0.17, 1, true);
   else return null;
   return pixels(pen);
 }

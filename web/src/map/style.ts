@@ -87,7 +87,7 @@ function siteLayers(p: Palette): LayerSpecification[] {
       type: "fill",
       source: "coverage",
       filter: is("blind", true),
-      paint: { "fill-pattern": "hatch/blind" },
+      paint: { "fill-pattern": "blind/hatch" },
     },
     {
       id: "coverage",
@@ -285,7 +285,7 @@ function trackLayers(p: Palette): LayerSpecification[] {
         "text-line-height": 1.2,
         "text-max-width": 30,
         "text-variable-anchor": ["left", "right", "top", "bottom"],
-        "text-radial-offset": 2,
+        "text-radial-offset": ["case", get("alert"), 2.5, 2],
         "text-justify": "auto",
         "text-padding": 1,
         "symbol-sort-key": ["-", 0, get("order")],

@@ -415,7 +415,8 @@ fn report(
     probes: &Mutex<Probes>,
 ) -> anyhow::Result<bool> {
     let ledgers: BTreeMap<String, &serde_json::Value> = inputs
-        .as_array()
+        .get("inputs")
+        .and_then(serde_json::Value::as_array)
         .context("inputs")?
         .iter()
         .filter_map(|i| Some((i["input"].as_str()?.to_owned(), &i["ledger"])))

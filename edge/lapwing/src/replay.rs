@@ -59,7 +59,7 @@ pub(crate) struct Args {
     /// Write every event to this file, as JSON lines
     #[arg(long)]
     events: Option<PathBuf>,
-    /// Print the summary as one JSON object
+    /// Print the summary as one JSON object (one a run, for a journal that holds several)
     #[arg(long)]
     json: bool,
 }
@@ -124,6 +124,8 @@ struct Player {
     produced: VecDeque<Vec<u8>>,
     compare: bool,
     compared: u64,
+    /// Whether the run ended in order.
+    stopped: bool,
     differs: bool,
 }
 
@@ -152,6 +154,7 @@ impl Player {
             produced: VecDeque::new(),
             compare: false,
             compared: 0,
+            stopped: false,
             differs: false,
         })
     }
@@ -247,24 +250,43 @@ impl Player {
     }
 
     fn finish(&mut self, args: &Args) -> anyhow::Result<()> {
+        if self.line.is_none() {
+            bail!("nothing to replay");
+        }
+        self.publish(true);
+        self.end_run(args)?;
         if let Some(sink) = &mut self.sink {
             sink.flush()?;
         }
-        self.publish(true);
-        let Some(line) = &self.line else { bail!("nothing to replay") };
+        Ok(())
+    }
+
+    /// Sums up one run of the server; a journal holds as many as it was started.
+    fn end_run(&mut self, args: &Args) -> anyhow::Result<()> {
+        let Some(line) = &self.line else { return Ok(()) };
         let snapshot = line.snapshot();
-        self.summary.finish(&snapshot);
+        let mut summary = std::mem::take(&mut self.summary);
+        summary.finish(&snapshot);
+        // What the replay says beyond the journal's last word was on its way when the writer was killed; after an orderly
+        // end there is nothing beyond it.
+        if std::mem::take(&mut self.stopped) && !self.produced.is_empty() {
+            eprintln!("the replay says {} events that the run did not", self.produced.len());
+            self.differs = true;
+        }
+        self.produced.clear();
+        let compared = std::mem::take(&mut self.compared);
+        let mut out = std::io::stdout().lock();
         if args.json {
-            let mut json = self.summary.json(&snapshot);
+            let mut json = summary.json(&snapshot);
             if let (true, Some(all)) = (self.compare, json.as_object_mut()) {
-                all.insert("compared".to_owned(), self.compared.into());
+                all.insert("compared".to_owned(), compared.into());
                 all.insert("identical".to_owned(), (!self.differs).into());
             }
-            println!("{json}");
+            writeln!(out, "{json}")?;
         } else {
-            print!("{}", self.summary.text(&snapshot));
+            write!(out, "{}", summary.text(&snapshot))?;
             if self.compare && !self.differs {
-                println!("Identical to the run that wrote the journal: {} events compared", self.compared);
+                writeln!(out, "Identical to the run that wrote the journal: {compared} events compared")?;
             }
         }
         Ok(())
@@ -319,7 +341,7 @@ fn play_journal(
                         env!("CARGO_PKG_VERSION")
                     );
                 }
-                player.produced.clear();
+                player.end_run(args)?;
                 player.begin(site.clone(), at, args, runtime)?;
                 player.take(at, Some(position), Entry::Site { site, version })?;
             }
@@ -328,7 +350,10 @@ fn play_journal(
                 player.tick(at)?;
                 player.compare(&event);
             }
-            entry => player.take(at, Some(position), entry)?,
+            entry => {
+                player.stopped = matches!(entry, Entry::Stop);
+                player.take(at, Some(position), entry)?;
+            }
         }
     }
     Ok(())

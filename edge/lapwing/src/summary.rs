@@ -1,8 +1,8 @@
 //! What a replay came to, for people: tracks, warnings with predicted and actual entry, books, and the hash of the events.
 
 use lapwing_model::{
-    Alert, AlertId, AlertState, Event, EventBody, Evidence, Identity, IdentityStatus, Phase, Snapshot, Span, Time,
-    Track, TrackId,
+    Alert, AlertId, AlertState, Event, EventBody, Evidence, Heights, Identity, IdentityStatus, Phase, Snapshot, Span,
+    Time, Track, TrackId,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -21,8 +21,12 @@ struct TrackLife {
     last_at: Time,
     /// Journal entries or captured frames it came from.
     entries_total: u64,
-    /// Whether any source ever told a height, in any datum.
+    /// Whether any source ever told an altitude: above the ellipsoid, above mean sea level, or by pressure.
+    altitude_known: bool,
+    /// Whether any source ever told a height above take-off or above ground.
     height_known: bool,
+    /// Whether it was ever more than tentative.
+    confirmed: bool,
     operator_known: bool,
     evidence: Vec<Evidence>,
     why_ended: Option<String>,
@@ -95,6 +99,7 @@ impl Summary {
     fn track(&mut self, track: &Track) {
         let known = self.tracks.get(&track.id);
         let Identity { status, names, evidence } = &track.identity;
+        let heights = &track.kinematics.heights;
         let life = TrackLife {
             id: track.id,
             names: names.iter().map(|n| n.value.to_string()).collect(),
@@ -104,7 +109,9 @@ impl Summary {
             first_at: track.first_at,
             last_at: track.last_at,
             entries_total: track.entries_total,
-            height_known: track.kinematics.heights.any_known() || known.is_some_and(|k| k.height_known),
+            altitude_known: has_altitude(heights) || known.is_some_and(|k| k.altitude_known),
+            height_known: has_height(heights) || known.is_some_and(|k| k.height_known),
+            confirmed: track.phase != Phase::Tentative || known.is_some_and(|k| k.confirmed),
             operator_known: track.operator.as_ref().is_some_and(|o| o.place.is_some())
                 || known.is_some_and(|k| k.operator_known),
             evidence: evidence.clone(),
@@ -144,12 +151,14 @@ impl Summary {
     /// The summary as text.
     pub(crate) fn text(&self, snapshot: &Snapshot) -> String {
         let mut out = String::new();
-        let _ = writeln!(out, "Tracks: {}", self.tracks.len());
-        for t in self.tracks.values() {
+        let (shown, tentative): (Vec<_>, Vec<_>) = self.tracks.values().partition(|t| t.confirmed);
+        let _ = writeln!(out, "Tracks: {} ({} more were never confirmed)", shown.len(), tentative.len());
+        for t in shown {
             let name = t.names.first().map_or("no name", String::as_str);
+            let known = |k| if k { "known" } else { "unknown" };
             let _ = writeln!(
                 out,
-                "  {:5} {:22} {:13} {} to {} ({}), {} entries, altitude {}, operator {}{}",
+                "  {:5} {:22} {:13} {} to {} ({}), {} entries, altitude {}, height above take-off {}, operator {}{}",
                 t.id.to_string(),
                 name,
                 word(&t.identity),
@@ -157,8 +166,9 @@ impl Summary {
                 t.last_at,
                 t.last_at.since(t.first_at),
                 t.entries_total,
-                if t.height_known { "known" } else { "unknown" },
-                if t.operator_known { "known" } else { "unknown" },
+                known(t.altitude_known),
+                known(t.height_known),
+                known(t.operator_known),
                 if t.claimed_only { ", only its own word" } else { "" },
             );
             for e in &t.evidence {
@@ -220,6 +230,14 @@ impl Summary {
         let _ = writeln!(out, "Events: {events}, sha256 {sha256}");
         out
     }
+}
+
+fn has_altitude(h: &Heights) -> bool {
+    h.height_ellipsoid_m.is_some() || h.altitude_msl_m.is_some() || h.altitude_pressure_m.is_some()
+}
+
+fn has_height(h: &Heights) -> bool {
+    h.height_above_takeoff_m.is_some() || h.height_above_ground_m.is_some()
 }
 
 fn or_word(time: Option<Time>, word: &str) -> String {

@@ -6,6 +6,8 @@
 pub mod aircraft_json;
 mod decode;
 pub mod dronescout;
+#[doc(hidden)]
+pub mod harness;
 pub mod json;
 mod lines;
 pub mod mode_s;
@@ -40,6 +42,16 @@ pub struct Format {
 /// Every format, sorted by name.
 pub const FORMATS: &[Format] =
     &[aircraft_json::FORMAT, dronescout::FORMAT, json::FORMAT, mode_s::FORMAT, remote_id::FORMAT, sbs::FORMAT];
+
+/// Opens a decoder or encoder with options given as TOML text, as a journal keeps them.
+pub fn open_with<T>(
+    open: fn(ConfigTable<'_>) -> Result<T, toml::de::Error>,
+    options: &str,
+) -> Result<T, toml::de::Error> {
+    let table = toml::de::DeTable::parse(options)?;
+    let span = table.span();
+    open(toml::Spanned::new(span, toml::de::DeValue::Table(table.into_inner())))
+}
 
 /// The format of this name.
 pub fn format(name: &str) -> Option<&'static Format> {

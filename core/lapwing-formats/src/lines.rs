@@ -5,8 +5,10 @@
 pub(crate) enum Line<'a> {
     /// A line without its end (`\n`, with `\r` before it or not).
     Text(&'a [u8]),
-    /// A line over the bound, not kept.
+    /// A line over the bound, not kept: its first bytes, one more than the bound.
     TooLong,
+    /// More bytes of that line, with its end or not.
+    Rest,
 }
 
 /// Splits a stream into lines. Holds at most one line of `bytes_max`.
@@ -35,47 +37,52 @@ impl Lines {
         self.offset - self.start
     }
 
-    /// Reads `bytes` and hands each line to `sink` with its offset and its length on the wire.
+    /// Reads `bytes` and hands each line to `sink` with its offset and its length on the wire. A line over the bound is
+    /// told as soon as it is: were it never to end, nobody would hear of it.
     pub(crate) fn feed(&mut self, mut bytes: &[u8], mut sink: impl FnMut(u64, u64, Line<'_>)) {
-        while let Some(end) = bytes.iter().position(|b| *b == b'\n') {
-            let (line, rest) = bytes.split_at(end);
-            self.offset += end as u64 + 1;
-            if self.overflown || self.held.len() + line.len() > self.bytes_max {
-                sink(self.start, self.pending_bytes(), Line::TooLong);
+        while !bytes.is_empty() {
+            let end = bytes.iter().position(|b| *b == b'\n');
+            let (line, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+            let room = self.bytes_max - self.held.len();
+            if self.overflown {
+                self.take(line.len() + usize::from(end.is_some()), Line::Rest, &mut sink);
+                self.overflown = end.is_none();
+            } else if line.len() > room {
+                self.held.clear();
+                self.take(room + 1, Line::TooLong, &mut sink);
+                self.overflown = true;
+                bytes = bytes.get(room + 1..).unwrap_or_default();
+                continue;
+            } else if end.is_none() {
+                self.held.extend_from_slice(line);
+                self.offset += line.len() as u64;
             } else if self.held.is_empty() {
-                sink(self.start, self.pending_bytes(), Line::Text(line.strip_suffix(b"\r").unwrap_or(line)));
+                self.take(line.len() + 1, Line::Text(line.strip_suffix(b"\r").unwrap_or(line)), &mut sink);
             } else {
                 self.held.extend_from_slice(line);
-                let line = self.held.strip_suffix(b"\r").unwrap_or(&self.held);
-                sink(self.start, self.offset - self.start, Line::Text(line));
+                let held = std::mem::take(&mut self.held);
+                self.take(line.len() + 1, Line::Text(held.strip_suffix(b"\r").unwrap_or(&held)), &mut sink);
+                self.held = held;
+                self.held.clear();
             }
-            self.held.clear();
-            self.overflown = false;
-            self.start = self.offset;
             bytes = rest.get(1..).unwrap_or_default();
         }
-        self.offset += bytes.len() as u64;
-        if self.overflown || self.held.len() + bytes.len() > self.bytes_max {
-            self.overflown = true;
-            self.held.clear();
-        } else {
-            self.held.extend_from_slice(bytes);
-        }
+    }
+
+    /// Passes `bytes` more bytes, and hands out everything up to there.
+    fn take(&mut self, bytes: usize, line: Line<'_>, sink: &mut impl FnMut(u64, u64, Line<'_>)) {
+        self.offset += bytes as u64;
+        sink(self.start, self.offset - self.start, line);
+        self.start = self.offset;
     }
 
     /// The stream has ended: what has no line end is the last line.
     pub(crate) fn finish(&mut self, mut sink: impl FnMut(u64, u64, Line<'_>)) {
         if self.pending_bytes() > 0 {
-            let line = if self.overflown {
-                Line::TooLong
-            } else {
-                Line::Text(self.held.strip_suffix(b"\r").unwrap_or(&self.held))
-            };
-            sink(self.start, self.offset - self.start, line);
+            let held = std::mem::take(&mut self.held);
+            self.take(0, Line::Text(held.strip_suffix(b"\r").unwrap_or(&held)), &mut sink);
         }
-        self.held.clear();
         self.overflown = false;
-        self.start = self.offset;
     }
 }
 
@@ -89,8 +96,16 @@ mod tests {
         fn any_cutting_gives_the_same_lines(text in "[a-c\r\n]{0,200}", cut in 1usize..30) {
             let collect = |pieces: &mut dyn Iterator<Item = &[u8]>| {
                 let (mut lines, mut out) = (Lines::starting_at(0, 10), Vec::new());
-                let mut sink = |at, bytes, line: Line<'_>| out.push((at, bytes, if let Line::Text(t) = line { Some(t.to_vec()) } else { None }));
-                pieces.for_each(|piece| lines.feed(piece, &mut sink));
+                let mut sink = |at: u64, bytes: u64, line: Line<'_>| match line {
+                    Line::Text(text) => out.push((at, bytes, Some(text.to_vec()))),
+                    Line::TooLong => out.push((at, bytes, None)),
+                    // How a rest comes depends on the cutting; that it belongs to the line before does not.
+                    Line::Rest => out.last_mut().unwrap().1 += bytes,
+                };
+                for piece in pieces {
+                    lines.feed(piece, &mut sink);
+                    assert!(lines.pending_bytes() <= 10);
+                }
                 lines.finish(&mut sink);
                 assert_eq!(lines.pending_bytes(), 0);
                 out

@@ -274,6 +274,7 @@ impl Sbs {
             // Blank lines are heartbeats.
             Line::Text(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => return out.bytes_rejected(length),
             Line::Text(bytes) => line(bytes, self.config.utc_offset_minutes),
+            Line::Rest => return out.bytes_rejected(length),
             Line::TooLong => Err((FaultKind::Refused, "line-too-long", "over 512 bytes")),
         };
         out.received();

@@ -93,6 +93,7 @@ impl AircraftJson {
                     out.bytes_rejected(bytes.len() as u64);
                 }
             }
+            Piece::Rest(length) => out.bytes_rejected(length),
             Piece::TooLong(length) => {
                 reject(out, FaultKind::Refused, "document-too-long", "over 2 MiB", offset, length)
             }

@@ -11,8 +11,10 @@ pub(super) enum Piece<'a> {
     Object(&'a [u8]),
     /// Bytes between objects.
     Between(&'a [u8]),
-    /// An object over the bound, not kept: its length.
+    /// An object over the bound, not kept: so many bytes of it, one more than the bound.
     TooLong(u64),
+    /// More bytes of that object, with its end or not.
+    Rest(u64),
     /// An object without its end: its length.
     Cut(u64),
 }
@@ -64,8 +66,7 @@ impl Splitter {
         if self.depth == 0 {
             self.emit_between(rest, &mut sink);
         } else {
-            self.offset += rest.len() as u64;
-            self.hold(rest);
+            self.hold(rest, &mut sink);
         }
     }
 
@@ -73,7 +74,7 @@ impl Splitter {
     pub(super) fn finish(&mut self, mut sink: impl FnMut(u64, Piece<'_>)) {
         let pending = self.pending_bytes();
         if pending > 0 {
-            sink(self.start, if self.overflown { Piece::TooLong(pending) } else { Piece::Cut(pending) });
+            sink(self.start, Piece::Cut(pending));
         }
         *self = Self::starting_at(self.offset);
     }
@@ -98,24 +99,39 @@ impl Splitter {
         self.depth == 0
     }
 
-    fn hold(&mut self, bytes: &[u8]) {
-        if self.overflown || self.held.len() + bytes.len() > DOCUMENT_BYTES_MAX {
+    /// Keeps bytes of an object; an object over the bound is told as soon as it is, and not kept.
+    fn hold(&mut self, bytes: &[u8], sink: &mut impl FnMut(u64, Piece<'_>)) {
+        let room = DOCUMENT_BYTES_MAX - self.held.len();
+        let rest = if self.overflown {
+            bytes
+        } else if bytes.len() > room {
+            self.offset += room as u64 + 1;
+            sink(self.start, Piece::TooLong(self.pending_bytes()));
+            self.start = self.offset;
             self.overflown = true;
             self.held = Vec::new();
+            bytes.get(room + 1..).unwrap_or_default()
         } else {
             self.held.extend_from_slice(bytes);
+            self.offset += bytes.len() as u64;
+            return;
+        };
+        if !rest.is_empty() {
+            sink(self.start, Piece::Rest(rest.len() as u64));
         }
+        self.offset += rest.len() as u64;
+        self.start = self.offset;
     }
 
     fn emit_object(&mut self, last: &[u8], sink: &mut impl FnMut(u64, Piece<'_>)) {
-        self.offset += last.len() as u64;
-        if self.overflown || self.held.len() + last.len() > DOCUMENT_BYTES_MAX {
-            sink(self.start, Piece::TooLong(self.pending_bytes()));
-        } else if self.held.is_empty() {
+        if !self.overflown && self.held.is_empty() && last.len() <= DOCUMENT_BYTES_MAX {
+            self.offset += last.len() as u64;
             sink(self.start, Piece::Object(last));
         } else {
-            self.held.extend_from_slice(last);
-            sink(self.start, Piece::Object(&self.held));
+            self.hold(last, sink);
+            if !self.overflown {
+                sink(self.start, Piece::Object(&self.held));
+            }
         }
         self.held.clear();
         self.overflown = false;
@@ -143,6 +159,7 @@ mod tests {
                 Piece::Object(bytes) => (at, "object".to_owned(), bytes.to_vec()),
                 Piece::Between(bytes) => (at, "between".to_owned(), bytes.to_vec()),
                 Piece::TooLong(length) => (at, "too long".to_owned(), vec![0; length as usize]),
+                Piece::Rest(length) => (at, "rest".to_owned(), vec![0; length as usize]),
                 Piece::Cut(length) => (at, "cut".to_owned(), vec![0; length as usize]),
             });
         };
@@ -161,18 +178,24 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_object_is_not_kept() {
+    fn an_endless_object_is_told_at_the_bound_and_not_kept() {
         let mut splitter = Splitter::starting_at(0);
-        splitter.feed(b"{", |_, _| panic!());
+        let (mut too_long, mut rest, mut objects) = (Vec::new(), 0, Vec::new());
+        let mut sink = |at: u64, piece: Piece<'_>| match piece {
+            Piece::TooLong(length) => too_long.push((at, length)),
+            Piece::Rest(length) => rest += length,
+            Piece::Object(bytes) => objects.push((at, bytes.to_vec())),
+            Piece::Between(_) | Piece::Cut(_) => panic!("{at}"),
+        };
+        splitter.feed(b"{", &mut sink);
         for _ in 0..80 {
-            splitter.feed(&[b'1'; 50_000], |_, _| panic!());
-            assert!(splitter.held.len() <= DOCUMENT_BYTES_MAX);
+            splitter.feed(&[b'1'; 50_000], &mut sink);
+            assert!(splitter.pending_bytes() <= DOCUMENT_BYTES_MAX as u64);
         }
-        let mut got = Vec::new();
-        splitter.feed(b"}{}", |at, piece| {
-            got.push((at, matches!(piece, Piece::TooLong(4_000_002)), matches!(piece, Piece::Object(b"{}"))))
-        });
-        assert_eq!(got, [(0, true, false), (4_000_002, false, true)]);
+        splitter.feed(b"}{}", &mut sink);
+        assert_eq!(too_long, [(0, DOCUMENT_BYTES_MAX as u64 + 1)]);
+        assert_eq!(rest, 4_000_002 - DOCUMENT_BYTES_MAX as u64 - 1);
+        assert_eq!(objects, [(4_000_002, b"{}".to_vec())]);
     }
 
     proptest! {

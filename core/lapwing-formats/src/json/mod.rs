@@ -20,7 +20,7 @@ mod values;
 
 pub use decoder::Json;
 pub use encode::{EventLines, encode_report};
-pub use schema::schema;
+pub use schema::{reference, schema};
 
 use crate::{ConfigTable, Decoder, Encoder, Format};
 use serde::{Deserialize, Serialize};

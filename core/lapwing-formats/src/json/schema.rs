@@ -2,8 +2,10 @@
 
 use super::build::NAMES;
 use super::fields::{CLASS_WORDS, KEYS, Key, Kind, MESSAGE_WORDS, MESSAGES, Message};
+use super::values::Expected;
 use lapwing_model::AirText;
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 
 fn value_schema(kind: Kind, about: &str) -> Value {
     let mut schema = match kind {
@@ -154,4 +156,32 @@ pub fn schema() -> Value {
         "oneOf": messages,
         "$defs": definitions,
     })
+}
+
+/// The part of the reference page on this format.
+pub fn reference() -> String {
+    let mut page = String::from(
+        "\nThe output's one setting is `personal = true`: operators' places and ids are sent, which are otherwise left \
+         out and named in `masked`.\n\nOne flat object is one message; [JSON Schema](lapwing-json.schema.json). \
+         Required keys are bold. Every message may also have `sensor` and `time`.\n\n| `type` | Keys | What it says \
+         |\n|---|---|---|\n",
+    );
+    for info in MESSAGES {
+        let word = MESSAGE_WORDS.get(info.message as usize).copied().unwrap_or_default();
+        let keys: Vec<String> = KEYS
+            .iter()
+            .filter(|k| !matches!(k, Key::Type | Key::Sensor | Key::Time))
+            .filter(|k| k.field().used_by & info.message.bit() != 0)
+            .map(|k| match (k.field().name, info.required.contains(k)) {
+                (name, true) => format!("**`{name}`**"),
+                (name, false) => format!("`{name}`"),
+            })
+            .collect();
+        let _ = writeln!(page, "| `{word}` | {} | {} |", keys.join(" "), info.about);
+    }
+    page.push_str("\n| Key | Holds | What it is |\n|---|---|---|\n");
+    for field in KEYS.iter().map(|k| k.field()) {
+        let _ = writeln!(page, "| `{}` | {} | {} |", field.name, Expected(field.kind), field.about);
+    }
+    page
 }

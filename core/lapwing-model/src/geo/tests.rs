@@ -32,9 +32,9 @@ fn ecef_agrees_with_an_independent_library_to_a_millimetre() {
             .build();
         let theirs = sguaba::Coordinate::<sguaba::systems::Ecef>::from_wgs84(&theirs);
         let (x, y, z) = (
-            theirs.ecef_x().get::<uom::si::length::meter>(),
-            theirs.ecef_y().get::<uom::si::length::meter>(),
-            theirs.ecef_z().get::<uom::si::length::meter>(),
+            theirs.x().get::<uom::si::length::meter>(),
+            theirs.y().get::<uom::si::length::meter>(),
+            theirs.z().get::<uom::si::length::meter>(),
         );
         let gap = distance_m(point.to_ecef(), Ecef { x_m: x, y_m: y, z_m: z });
         assert!(gap < 1e-3, "{point:?}: {gap} m");

@@ -54,10 +54,6 @@ async fn run(
         let why = format!("refusing to serve on {address}: without users the server listens on loopback only");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
-    // Accepted connections inherit it.
-    if let Err(why) = socket2::SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES) {
-        tracing::warn!(%why, "cannot bound the send buffer: a slow client may see older tracks");
-    }
     let hub = tokio::spawn(hub.run(stop.subscribe()));
     let router = api::router(Arc::clone(&app));
     let connections = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS_MAX));
@@ -118,6 +114,10 @@ async fn connection(
     permit: OwnedSemaphorePermit,
 ) {
     let _ = stream.set_nodelay(true);
+    // Not on the listener: a connection the system had completed before would not inherit it.
+    if let Err(why) = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES) {
+        tracing::warn!(%why, "cannot bound the send buffer: a slow client may see older tracks");
+    }
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES_MAX);
     let service = TowerToHyperService::new(router);

@@ -508,7 +508,8 @@ export interface components {
         };
         /** @description State of the authentication data a claim brought. */
         Authentication: {
-            data_hex?: components["schemas"]["AirText"] | null;
+            /** @description Assembled data in lower-case hex once complete: at most 255 bytes, 510 digits (more than an `AirText` holds). */
+            data_hex?: string | null;
             /**
              * Format: int32
              * @description Pages announced.
@@ -657,12 +658,13 @@ export interface components {
             /** @default null */
             place_source: components["schemas"]["AirText"] | null;
         };
-        /** @description Probabilities of the classes, summing to at most 1; what is missing is unknown. */
+        /**
+         * @description Kinds of things that fly.
+         * @enum {string}
+         */
+        Class: "multirotor" | "fixed_wing" | "drone" | "bird" | "aeroplane" | "helicopter" | "balloon" | "ground";
         Classification: {
-            /** @description Probability by class. */
-            probabilities: {
-                [key: string]: number;
-            };
+            [key: string]: number;
         };
         /** @description How many there are of each. */
         Counts: {
@@ -1364,6 +1366,11 @@ export interface components {
         Rule: {
             /** @description Identities it lets pass. */
             except: components["schemas"]["IdentityStatus"][];
+            /**
+             * @description Classes it lets pass, when a sensor takes an aircraft for one with probability 0.5 or more. What broadcasts a name
+             *     is never let pass as a bird.
+             */
+            except_classes?: components["schemas"]["Class"][];
             /** @description Warn when entry is expected within this time. */
             lead: components["schemas"]["Span"];
             /** @description Its name. */
@@ -1933,53 +1940,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @description The picture's time. */
-                        at: components["schemas"]["Time"];
-                        /**
-                         * Format: int32
-                         * @description Version of this protocol: 1.
-                         */
-                        protocol: number;
-                        /** @description Name of the site. */
-                        site: string;
-                        /** @enum {string} */
-                        type: "hello";
-                        /** @description Version of the server. */
-                        version: string;
-                    } | {
-                        /** @description Alerts, newest first. */
-                        alerts?: components["schemas"]["Alert"][];
-                        /** @description The picture's time. */
-                        at: components["schemas"]["Time"];
-                        /** @description Inputs and their books. */
-                        inputs?: components["schemas"]["InputState"][];
-                        /** @description Sensors and how they are. */
-                        sensors?: components["schemas"]["SensorState"][];
-                        /** @enum {string} */
-                        type: "state";
-                    } | {
-                        /**
-                         * @description What: `alert_changed`, `sensor_changed`, `input_changed`, `track_ended`, `tracks_joined`, `track_split` or
-                         *     `faulted`.
-                         */
-                        event: components["schemas"]["Event"];
-                        /** @enum {string} */
-                        type: "event";
-                    } | {
-                        /** @description Which. */
-                        tracks: components["schemas"]["Label"][];
-                        /** @enum {string} */
-                        type: "labels";
-                    } | {
-                        /**
-                         * Format: int64
-                         * @description How many.
-                         */
-                        events: number;
-                        /** @enum {string} */
-                        type: "lost";
-                    };
+                    "application/json": components["schemas"]["LiveMessage"];
                 };
             };
             /** @description Not a WebSocket request */

@@ -19,9 +19,5 @@ export type Place = Schemas["Place"];
 export type SensorState = Schemas["SensorState"];
 export type Severity = Schemas["Severity"];
 export type Site = Schemas["Site"];
+export type Track = Schemas["Track"];
 export type Transmitter = Schemas["Transmitter"];
-export type ZoneCollection = Schemas["ZoneCollection"];
-
-/** Probability by class. The server writes the map itself, without a name around it. */
-export type Classification = Schemas["Classification"]["probabilities"];
-export type Track = Omit<Schemas["Track"], "classification"> & { classification: Classification };

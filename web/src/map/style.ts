@@ -27,7 +27,7 @@ export const SOURCES = [
 ] as const;
 export type SourceName = (typeof SOURCES)[number];
 
-const FULL_LABEL_ZOOM = 12.2;
+const FULL_LABEL_ZOOM = 11.6;
 /** The drawing order from which a track is labelled in full: an alert, or the selected one. */
 const MATTERS = 20;
 const FONT = ["sans-serif"];

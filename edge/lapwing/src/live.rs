@@ -8,7 +8,7 @@ use crate::fanout::{Fanout, options_table};
 use crate::line::{Line, Reply};
 use anyhow::{Context, anyhow};
 use lapwing_journal::{Entry, Journal, Options};
-use lapwing_model::{Event, Position, Site, Snapshot, Span, Time};
+use lapwing_model::{Event, EventBody, Position, Site, Snapshot, Span, Time};
 use lapwing_server::{CommandRequest, Feeds, JournalState, OutputState, Refusal};
 use lapwing_transports::{Delivery, Inbox, MailboxMaker};
 use std::future::Future;
@@ -124,11 +124,13 @@ async fn serve(
     let address = listener.local_addr()?;
     tracing::info!("console and API on http://{address}");
     let _ = ready.send(address);
+    let stopped = async {
+        let _ = stopped.await;
+    };
+    // Called here and not within the task: the server hears every event from this moment on.
+    let serving = lapwing_server::serve(listener, feeds, stopped);
     Ok(tokio::spawn(async move {
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        if let Err(error) = lapwing_server::serve(listener, feeds, stopped).await {
+        if let Err(error) = serving.await {
             tracing::error!("the server ended: {error}");
         }
     }))
@@ -165,8 +167,12 @@ impl Publisher {
         (Self { snapshots, events, outputs, journal, _site: site }, command_feed, feeds)
     }
 
-    /// Publishes events to readers.
+    /// Publishes events to readers. Where tracks are they learn from snapshots; ten thousand tracks telling of themselves
+    /// each second would only push other events out of the channel.
     pub(crate) fn event(&self, event: Event) {
+        if matches!(event.body, EventBody::TrackUpdated { .. }) {
+            return;
+        }
         let _ = self.events.send(Arc::new(event));
     }
 

@@ -299,8 +299,9 @@ fn serve(address: SocketAddr, site: &Site, at: Time, runtime: &tokio::runtime::R
         .block_on(tokio::net::TcpListener::bind(address))
         .with_context(|| format!("cannot listen on {address}"))?;
     eprintln!("console on http://{}", listener.local_addr()?);
+    let serving = lapwing_server::serve(listener, feeds, crate::live::stop_signal());
     runtime.spawn(async move {
-        if let Err(error) = lapwing_server::serve(listener, feeds, crate::live::stop_signal()).await {
+        if let Err(error) = serving.await {
             eprintln!("error: the server ended: {error}");
         }
     });

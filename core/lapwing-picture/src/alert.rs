@@ -131,7 +131,7 @@ impl AlertBook {
             (false, Some(at)) => format!("entry predicted at {}", clock(at, reason.entry_sd_s)),
             (false, None) => format!("entry within {:.0} s probable", rule.lead.as_seconds_f64()),
         };
-        let headline = headline(now, subject, zone, met, &reason);
+        let headline = headline(now, subject, zone, met, &reason, inside);
         let first_prediction = reason.entry_predicted_at;
         let alert = Alert {
             id,
@@ -234,7 +234,7 @@ impl AlertBook {
         } else if !lost && held.lost_at.take().is_some() {
             note.get_or_insert("seen again".to_owned());
         }
-        alert.headline = headline(now, subject, zone, met, &alert.reason);
+        alert.headline = headline(now, subject, zone, met, &alert.reason, held.inside);
         merge_entries(&mut alert.entries, subject.entries);
         let changed = note.is_some() || alert.severity != old_severity;
         if changed {
@@ -450,16 +450,24 @@ fn reason(now: Time, rule: &Rule, zone: &Zone, met: &Encounter, inside: bool) ->
 }
 
 /// One line a tired guard understands.
-fn headline(now: Time, subject: &Subject<'_>, zone: &Zone, met: &Encounter, reason: &AlertReason) -> AirText {
+fn headline(
+    now: Time,
+    subject: &Subject<'_>,
+    zone: &Zone,
+    met: &Encounter,
+    reason: &AlertReason,
+    inside: bool,
+) -> AirText {
     let (name, zone) = (subject.name, zone.name.as_str());
-    let distance = if met.distance_m < 10_000.0 {
+    let distance = if met.distance_m < 100.0 {
+        format!("{:.0} m", met.distance_m)
+    } else if met.distance_m < 10_000.0 {
         format!("{:.0} m", libm::round(met.distance_m / 10.0) * 10.0)
     } else {
         format!("{:.1} km", met.distance_m / 1000.0)
     };
     let place = format!("{distance} {}", compass(met.direction_rad));
     let height = if met.height_known { "" } else { ", height unknown" };
-    let inside = met.inside_probability >= 0.5 || (reason.entered_at.is_some() && met.distance_m == 0.0);
     let text = if subject.coasting {
         let last = clock(subject.last_at, None);
         if inside {
@@ -467,8 +475,10 @@ fn headline(now: Time, subject: &Subject<'_>, zone: &Zone, met: &Encounter, reas
         } else {
             format!("{name} lost from sight {place} of {zone}, last seen at {last}{height}")
         }
-    } else if inside {
+    } else if inside && met.inside_probability >= 0.5 {
         format!("{name} is inside {zone}{height}")
+    } else if inside {
+        format!("{name} is at the border of {zone}{height}")
     } else if let Some(at) = reason.entry_predicted_at.filter(|_| reason.entered_at.is_none()) {
         let seconds = at.since(now).as_seconds_f64().max(0.0);
         let verb = if met.motion == Motion::Crossing { "will cross" } else { "will enter" };

@@ -51,6 +51,8 @@ pub(crate) struct Heard {
     pub(crate) merged: Vec<Voice>,
     /// Other voices whose evidence changed.
     pub(crate) touched: Vec<u64>,
+    /// The voice it was split from: one it could have been by name or address, and cannot be by its motion.
+    pub(crate) split_from: Option<u64>,
     /// Whether its names or status of evidence changed.
     pub(crate) news: bool,
 }
@@ -91,6 +93,10 @@ impl Emitters {
             |id: &u64| self.voices.get(id).is_some_and(|v| received_at.since(v.last_at) < Span::from_seconds(10));
         // Without a position and with several voices it could be, what it says of operator and text may be another's.
         let ambiguous = claim.place.is_none() && candidates.iter().filter(|id| live(id)).count() > 1;
+        if chosen.is_none() && claim.place.is_some() {
+            let last_heard = |id: &u64| (self.voices.get(id).map(|v| v.last_at), *id);
+            heard.split_from = candidates.iter().copied().max_by_key(last_heard);
+        }
         let id = chosen.unwrap_or_else(|| self.begin(received_at, &protected));
         heard.voice = id;
         self.touch(id, received_at);

@@ -223,10 +223,10 @@ impl HealthBook {
     }
 
     /// Units shed before they were decoded: received, and not used.
-    pub(crate) fn shed(&mut self, id: &InputId, units: u64, reason: &Cow<'static, str>) {
+    pub(crate) fn shed(&mut self, id: &InputId, units: u64, reason: Cow<'static, str>) {
         if let Some(input) = self.input_by_id.get(id).and_then(|i| self.inputs.get_mut(*i)) {
             input.state.ledger.received += units;
-            input.state.ledger.shed(reason, units);
+            input.state.ledger.shed(&reason, units);
         }
     }
 

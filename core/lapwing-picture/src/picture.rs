@@ -160,7 +160,7 @@ impl Picture {
                 self.health.link(&input, link, now, &mut out);
                 self.emit_all(out);
             }
-            Input::Shed { input, units, reason } => self.health.shed(&input, units, &reason),
+            Input::Shed { input, units, reason } => self.health.shed(&input, units, reason),
             Input::Command(command) => self.command(&command),
             Input::Configure(site) => self.configure(*site),
             Input::Tick => {}

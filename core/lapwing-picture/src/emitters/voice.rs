@@ -47,6 +47,16 @@ pub(crate) struct Position {
     pub(crate) velocity_sd_mps: f64,
 }
 
+/// A velocity that came apart from a position.
+#[derive(Debug, Clone, Copy)]
+struct SaidVelocity {
+    at: Time,
+    /// East and north, metres per second.
+    over_ground: (f64, f64),
+    up_mps: Option<f64>,
+    accuracy_mps: Option<f64>,
+}
+
 /// One aircraft as far as it speaks for itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Voice {
@@ -72,8 +82,7 @@ pub(crate) struct Voice {
     /// Protocols it spoke, as a set of bits.
     pub(crate) spoke: u8,
     pub(crate) speed_max_mps: f64,
-    /// Velocity that came apart from a position.
-    velocity: Option<(Time, (f64, f64), Option<f64>, Option<f64>)>,
+    velocity: Option<SaidVelocity>,
     fed_at: Option<Time>,
     stamp: StampCheck,
     clock: ClockCheck,
@@ -194,7 +203,12 @@ impl Voice {
             self.join_heights(&claim.heights, received_at, claim.place.is_some());
         }
         if let (None, Some(velocity)) = (claim.place, claimed_velocity(claim)) {
-            self.velocity = Some((received_at, velocity, claim.vertical_speed_mps, claim.speed_accuracy_mps));
+            self.velocity = Some(SaidVelocity {
+                at: received_at,
+                over_ground: velocity,
+                up_mps: claim.vertical_speed_mps,
+                accuracy_mps: claim.speed_accuracy_mps,
+            });
         }
         let mut news = false;
         for name in
@@ -243,10 +257,10 @@ impl Voice {
         let (mut velocity, mut up_mps, mut accuracy) =
             (claimed_velocity(claim), claim.vertical_speed_mps, claim.speed_accuracy_mps);
         if velocity.is_none()
-            && let Some((at, v, up, acc)) = self.velocity
-            && received_at.since(at) < Span::from_seconds(5)
+            && let Some(said) = self.velocity
+            && received_at.since(said.at) < Span::from_seconds(5)
         {
-            (velocity, up_mps, accuracy) = (Some(v), up_mps.or(up), acc);
+            (velocity, up_mps, accuracy) = (Some(said.over_ground), up_mps.or(said.up_mps), said.accuracy_mps);
         }
         self.fix = Some(Fix { place, received_at, raw_s, velocity });
         if repeated && self.fed_at.is_some_and(|at| received_at.since(at) < REPEAT_AFTER) {

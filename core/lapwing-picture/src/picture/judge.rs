@@ -291,6 +291,7 @@ impl Picture {
         if numbers.is_empty() {
             return;
         }
+        let cloud = self.zones.cloud(&flight);
         let Some(entry) = self.tracks.get(&id) else { return };
         let name = self.call(entry);
         let entries = entry.entries();
@@ -309,7 +310,7 @@ impl Picture {
             let Some(zone) = self.zones.zone(number) else { continue };
             let rule = if holds(zone, self.now) { rule_for(&self.site.rules, zone, status, class) } else { None };
             let lead_s = rule.map_or(LEAD_DEFAULT_S, |r| r.lead.as_seconds_f64());
-            if let Some(met) = self.zones.encounter(number, &flight, lead_s) {
+            if let Some(met) = self.zones.encounter(number, &flight, &cloud, lead_s) {
                 self.alerts.judge(self.now, &subject, zone, rule, &met);
             }
         }

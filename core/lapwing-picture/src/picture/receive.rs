@@ -3,7 +3,7 @@
 use super::Picture;
 use crate::align::{TimeSource, align};
 use lapwing_model::{
-    Claim, Classification, ErrorModel, Fault, FaultKind, InputId, Ledger, Measurement, Plot, Protocol, Report,
+    Claim, Classification, ErrorModel, Fault, FaultKind, InputId, Ledger, Measurement, Place, Plot, Protocol, Report,
     SensorId, SensorStatus, SensorTrack, Sighting, Time, TrackId, math,
 };
 use lapwing_track::{Label, Observation, Outcome, Velocity};
@@ -250,6 +250,7 @@ impl Picture {
             self.drain_tracker();
             let went_to = outcomes.pop().and_then(|o| self.outcome(r, sensor, o));
             if let Some(id) = went_to {
+                self.note_split(id, heard.split_from, position.place);
                 track = Some(id);
                 if let Some(voice) = self.emitters.get_mut(heard.voice) {
                     voice.track = Some(id);
@@ -272,6 +273,17 @@ impl Picture {
         let touched: Vec<TrackId> =
             heard.touched.iter().filter_map(|v| self.emitters.get(*v)).filter_map(|v| v.track).collect();
         self.dirty.extend(touched);
+    }
+
+    /// A voice that was split off another began a track: says from which, and why.
+    fn note_split(&mut self, id: TrackId, from: Option<u64>, place: Place) {
+        let Some(from) = from.and_then(|v| self.emitters.get(v)) else { return };
+        let (Some(known), Some(distance_m)) = (from.track, from.misfit_m(place, self.now)) else { return };
+        let name = from.names.first().map_or_else(|| "its address".to_owned(), |n| n.value.to_string());
+        let why = format!("{name} is used {:.1} km away, where {known} cannot be", distance_m / 1000.0);
+        if let Some(entry) = self.tracks.get_mut(&id).filter(|_| known != id) {
+            entry.split_from = Some((known, why.into()));
+        }
     }
 
     /// What a person reports: a weak plot, from where the person stood.

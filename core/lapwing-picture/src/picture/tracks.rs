@@ -51,7 +51,8 @@ pub(super) struct Entry {
     urgent: bool,
     /// A track its voice left behind by a jump, and may have to be joined with.
     left: Option<TrackId>,
-    split_from: Option<TrackId>,
+    /// The track it was split from, and why.
+    pub(super) split_from: Option<(TrackId, AirText)>,
 }
 
 impl Entry {
@@ -245,7 +246,7 @@ impl Picture {
         };
         if let Some(entry) = self.tracks.get_mut(&new) {
             entry.left = Some(known);
-            entry.split_from = Some(known);
+            entry.split_from = Some((known, "its name was claimed where it cannot be".into()));
             if measured {
                 // Other sensors hold the known track: they see the aircraft elsewhere than it now says.
                 entry.evidence.note(EvidenceKind::SeenElsewhere, weight::SEEN_ELSEWHERE, self.now, || {
@@ -295,14 +296,13 @@ impl Picture {
     /// Tells that a track began, if that has not been told.
     pub(super) fn announce(&mut self, id: TrackId) {
         let Some(entry) = self.tracks.get(&id).filter(|e| !e.announced) else { return };
-        let split_from = entry.split_from;
+        let split_from = entry.split_from.clone();
         if let Some(track) = self.track(id, true) {
             if let Some(entry) = self.tracks.get_mut(&id) {
                 (entry.announced, entry.changed, entry.urgent) = (true, false, false);
             }
             self.emit(EventBody::TrackBegan { track: Box::new(track) });
-            if let Some(from) = split_from {
-                let why = "its name was claimed where it cannot be".into();
+            if let Some((from, why)) = split_from {
                 self.emit(EventBody::TrackSplit { from, into: id, why });
             }
         }

@@ -1,6 +1,6 @@
 //! An aircraft's state against one zone.
 
-use super::outline::{Outline, Plane};
+use super::outline::{Around, Outline, Plane};
 use lapwing_model::{Datum, Place, Zone, ZoneHeight, math};
 
 /// Points that stand for the Gaussian.
@@ -81,7 +81,22 @@ pub(crate) struct Encounter {
 #[derive(Debug)]
 pub(crate) struct Points(Vec<[f64; 6]>);
 
+/// The points of one flight: how far its state may be from its mean, in the order of its covariance.
+#[derive(Debug)]
+pub(crate) struct Cloud(Vec<[f64; 6]>);
+
 impl Points {
+    /// The points of a flight.
+    pub(crate) fn of(&self, flight: &Flight) -> Cloud {
+        let mut covariance = flight.covariance;
+        for axis in 3..6 {
+            covariance[axis][axis] += MANOEUVRE_SD_MPS * MANOEUVRE_SD_MPS;
+        }
+        let l = factor(&covariance);
+        let point = |z: &[f64; 6]| std::array::from_fn(|i| (0..=i).map(|k| l[i][k] * z[k]).sum());
+        Cloud(self.0.iter().map(point).collect())
+    }
+
     pub(crate) fn new() -> Self {
         let mut points = Vec::with_capacity(2 * PAIRS);
         for i in 0..PAIRS {
@@ -172,14 +187,14 @@ impl Flight {
     }
 
     /// How it meets a zone, looking `lead_s` ahead.
-    pub(crate) fn meet(&self, zone: &Zone, outline: &Outline, points: &Points, lead_s: f64) -> Encounter {
+    pub(crate) fn meet(&self, zone: &Zone, outline: &Outline, cloud: &Cloud, lead_s: f64) -> Encounter {
         let border = outline.border(self.place);
         let band = self.band(zone);
         let inside_probability = self.inside_horizontally(outline, border.signed_m, border.outward)
             * (band.ceiling.map_or(1.0, |(d, sd)| math::normal_cdf(d / sd))
                 - band.floor.map_or(0.0, |(d, sd)| math::normal_cdf(d / sd)))
             .max(0.0);
-        let (entry, enter_probability, leaves) = self.entry(outline, &band, points, lead_s);
+        let (entry, enter_probability, leaves) = self.entry(&outline.around(self.place), &band, cloud, lead_s);
         let velocity = (self.velocity[0], self.velocity[1]);
         let away = velocity.0 * border.outward.0 + velocity.1 * border.outward.1;
         let away_sd = math::sqrt(self.variance_along(border.outward, 3).max(0.0)).max(0.2);
@@ -221,34 +236,23 @@ impl Flight {
     }
 
     /// Expected entry, probability of being inside within `lead_s`, and when the mean leaves again.
-    fn entry(&self, outline: &Outline, band: &Band, points: &Points, lead_s: f64) -> (Option<Entry>, f64, Option<f64>) {
+    fn entry(&self, around: &Around, band: &Band, cloud: &Cloud, lead_s: f64) -> (Option<Entry>, f64, Option<f64>) {
         // Twice the lead, so that a spread around an entry at the lead's end is not cut in half.
         let horizon_s = 2.0 * lead_s;
-        let fly = |d: [f64; 6]| {
+        let mut over = Vec::new();
+        let mut fly = |d: &[f64; 6]| {
             let velocity = (self.velocity[0] + d[3], self.velocity[1] + d[4]);
-            let over = outline.times_over(self.place, (d[0], d[1]), velocity, horizon_s);
             let at_height = band.times(d[2], self.velocity[2] + d[5], horizon_s)?;
-            over.into_iter().map(|(from, to)| (from.max(at_height.0), to.min(at_height.1))).find(|(from, to)| from < to)
+            around.times_over((d[0], d[1]), velocity, horizon_s, &mut over);
+            over.iter().map(|(from, to)| (from.max(at_height.0), to.min(at_height.1))).find(|(from, to)| from < to)
         };
-        let mut covariance = self.covariance;
-        for axis in 3..6 {
-            covariance[axis][axis] += MANOEUVRE_SD_MPS * MANOEUVRE_SD_MPS;
-        }
-        let l = factor(&covariance);
-        let mut times: Vec<f64> = points
-            .0
-            .iter()
-            .filter_map(|z| {
-                let d: [f64; 6] = std::array::from_fn(|i| (0..=i).map(|k| l[i][k] * z[k]).sum());
-                fly(d).map(|(from, _)| from)
-            })
-            .collect();
+        let mut times: Vec<f64> = cloud.0.iter().filter_map(|d| fly(d).map(|(from, _)| from)).collect();
         times.sort_by(f64::total_cmp);
         let within = times.iter().filter(|t| **t <= lead_s).count();
-        let probability = within as f64 / points.0.len() as f64;
-        let mean = fly([0.0; 6]);
+        let probability = within as f64 / cloud.0.len().max(1) as f64;
+        let mean = fly(&[0.0; 6]);
         // The median over all points; what only a minority of them does is not an expectation.
-        let median = times.get(points.0.len() / 2).copied();
+        let median = times.get(cloud.0.len() / 2).copied();
         let expected = mean.map(|(from, _)| from).or(median);
         let entry = expected.map(|after_s| {
             let n = times.len().max(1) as f64;

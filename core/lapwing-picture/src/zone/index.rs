@@ -1,14 +1,15 @@
 //! All zones of a site, found by place.
 
-use super::flight::{Encounter, Flight, Points};
+use super::flight::{Cloud, Encounter, Flight, Points};
 use super::outline::{Outline, metres_per_degree};
 use lapwing_model::{Place, Zone, math};
 use std::collections::BTreeMap;
 
-/// Cells of a quarter degree; a zone over more cells than this is looked at every time.
-const CELLS_MAX: f64 = 256.0;
-const CELLS_PER_DEG: f64 = 4.0;
-const CELLS_AROUND: i32 = 1440;
+/// Cells of 0.02 degrees (2 km), about the reach of a drone within a lead time. A zone over more cells than this is looked
+/// at every time, a search over more cells looks at every zone.
+const CELLS_MAX: f64 = 1024.0;
+const CELLS_PER_DEG: f64 = 50.0;
+const CELLS_AROUND: i32 = 18_000;
 
 /// A site's zones, made ready.
 #[derive(Debug)]
@@ -53,15 +54,21 @@ impl ZoneIndex {
         }
         found.sort_unstable();
         found.dedup();
-        found
-            .retain(|i| self.zones.get(*i).and_then(|(_, o)| o.as_ref()).is_some_and(|o| o.box_within(place, reach_m)));
+        found.retain(|i| {
+            self.zones.get(*i).and_then(|(_, o)| o.as_ref()).is_some_and(|o| o.box_within(place, dlon, dlat))
+        });
         found
     }
 
+    /// The points that stand for a flight's uncertainty, made once for all zones it may meet.
+    pub(crate) fn cloud(&self, flight: &Flight) -> Cloud {
+        self.points.of(flight)
+    }
+
     /// How a flight meets a zone, looking `lead_s` ahead.
-    pub(crate) fn encounter(&self, number: usize, flight: &Flight, lead_s: f64) -> Option<Encounter> {
+    pub(crate) fn encounter(&self, number: usize, flight: &Flight, cloud: &Cloud, lead_s: f64) -> Option<Encounter> {
         let (zone, outline) = self.zones.get(number)?;
-        Some(flight.meet(zone, outline.as_ref()?, &self.points, lead_s))
+        Some(flight.meet(zone, outline.as_ref()?, cloud, lead_s))
     }
 }
 

@@ -141,21 +141,18 @@ impl Outline {
         (west, 2.0 * self.half_width_deg, self.south_deg, self.north_deg)
     }
 
-    /// Whether the box around the outline comes within `reach_m` of a place.
-    pub(crate) fn box_within(&self, place: Place, reach_m: f64) -> bool {
-        let (kx, ky) = metres_per_degree(place.latitude_deg);
-        let dlat = reach_m / ky;
-        let dlon = wrap_deg(place.longitude_deg - self.middle.longitude_deg).abs() - self.half_width_deg;
-        place.latitude_deg >= self.south_deg - dlat
-            && place.latitude_deg <= self.north_deg + dlat
-            && dlon <= reach_m / kx
+    /// Whether the box around the outline comes within so many degrees of a place.
+    pub(crate) fn box_within(&self, place: Place, dlon_deg: f64, dlat_deg: f64) -> bool {
+        place.latitude_deg >= self.south_deg - dlat_deg
+            && place.latitude_deg <= self.north_deg + dlat_deg
+            && wrap_deg(place.longitude_deg - self.middle.longitude_deg).abs() - self.half_width_deg <= dlon_deg
     }
 
     /// Whether a place is inside; on the border it may be either.
     pub(crate) fn contains(&self, place: Place) -> bool {
         match &self.form {
             Form::Circle(radius_m) => {
-                let (x, y) = self.from_middle(place);
+                let (x, y) = self.off_middle(place);
                 math::hypot(x, y) < *radius_m
             }
             Form::Polygons(polygons) => {
@@ -171,7 +168,7 @@ impl Outline {
     }
 
     /// Metres east and north of the middle, by the scale halfway between.
-    fn from_middle(&self, place: Place) -> Plane {
+    fn off_middle(&self, place: Place) -> Plane {
         let (lon, lat) = self.relative(place);
         let (kx, ky) = metres_per_degree((lat + self.middle.latitude_deg) / 2.0);
         (lon * kx, (lat - self.middle.latitude_deg) * ky)
@@ -181,7 +178,7 @@ impl Outline {
     pub(crate) fn border(&self, place: Place) -> Border {
         match &self.form {
             Form::Circle(radius_m) => {
-                let (x, y) = self.from_middle(place);
+                let (x, y) = self.off_middle(place);
                 let r = math::hypot(x, y);
                 let outward = if r > 1e-6 { (x / r, y / r) } else { (0.0, 1.0) };
                 Border { signed_m: r - radius_m, outward }
@@ -220,28 +217,50 @@ impl Outline {
         Border { signed_m: if inside { -distance } else { distance }, outward }
     }
 
-    /// The stretches of time within [0, `horizon_s`] in which a straight flight from `place`, displaced by `offset`
-    /// metres, with `velocity`, is over the outline. Sorted; at most the crossings of one line.
-    pub(crate) fn times_over(&self, place: Place, offset: Plane, velocity: Plane, horizon_s: f64) -> Vec<(f64, f64)> {
-        let mut out = Vec::new();
+    /// The outline in metres around a place, for flying lines through it.
+    pub(crate) fn around(&self, place: Place) -> Around {
         match &self.form {
-            Form::Circle(radius_m) => {
-                let middle = self.from_middle(place);
-                let p = (middle.0 + offset.0, middle.1 + offset.1);
-                out.extend(circle_times(p, velocity, *radius_m, horizon_s));
-            }
+            Form::Circle(radius_m) => Around::Circle(self.off_middle(place), *radius_m),
             Form::Polygons(polygons) => {
                 let point = self.relative(place);
                 let (kx, ky) = metres_per_degree(point.1);
+                let ring = |ring: &Vec<(f64, f64)>| -> Vec<Plane> {
+                    ring.iter().map(|v| ((v.0 - point.0) * kx, (v.1 - point.1) * ky)).collect()
+                };
+                Around::Polygons(polygons.iter().map(|rings| rings.iter().map(ring).collect()).collect())
+            }
+        }
+    }
+}
+
+/// An outline in metres east and north of a place.
+#[derive(Debug)]
+pub(crate) enum Around {
+    /// Where the place is from the middle, and the radius.
+    Circle(Plane, f64),
+    /// Polygons of rings.
+    Polygons(Vec<Vec<Vec<Plane>>>),
+}
+
+impl Around {
+    /// The stretches of time within [0, `horizon_s`] in which a straight flight from `offset` metres off the place, with
+    /// `velocity`, is over the outline, sorted, in `out`.
+    pub(crate) fn times_over(&self, offset: Plane, velocity: Plane, horizon_s: f64, out: &mut Vec<(f64, f64)>) {
+        out.clear();
+        match self {
+            Self::Circle(middle, radius_m) => {
+                let p = (middle.0 + offset.0, middle.1 + offset.1);
+                out.extend(circle_times(p, velocity, *radius_m, horizon_s));
+            }
+            Self::Polygons(polygons) => {
                 let mut crossings = Vec::new();
                 for rings in polygons {
                     crossings.clear();
-                    let from = (point.0 + offset.0 / kx, point.1 + offset.1 / ky);
-                    let mut inside = contains(rings, from);
+                    let mut inside = contains(rings, offset);
                     for ring in rings {
                         for (a, b) in edges(ring) {
-                            let a = ((a.0 - from.0) * kx, (a.1 - from.1) * ky);
-                            let b = ((b.0 - from.0) * kx, (b.1 - from.1) * ky);
+                            let a = (a.0 - offset.0, a.1 - offset.1);
+                            let b = (b.0 - offset.0, b.1 - offset.1);
                             crossings.extend(crossing(a, b, velocity).filter(|t| *t <= horizon_s));
                         }
                     }
@@ -261,7 +280,6 @@ impl Outline {
                 out.sort_by(|a, b| a.0.total_cmp(&b.0));
             }
         }
-        out
     }
 }
 

@@ -50,7 +50,8 @@ fn flight(at: Place, velocity: [f64; 3], position_sd: f64, velocity_sd: f64) -> 
 }
 
 fn meet(zone: &Zone, flight: &Flight, lead_s: f64) -> Encounter {
-    ZoneIndex::new(std::slice::from_ref(zone)).encounter(0, flight, lead_s).unwrap()
+    let index = ZoneIndex::new(std::slice::from_ref(zone));
+    index.encounter(0, flight, &index.cloud(flight), lead_s).unwrap()
 }
 
 fn star(radii: &[f64], latitude: f64, longitude: f64) -> Vec<Place> {
@@ -123,7 +124,7 @@ proptest! {
             let index = ZoneIndex::new(&[zone(shape)]);
             let f = flight(place(at.0, at.1), [3.0, -2.0, 1.0], 10.0, 1.0);
             for i in index.near(f.place, 1e6) {
-                let e = index.encounter(i, &f, 60.0).unwrap();
+                let e = index.encounter(i, &f, &index.cloud(&f), 60.0).unwrap();
                 prop_assert!((0.0..=1.0).contains(&e.inside_probability), "{e:?}");
                 prop_assert!((0.0..=1.0).contains(&e.enter_probability), "{e:?}");
                 prop_assert!(e.distance_m >= 0.0);
@@ -143,8 +144,9 @@ proptest! {
         let index = ZoneIndex::new(&zones);
         let here = place(at.0, at.1);
         let found = index.near(here, reach);
+        let (kx, ky) = outline::metres_per_degree(here.latitude_deg);
         for (i, z) in zones.iter().enumerate() {
-            if outline::Outline::new(&z.shape).unwrap().box_within(here, reach) {
+            if outline::Outline::new(&z.shape).unwrap().box_within(here, reach / kx, reach / ky) {
                 prop_assert!(found.contains(&i));
             }
         }

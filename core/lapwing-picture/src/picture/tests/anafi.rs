@@ -146,6 +146,8 @@ fn interleaved_both_are_told_apart() {
         let scene = play(all);
         assert_real_is_one(&scene);
         assert_forgery_is_shown(&scene, BOTH);
+        let splits = scene.events.iter().filter(|e| matches!(e.body, EventBody::TrackSplit { .. })).count();
+        assert_eq!(splits, 1, "{}", story(&scene));
     }
 }
 

@@ -53,8 +53,6 @@ pub(crate) struct Heard {
     pub(crate) touched: Vec<u64>,
     /// The voice it was split from: one it could have been by name or address, and cannot be by its motion.
     pub(crate) split_from: Option<u64>,
-    /// Whether its names or status of evidence changed.
-    pub(crate) news: bool,
 }
 
 /// All voices.
@@ -102,11 +100,10 @@ impl Emitters {
         self.touch(id, received_at);
         self.learn_transmitter(id, claim);
         let named = self.learn_names(id, claim);
-        heard.news = named;
         if let Some(voice) = self.voices.get_mut(&id) {
-            heard.news |= voice.absorb(claim, received_at, ambiguous);
+            voice.absorb(claim, received_at, ambiguous);
             if let Some(place) = claim.place {
-                heard.position = voice.place(claim, place, received_at, &mut heard.news);
+                heard.position = voice.place(claim, place, received_at);
             }
         }
         // After the position is in: what is far away is not merged, however it is called.
@@ -339,9 +336,7 @@ impl Emitters {
                         format!("{name} is claimed in two places at once, {:.1} km apart", distance_m / 1000.0)
                     });
                 }
-                if evidence_of == id {
-                    heard.news |= news;
-                } else if news {
+                if evidence_of != id && news {
                     heard.touched.push(other_id);
                 }
             }
@@ -370,7 +365,9 @@ impl Emitters {
             voice.evidence.note(EvidenceKind::SharedTransmitter, weight::SHARED_TRANSMITTER, now, || {
                 format!("several aircraft transmit as {}", address(transmitter))
             });
-            if v == id { heard.news = true } else { heard.touched.push(v) }
+            if v != id {
+                heard.touched.push(v);
+            }
         }
     }
 }

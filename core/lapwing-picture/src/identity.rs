@@ -86,11 +86,6 @@ impl EvidenceSet {
         self.0.contains_key(&kind)
     }
 
-    /// The weight of a kind, 0 when it is not there.
-    pub(crate) fn weight(&self, kind: EvidenceKind) -> f64 {
-        self.0.get(&kind).map_or(0.0, |e| e.weight)
-    }
-
     /// Adds another set's findings to these.
     pub(crate) fn absorb(&mut self, other: &Self) {
         for theirs in other.0.values() {

@@ -22,11 +22,11 @@ const FROZEN_PLACES_MIN: u32 = 3;
 const FROZEN_RESTING_AFTER: Span = Span::from_seconds(10);
 
 impl StampCheck {
-    /// Whether something new was found.
-    pub(crate) fn check(&mut self, raw_s: f64, place: Place, at: Time, evidence: &mut EvidenceSet) -> bool {
+    /// Compares one position with its forerunners.
+    pub(crate) fn check(&mut self, raw_s: f64, place: Place, at: Time, evidence: &mut EvidenceSet) {
         if self.raw_s != Some(raw_s) {
             *self = Self { raw_s: Some(raw_s), since: at, place: Some(place), places: 1 };
-            return false;
+            return;
         }
         if self.place != Some(place) {
             self.place = Some(place);
@@ -38,14 +38,12 @@ impl StampCheck {
         } else if self.places == 1 && still >= FROZEN_RESTING_AFTER {
             weight::FROZEN_RESTING
         } else {
-            return false;
+            return;
         };
-        let before = evidence.weight(EvidenceKind::FrozenTimestamp);
         let (places, seconds) = (self.places, still.as_seconds_f64());
         evidence.note(EvidenceKind::FrozenTimestamp, weight, at, || {
             format!("time stamp stands at {raw_s:.1} s for {seconds:.0} s, over {places} positions")
         });
-        before != evidence.weight(EvidenceKind::FrozenTimestamp)
     }
 }
 
@@ -64,25 +62,23 @@ const CLOCK_AFTER: Span = Span::from_seconds(3);
 
 impl ClockCheck {
     /// `raw_s` is in seconds after the full hour; both run on into the next hour.
-    pub(crate) fn check(&mut self, raw_s: f64, at: Time, evidence: &mut EvidenceSet) -> bool {
+    pub(crate) fn check(&mut self, raw_s: f64, at: Time, evidence: &mut EvidenceSet) {
         let hour = Span::from_seconds(3600).as_nanos();
         let in_hour = Span::from_nanos(at.as_nanos().rem_euclid(hour)).as_seconds_f64();
         let off_s = (in_hour - raw_s + 1800.0).rem_euclid(3600.0) - 1800.0;
         if off_s.abs() <= CLOCK_OFF.as_seconds_f64() {
             *self = Self::default();
-            return false;
+            return;
         }
         self.count = self.count.saturating_add(1);
         let since = *self.since.get_or_insert(at);
         if self.count < CLOCK_COUNT_MIN || at.since(since) < CLOCK_AFTER {
-            return false;
+            return;
         }
-        let news = !evidence.has(EvidenceKind::WrongTimestamp);
         let word = if off_s > 0.0 { "behind" } else { "ahead of" };
         evidence.note(EvidenceKind::WrongTimestamp, weight::WRONG_TIMESTAMP, at, || {
             format!("time stamp {raw_s:.1} s is {:.0} s {word} the time of reception", off_s.abs())
         });
-        news
     }
 }
 
@@ -111,7 +107,7 @@ impl MotionCheck {
         !self.disagrees
     }
 
-    /// Whether something new was found.
+    /// Compares one position with its forerunners.
     pub(crate) fn check(
         &mut self,
         place: Place,
@@ -119,19 +115,19 @@ impl MotionCheck {
         speed_mps: Option<f64>,
         accuracy_m: Option<f64>,
         evidence: &mut EvidenceSet,
-    ) -> bool {
+    ) {
         let Some((from_at, from)) = self.from else {
             self.from = Some((at, place));
-            return false;
+            return;
         };
         let dt = at.since(from_at);
         if dt < MOTION_OVER {
-            return false;
+            return;
         }
         self.from = Some((at, place));
         let Some(speed_mps) = speed_mps.filter(|_| dt <= MOTION_WITHIN) else {
             (self.against, self.disagrees) = (0, false);
-            return false;
+            return;
         };
         let flown_mps = from.distance_m(place) / dt.as_seconds_f64();
         let accuracy_m = accuracy_m.filter(|a| *a > 0.0).unwrap_or(ACCURACY_UNSAID_M);
@@ -139,16 +135,14 @@ impl MotionCheck {
         self.disagrees = (flown_mps - speed_mps).abs() > allowed;
         if !self.disagrees {
             self.against = 0;
-            return false;
+            return;
         }
         self.against += 1;
         if self.against < MOTION_COUNT_MIN {
-            return false;
+            return;
         }
-        let news = !evidence.has(EvidenceKind::InconsistentMotion);
         evidence.note(EvidenceKind::InconsistentMotion, weight::INCONSISTENT_MOTION, at, || {
             format!("claims {speed_mps:.0} m/s while its positions move at {flown_mps:.0} m/s")
         });
-        news
     }
 }

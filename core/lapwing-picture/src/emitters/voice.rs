@@ -172,8 +172,8 @@ impl Voice {
         }
     }
 
-    /// Takes in everything but the position; whether the evidence changed.
-    pub(crate) fn absorb(&mut self, claim: &Claim, received_at: Time, ambiguous: bool) -> bool {
+    /// Takes in everything but the position.
+    pub(crate) fn absorb(&mut self, claim: &Claim, received_at: Time, ambiguous: bool) {
         self.spoke |= family(claim.protocol);
         if !is_remote_id(claim.protocol) && claim.protocol != Protocol::DjiDroneId {
             self.speed_max_mps = SPEED_MAX_AEROPLANE_MPS;
@@ -210,12 +210,10 @@ impl Voice {
                 accuracy_mps: claim.speed_accuracy_mps,
             });
         }
-        let mut news = false;
         for name in
             claim.names.iter().filter(|n| n.kind == NameKind::Serial && !serial_is_well_formed(n.value.as_str()))
         {
             if !self.evidence.has(EvidenceKind::MalformedName) {
-                news = true;
                 self.evidence.note(EvidenceKind::MalformedName, weight::MALFORMED_NAME, received_at, || {
                     format!("{:?} is not a serial number by ANSI/CTA-2063-A", name.value.as_str())
                 });
@@ -224,35 +222,27 @@ impl Voice {
         // Missing pages are bad reception, not bad authentication.
         let problem = claim.authentication.as_ref().and_then(|a| a.problem.as_ref());
         if let Some(problem) = problem.filter(|p| !p.as_str().starts_with("pages missing")) {
-            news |= !self.evidence.has(EvidenceKind::BadAuthentication);
             let text = || format!("authentication pages: {problem}");
             self.evidence.note(EvidenceKind::BadAuthentication, weight::BAD_AUTHENTICATION, received_at, text);
         }
         if let (Some(raw_s), true) = (claim.timestamp_raw_s, is_remote_id(claim.protocol)) {
-            news |= self.clock.check(raw_s, received_at, &mut self.evidence);
+            self.clock.check(raw_s, received_at, &mut self.evidence);
         }
-        news
     }
 
     /// Takes in a position; what is news of it for the tracker.
-    pub(crate) fn place(
-        &mut self,
-        claim: &Claim,
-        place: Place,
-        received_at: Time,
-        news: &mut bool,
-    ) -> Option<Position> {
+    pub(crate) fn place(&mut self, claim: &Claim, place: Place, received_at: Time) -> Option<Position> {
         let before = self.fix;
         let raw_s = claim.timestamp_raw_s;
         let same_stamp = before.is_some_and(|f| raw_s.is_some() && f.raw_s == raw_s);
         let same_place = before.is_some_and(|f| f.place == place);
         let repeated = same_place && before.is_some_and(|f| f.raw_s == raw_s);
         if let Some(raw_s) = raw_s {
-            *news |= self.stamp.check(raw_s, place, received_at, &mut self.evidence);
+            self.stamp.check(raw_s, place, received_at, &mut self.evidence);
         }
         let speed_mps = claim.speed_mps.filter(|s| s.is_finite());
-        *news |= self.motion.check(place, received_at, speed_mps, claim.horizontal_accuracy_m, &mut self.evidence);
-        *news |= self.check_operator(place, received_at);
+        self.motion.check(place, received_at, speed_mps, claim.horizontal_accuracy_m, &mut self.evidence);
+        self.check_operator(place, received_at);
 
         let (mut velocity, mut up_mps, mut accuracy) =
             (claimed_velocity(claim), claim.vertical_speed_mps, claim.speed_accuracy_mps);
@@ -320,20 +310,18 @@ impl Voice {
         self.heights_at = at;
     }
 
-    fn check_operator(&mut self, place: Place, at: Time) -> bool {
-        let Some(operator) = self.operator.as_ref().and_then(|o| o.place) else { return false };
+    fn check_operator(&mut self, place: Place, at: Time) {
+        let Some(operator) = self.operator.as_ref().and_then(|o| o.place) else { return };
         let distance_km = operator.reveal().distance_m(place) / 1000.0;
         // 10 km is beyond what most links carry and every visual line of sight; 20 km is beyond the longest consumer link.
         let weight = match distance_km {
             d if d > 20.0 => weight::OPERATOR_VERY_FAR,
             d if d > 10.0 => weight::OPERATOR_FAR,
-            _ => return false,
+            _ => return,
         };
-        let news = !self.evidence.has(EvidenceKind::OperatorTooFar);
         self.evidence.note(EvidenceKind::OperatorTooFar, weight, at, || {
             format!("its operator is said to be {distance_km:.1} km away")
         });
-        news
     }
 }
 

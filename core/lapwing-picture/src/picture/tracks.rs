@@ -7,7 +7,7 @@ use lapwing_model::{
     AirText, Claim, Classification, EventBody, EvidenceKind, Heights, Identity, Kinematics, LocalFrame, Name, Phase,
     Place, Position, Protocol, SensorId, Span, Time, Track, TrackId, Transmitter, limits, math,
 };
-use lapwing_track::{Change, Estimate, Label};
+use lapwing_track::{Change, Estimate};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Independent sightings that make agreement of them: one or two may be chance.
@@ -185,7 +185,7 @@ impl Picture {
                 }
                 Change::Ended(id, why) => self.ended(id, why),
                 Change::Joined { into, from } => self.joined(into, from),
-                Change::LabelElsewhere { label, known, new } => self.elsewhere(label, known, new),
+                Change::LabelElsewhere { label: _, known, new } => self.elsewhere(known, new),
             }
         }
     }
@@ -237,7 +237,7 @@ impl Picture {
     }
 
     /// A name was claimed where its track cannot be. Both stay, and the claims go on with the new one.
-    fn elsewhere(&mut self, label: Label, known: TrackId, new: TrackId) {
+    fn elsewhere(&mut self, known: TrackId, new: TrackId) {
         self.announce(known);
         let measured = self.tracker.estimate(known, self.now).is_some_and(|e| !e.claimed_only);
         let distance_m = match (self.place_of(known), self.place_of(new)) {
@@ -255,7 +255,6 @@ impl Picture {
             }
             self.dirty.insert(new);
         }
-        let _ = label;
     }
 
     fn place_of(&self, id: TrackId) -> Option<Place> {

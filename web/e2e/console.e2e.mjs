@@ -104,7 +104,6 @@ await mkdir(values.out, { recursive: true });
 const browser = await openBrowser();
 const started = Date.now();
 let page;
-let alertId = null;
 
 await check("the map is drawn, with tracks", async () => {
   page = await openConsole(browser, { viewport: { width: 1440, height: 900 } });
@@ -114,7 +113,7 @@ await check("the map is drawn, with tracks", async () => {
 
 await check("an unanswered alert is on the screen", async () => {
   await page.waitForSelector('[data-testid="alert-banner"]', { timeout });
-  alertId = await page.locator('[data-testid="alert"][data-state="raised"]').first().getAttribute("data-alert");
+  const alertId = await page.locator('[data-testid="alert-banner"]').getAttribute("data-alert");
   return `${alertId} after ${Date.now() - started} ms`;
 });
 
@@ -136,11 +135,18 @@ await check("the map shows ground, zone and track symbols", async () => {
 });
 
 await check("the headline on the screen is the server's, with its zone's name and its entry", async () => {
-  const alert = await api(`/alerts/${alertId}`);
-  const banner = await page.locator('[data-testid="alert-banner"]').innerText();
-  const headlines = (await list("alerts")).map((a) => a.headline);
-  const shown = await page.locator('[data-testid="alert-headline"]').innerText();
-  expect(headlines.includes(shown), `"${shown}" is not among the server's: ${headlines.join(" | ")}`);
+  // The server rewrites a headline every second: what is on the screen must be one that it has just said.
+  const said = new Set();
+  const read = async () => {
+    for (const a of await list("alerts")) said.add(`${a.id}: ${a.headline}`);
+    return page.locator('[data-testid="alert-banner"]').evaluate((element) => ({
+      id: element.dataset.alert,
+      text: element.innerText,
+      headline: element.querySelector('[data-testid="alert-headline"]').textContent,
+    }));
+  };
+  const { id, text: banner, headline: shown } = await until(read, (b) => said.has(`${b.id}: ${b.headline}`));
+  const alert = await api(`/alerts/${id}`);
   const { features } = await api("/zones");
   const zone = features.find((f) => f.id === alert.reason.zone)?.properties.name;
   expect(zone && banner.includes(zone), `the banner does not name the zone "${zone}": ${banner}`);

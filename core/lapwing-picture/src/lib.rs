@@ -11,6 +11,7 @@
 
 mod alert;
 pub mod align;
+mod classify;
 mod emitters;
 mod geoid;
 mod health;

@@ -26,6 +26,8 @@ const TWIN_DISTANCE_M: f64 = 30.0;
 const TWIN_VELOCITY_MPS: f64 = 3.0;
 /// ... and moving: what rests beside another is no proof.
 const TWIN_SPEED_MIN_MPS: f64 = 3.0;
+/// How sure the sensors must be of a class before a rule lets it pass.
+const SURE: f64 = 0.9;
 /// Lead time for zones that no rule concerns any more, seconds.
 const LEAD_DEFAULT_S: f64 = 60.0;
 /// A name longer than this is cut in headlines.
@@ -305,7 +307,7 @@ impl Picture {
             last_at: entry.last_at,
             entries: &entries,
         };
-        let (status, class) = (entry.identity.status, self.class_of(entry));
+        let (status, class) = (entry.identity.status, self.surely(entry));
         for number in numbers {
             let Some(zone) = self.zones.zone(number) else { continue };
             let rule = if holds(zone, self.now) { rule_for(&self.site.rules, zone, status, class) } else { None };
@@ -314,6 +316,13 @@ impl Picture {
                 self.alerts.judge(self.now, &subject, zone, rule, &met);
             }
         }
+    }
+
+    /// What it is beyond reasonable doubt: only then may a rule let it pass for what it is. What speaks for itself is no
+    /// bird, and an intruder that a radar sometimes takes for one must not go unwarned.
+    fn surely(&self, entry: &Entry) -> Option<Class> {
+        let best = self.classification(entry).best().filter(|(_, p)| *p >= SURE).map(|(class, _)| class);
+        best.filter(|class| *class != Class::Bird || entry.voices.is_empty())
     }
 
     /// What it is, when that is likelier than not; what speaks for itself is no bird.

@@ -1,6 +1,7 @@
 //! Tracks as the picture holds them: what the tracker knows, and what it does not.
 
 use super::Picture;
+use crate::classify::Classifier;
 use crate::identity::{EvidenceSet, weight};
 use lapwing_model::track::{Source, TrailPoint};
 use lapwing_model::{
@@ -20,8 +21,6 @@ const SOURCES_MAX: usize = 32;
 const SPEED_SD_MAX_MPS: f64 = 10.0;
 /// A voice whose claims jumped keeps its first track when that has been silent for this long and the new one has not.
 const REJOIN_AFTER: Span = Span::from_seconds(3);
-/// Weight of the newest word in the running mean of what sensors take a track for.
-const CLASS_WEIGHT: f64 = 0.3;
 
 /// What the picture knows of a track beside its state.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ pub(super) struct Entry {
     /// Completed looks of a sensor since it last saw it.
     pub(super) misses: BTreeMap<SensorId, u32>,
     pub(super) identity: Identity,
-    class: Classification,
+    class: Classifier,
     sources: Vec<Source>,
     first_entries: Vec<Position>,
     last_entries: VecDeque<Position>,
@@ -67,7 +66,7 @@ impl Entry {
             seen_at: None,
             misses: BTreeMap::new(),
             identity: Identity::unidentified(),
-            class: Classification::default(),
+            class: Classifier::default(),
             sources: Vec::new(),
             first_entries: Vec::new(),
             last_entries: VecDeque::new(),
@@ -110,16 +109,9 @@ impl Entry {
         }
     }
 
-    /// What a sensor takes it for, as a running mean.
+    /// What a sensor takes it for.
     pub(super) fn classified(&mut self, word: &Classification) {
-        if self.class.probabilities.is_empty() {
-            self.class = word.clone();
-        } else {
-            self.class.probabilities.values_mut().for_each(|p| *p *= 1.0 - CLASS_WEIGHT);
-            for (class, p) in &word.probabilities {
-                *self.class.probabilities.entry(*class).or_default() += CLASS_WEIGHT * p;
-            }
-        }
+        self.class.label(word);
     }
 
     pub(super) fn entries(&self) -> Vec<Position> {
@@ -142,7 +134,7 @@ impl Entry {
         self.evidence.absorb(&gone.evidence);
         self.seen = self.seen.saturating_add(gone.seen);
         self.seen_at = self.seen_at.max(gone.seen_at);
-        if self.class.probabilities.is_empty() {
+        if self.class.is_silent() {
             self.class = gone.class;
         }
         for theirs in gone.sources {
@@ -411,8 +403,8 @@ impl Picture {
 
     /// What sensors take it for; where none says, what it says itself.
     pub(super) fn classification(&self, entry: &Entry) -> Classification {
-        if !entry.class.probabilities.is_empty() {
-            return entry.class.clone();
+        if !entry.class.is_silent() {
+            return entry.class.classification();
         }
         let voices = entry.voices.iter().filter_map(|v| self.emitters.get(*v));
         voices

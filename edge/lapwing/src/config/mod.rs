@@ -704,7 +704,7 @@ impl<'a> Reader<'a> {
                 zones: watched.iter().filter_map(|z| ZoneId::new(z).ok()).collect(),
                 zone_kinds: table.zone_kinds,
                 except: table.except,
-                except_classes: vec![lapwing_model::Class::Bird],
+                except_classes: table.except_classes,
                 lead: Span::from_seconds_f64(lead_s),
                 probability_min,
             });

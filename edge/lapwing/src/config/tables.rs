@@ -2,7 +2,7 @@
 //! line of an error.
 
 use lapwing_model::height::Datum;
-use lapwing_model::{Coverage, ErrorModel, IdentityStatus, SensorKind, Time, ZoneKind};
+use lapwing_model::{Class, Coverage, ErrorModel, IdentityStatus, SensorKind, Time, ZoneKind};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -112,6 +112,9 @@ pub(crate) struct RuleTable {
     /// Identities it lets pass.
     #[serde(default = "authorised")]
     pub(crate) except: Vec<IdentityStatus>,
+    /// Classes it lets pass once the sensors are sure of them.
+    #[serde(default = "birds")]
+    pub(crate) except_classes: Vec<Class>,
     /// Warn when entry is expected within this many seconds.
     #[serde(default = "lead")]
     pub(crate) lead_s: Spanned<f64>,
@@ -126,6 +129,10 @@ fn protected() -> Vec<ZoneKind> {
 
 fn authorised() -> Vec<IdentityStatus> {
     vec![IdentityStatus::Authorised]
+}
+
+fn birds() -> Vec<Class> {
+    vec![Class::Bird]
 }
 
 fn lead() -> Spanned<f64> {

@@ -18,7 +18,7 @@ pub(crate) fn check(args: &Args, colour: bool) -> ExitCode {
         Ok(config) => {
             let site = &config.site;
             if args.json {
-                println!("{}", serde_json::json!({"ok": true, "problems": 0}));
+                println!("{}", serde_json::json!({"ok": true, "problems": []}));
             } else {
                 println!(
                     "{}: ok ({} sensors, {} inputs, {} outputs, {} zones, {} rules, {} authorised flights)",

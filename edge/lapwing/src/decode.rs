@@ -63,8 +63,9 @@ struct Totals {
 
 pub(crate) fn decode(args: &Args) -> anyhow::Result<()> {
     if args.list {
+        let mut out = std::io::stdout().lock();
         for format in FORMATS.iter().filter(|f| f.decoder.is_some()) {
-            println!("{:16} {}", format.name, format.summary);
+            writeln!(out, "{:16} {}", format.name, format.summary)?;
         }
         return Ok(());
     }
@@ -167,8 +168,9 @@ fn count(args: &Args, format: &str, file: &str, pieces: &[Piece], start: Option<
     }
     speeds.sort_by(f64::total_cmp);
     let median = speeds.get(speeds.len() / 2).copied().context("no run")?;
-    println!("{}", summary(file, &totals));
-    println!("{file}: {median:.0} messages a second on one core (median of {}), decoding only", speeds.len());
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", summary(file, &totals))?;
+    writeln!(out, "{file}: {median:.0} messages a second on one core (median of {}), decoding only", speeds.len())?;
     Ok(())
 }
 

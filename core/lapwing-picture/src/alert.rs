@@ -91,7 +91,7 @@ impl AlertBook {
         let probable = met.enter_probability >= keep && met.entry.is_none_or(|e| e.after_s <= 1.5 * lead_s);
         match held {
             Some(id) if rule.is_none() => {
-                self.clear(id, now, &format!("No rule concerns {} in {} now", subject.name, zone.name))
+                self.clear(id, now, &format!("{} is allowed in {} now", subject.name, zone.name))
             }
             Some(id) => self.follow(id, now, subject, zone, met, inside, probable),
             None if inside => self.raise(now, subject, zone, rule, met, true),

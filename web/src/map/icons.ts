@@ -55,8 +55,8 @@ function drawTrack(pen: Pen, palette: Palette, identity: IdentityWord, cls: Clas
   const colour = nameless ? palette.bird : palette[identity];
   const solid = phase === "confirmed";
   pen.translate(24, 24);
-  // Birds are many and rarely matter: same shape, smaller.
-  if (nameless) pen.scale(0.62, 0.62);
+  // Birds and what may be false are many and rarely matter: same shape, smaller.
+  if (nameless || phase === "tentative") pen.scale(0.62, 0.62);
   pen.globalAlpha = phase === "coasting" ? 0.72 : 1;
   const frame = new Path2D(FRAMES[identity]);
   pen.fillStyle = solid ? colour : palette.symbolBack;

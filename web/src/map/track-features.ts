@@ -24,11 +24,13 @@ const THREAT: Record<LiveTrack["identity"], number> = {
   contradicted: 5,
 };
 
+/** What may be false (a single stray plot) or rarely matters stays small and unlabelled until it is asked for. */
+const isFaint = (t: LiveTrack): boolean => !t.alert && (isNamelessBird(t) || t.phase === "tentative");
+
 /** Drawing order: what matters is on top and keeps its label. */
 export function threat(t: LiveTrack, selected = false): number {
-  return (
-    (selected ? 100 : 0) + (t.critical ? 40 : 0) + (t.alert ? 20 : 0) + (isNamelessBird(t) ? 0 : THREAT[t.identity])
-  );
+  const own = t.phase === "tentative" ? -1 : isNamelessBird(t) ? 0 : THREAT[t.identity];
+  return (selected ? 100 : 0) + (t.critical ? 40 : 0) + (t.alert ? 20 : 0) + own;
 }
 
 function labelOf(t: LiveTrack): string {
@@ -46,8 +48,8 @@ export function trackFeatures(tracks: Iterable<LiveTrack>, selected: string | nu
       properties: {
         id: t.id,
         icon: trackIcon(t.identity, t.class, t.phase),
-        name: t.label ?? t.id,
-        label: isNamelessBird(t) && !t.alert && !isSelected ? "" : labelOf(t),
+        name: t.phase === "tentative" && !isSelected ? "" : (t.label ?? t.id),
+        label: isFaint(t) && !isSelected ? "" : labelOf(t),
         alert: t.alert,
         critical: t.critical,
         selected: isSelected,

@@ -30,6 +30,8 @@ export class Picture {
 
   frames = $state(0);
   trackCount = $state(0);
+  /** Of these, the ones that may be false. */
+  tentativeCount = $state(0);
   alerts = $state.raw<Alert[]>([]);
   sensors = $state.raw<SensorState[]>([]);
   inputs = $state.raw<InputState[]>([]);
@@ -62,7 +64,7 @@ export class Picture {
       else this.tracks.set(row.id, this.extend(row, frame.time_ms));
     }
     for (const id of frame.removed) this.forget(id);
-    this.trackCount = this.tracks.size;
+    this.count();
     this.frames += 1;
   }
 
@@ -144,11 +146,16 @@ export class Picture {
         this.forget(event.track);
         const kept = Object.entries(this.ended).slice(-50);
         this.ended = { ...Object.fromEntries(kept), [event.track]: event.why };
-        this.trackCount = this.tracks.size;
+        this.count();
         this.frames += 1;
         break;
       }
     }
+  }
+
+  private count(): void {
+    this.trackCount = this.tracks.size;
+    this.tentativeCount = [...this.tracks.values()].filter((t) => t.phase === "tentative").length;
   }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Seeds are the golden and malformed files of every format. Prints what each decoder went through, and ends with a
 //! failure when one panics, hangs on an input, or does not account for every unit and byte.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(unreachable_pub)]
 
 #[path = "../tests/common/mod.rs"]
@@ -84,6 +84,11 @@ fn main() -> ExitCode {
             failed = true;
             println!("FAILED: {name} took {slowest} for one input");
         }
+    }
+    // Linux says how much memory the process ever had.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if let Some(peak) = status.lines().find(|l| l.starts_with("VmHWM")) {
+        println!("peak memory {}", peak.trim_start_matches("VmHWM:").trim());
     }
     let total: u64 = sums.iter().map(|o| o.cases).sum();
     println!("{total} inputs, seed {seed}, {threads} threads, {:.1} s", start.elapsed().as_secs_f64());

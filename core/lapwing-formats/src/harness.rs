@@ -19,7 +19,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -29,7 +29,7 @@ impl Random {
     /// A number below `n`; 0 when `n` is 0.
     pub fn below(&mut self, n: usize) -> usize {
         // The bias of the remainder does not matter here.
-        if n == 0 { 0 } else { (self.next() >> 16) as usize % n }
+        if n == 0 { 0 } else { (self.draw() >> 16) as usize % n }
     }
 }
 
@@ -213,7 +213,7 @@ pub fn mutate(random: &mut Random, other: &[u8], data: &mut Vec<u8>) {
             }
             // A byte.
             2 => {
-                let byte = random.next() as u8;
+                let byte = random.draw() as u8;
                 data.get_mut(at).into_iter().for_each(|b| *b = byte);
             }
             // An extreme, one to four bytes long: lengths and counts.
@@ -239,7 +239,7 @@ pub fn mutate(random: &mut Random, other: &[u8], data: &mut Vec<u8>) {
             // Noise.
             8 => {
                 for b in data.get_mut(span).into_iter().flatten() {
-                    *b = random.next() as u8;
+                    *b = random.draw() as u8;
                 }
             }
             // A piece of something else.

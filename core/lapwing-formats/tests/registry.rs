@@ -1,6 +1,6 @@
 //! Every format has what a format must have: golden and malformed cases, a fuzz target, a sample that opens, and its row
 //! in the reference page. `UPDATE=1 cargo test -p lapwing-formats --test registry` writes the generated files anew.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(dead_code, unreachable_pub)]
 
 mod common;

@@ -75,7 +75,11 @@ impl<'a> Cursor<'a> {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     escaped = true;
-                    self.at += 2;
+                    self.at += 1;
+                    if self.peek().is_none() {
+                        return self.broken("the end of a string");
+                    }
+                    self.at += 1;
                 }
                 Some(0..0x20) | None => return self.broken("the end of a string"),
                 Some(_) => self.at += 1,

@@ -48,7 +48,6 @@ fn content(path: &Path) -> Vec<u8> {
 
 /// The frames of a capture with their link type.
 fn frames(name: &str, bytes: &[u8]) -> Vec<Seed> {
-    use pcap_parser::traits::PcapReaderIterator;
     use pcap_parser::{Block, PcapBlockOwned, create_reader};
     let mut reader = create_reader(1 << 20, bytes).unwrap();
     let (mut seeds, mut link_type) = (Vec::new(), None);
@@ -94,7 +93,7 @@ pub fn read(path: &Path) -> Vec<Seed> {
 
 /// Golden and malformed files of a format as pieces short enough to be mutated fast.
 pub fn seeds(format: &Format) -> Vec<Seed> {
-    const PIECE_BYTES: usize = 1500;
+    const PIECE_BYTES: usize = 600;
     const PIECES_MAX: usize = 200;
     let folder = folder(format);
     let mut files = data_files(&folder);
@@ -150,7 +149,7 @@ pub fn torture(seed: u64, cases: u64, mut progress: impl FnMut(u64)) -> Result<V
         input.clear();
         if random.below(64) == 0 {
             let length = random.below(300);
-            input.extend((0..length).map(|_| random.next() as u8));
+            input.extend((0..length).map(|_| random.draw() as u8));
         } else {
             input.extend(&a.bytes);
         }
@@ -160,7 +159,7 @@ pub fn torture(seed: u64, cases: u64, mut progress: impl FnMut(u64)) -> Result<V
             (_, 0) => Way::Frame(LINK_TYPES[random.below(LINK_TYPES.len())]),
             (_, 1 | 2) => Way::Datagram,
             (_, 3 | 4) => Way::Message,
-            (_, _) => Way::Stream(random.next()),
+            (_, _) => Way::Stream(random.draw()),
         };
         let out = if case % 16 == index as u64 { &mut detailed } else { &mut plain };
         let outcome = &mut outcomes[index];
@@ -174,8 +173,16 @@ pub fn torture(seed: u64, cases: u64, mut progress: impl FnMut(u64)) -> Result<V
             took
         }));
         match result {
-            Ok(took) => {
+            Ok(mut took) => {
                 outcome.cases += 1;
+                // Slow, or was the thread put aside? Twice more tells.
+                for _ in 0..2 {
+                    if took > outcome.slowest {
+                        let start = Instant::now();
+                        harness::run(decoders[index].as_mut(), case, way, &input, out, &mut Tally::default());
+                        took = took.min(start.elapsed());
+                    }
+                }
                 if took > outcome.slowest {
                     (outcome.slowest, outcome.slowest_bytes) = (took, input.len());
                 }

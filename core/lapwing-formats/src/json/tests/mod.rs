@@ -19,6 +19,7 @@ pub(super) const GOLDEN: &[(&str, &[u8])] =
     cases!["every-kind.jsonl", "array.json", "glued-and-pretty.json", "byte-order-mark.jsonl"];
 
 const MALFORMED: &[(&str, &[u8])] = cases![
+    "malformed/backslash-at-end.json",
     "malformed/broken-element-one-line.json",
     "malformed/broken-element.json",
     "malformed/broken-json.jsonl",

@@ -75,12 +75,14 @@ pub(crate) async fn run_with(
         draining.spawn(task);
     }
     let (publisher, commands, feeds) = Publisher::new(&config.site, now);
+    let line = Line::new(config.site.clone(), now)?;
+    // Who asks at once is told of every sensor and input, not of an empty site.
+    publisher.snapshot(line.snapshot());
     let (stop_server, server_stopped) = oneshot::channel::<()>();
     let server = match config.listen {
         Some(address) => Some(serve(address, feeds, ready, server_stopped).await?),
         None => None,
     };
-    let line = Line::new(config.site.clone(), now)?;
     let mut runner = Runner { line, journal, fanout, publisher, events: Vec::new(), replies: Vec::new() };
     runner.entry_at(now, Entry::Site { site: config.site, version: env!("CARGO_PKG_VERSION").to_owned() });
     runner.run(inbox, commands, stop).await;

@@ -173,7 +173,7 @@ impl Player {
     }
 
     fn take(&mut self, at: Time, position: Option<Position>, entry: Entry) -> anyhow::Result<()> {
-        self.pace(at);
+        self.pace(at)?;
         let mut events = std::mem::take(&mut self.events);
         // Nobody is on the other end of a replayed connection: replies go nowhere.
         self.line()?.take(at, position, entry, &mut events, &mut Vec::new());
@@ -181,7 +181,12 @@ impl Player {
     }
 
     fn tick(&mut self, at: Time) -> anyhow::Result<()> {
-        self.pace(at);
+        self.pace(at)?;
+        self.pass(at)
+    }
+
+    /// Lets the line's time pass.
+    fn pass(&mut self, at: Time) -> anyhow::Result<()> {
         let mut events = std::mem::take(&mut self.events);
         self.line()?.tick(at, &mut events);
         self.deliver(events)
@@ -206,16 +211,18 @@ impl Player {
     }
 
     /// Waits until `at` is due, letting deadlines on the way have their time, and shows the picture meanwhile.
-    fn pace(&mut self, at: Time) {
-        let Some(speed) = self.speed else { return };
+    fn pace(&mut self, at: Time) -> anyhow::Result<()> {
+        let Some(speed) = self.speed else { return Ok(()) };
         let (wall, picture) = *self.began.get_or_insert((Instant::now(), at));
         loop {
             let played = Span::from_seconds_f64(wall.elapsed().as_secs_f64() * speed);
             let left_s = at.since(picture + played).as_seconds_f64() / speed;
-            self.publish(false);
             if left_s <= 0.0 {
-                return;
+                self.publish(false);
+                return Ok(());
             }
+            self.pass(picture + played)?;
+            self.publish(false);
             std::thread::sleep(Duration::from_secs_f64(left_s.min(0.1)));
         }
     }

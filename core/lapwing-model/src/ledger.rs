@@ -26,12 +26,12 @@ impl Ledger {
     pub const REASONS_MAX: usize = 64;
 
     /// Counts one rejected unit.
-    pub fn reject(&mut self, reason: &Cow<'static, str>, units: u64) {
+    pub fn reject(&mut self, reason: Cow<'static, str>, units: u64) {
         add(&mut self.rejected, reason, units);
     }
 
     /// Counts shed units.
-    pub fn shed(&mut self, reason: &Cow<'static, str>, units: u64) {
+    pub fn shed(&mut self, reason: Cow<'static, str>, units: u64) {
         add(&mut self.shed, reason, units);
     }
 
@@ -51,14 +51,14 @@ impl Ledger {
     }
 }
 
-fn add(counts: &mut BTreeMap<Cow<'static, str>, u64>, reason: &Cow<'static, str>, units: u64) {
+fn add(counts: &mut BTreeMap<Cow<'static, str>, u64>, reason: Cow<'static, str>, units: u64) {
     if units == 0 {
         return;
     }
     if let Some(count) = counts.get_mut(reason.as_ref()) {
         *count += units;
     } else if counts.len() < Ledger::REASONS_MAX {
-        counts.insert(reason.clone(), units);
+        counts.insert(reason, units);
     } else {
         *counts.entry(Cow::Borrowed("other")).or_default() += units;
     }
@@ -72,7 +72,7 @@ mod tests {
     fn hostile_reasons_cannot_grow_the_table_and_the_books_still_balance() {
         let mut ledger = Ledger { received: 1000, ..Ledger::default() };
         for i in 0..1000 {
-            ledger.reject(&Cow::Owned(format!("reason-{i}")), 1);
+            ledger.reject(Cow::Owned(format!("reason-{i}")), 1);
         }
         assert!(ledger.rejected.len() <= Ledger::REASONS_MAX + 1);
         assert!(ledger.balances());

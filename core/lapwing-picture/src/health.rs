@@ -205,8 +205,8 @@ impl HealthBook {
         let ledger = &mut input.state.ledger;
         ledger.received += books.received;
         ledger.used += books.used;
-        books.rejected.iter().for_each(|(reason, units)| ledger.reject(reason, *units));
-        books.shed.iter().for_each(|(reason, units)| ledger.shed(reason, *units));
+        books.rejected.iter().for_each(|(reason, units)| ledger.reject(reason.clone(), *units));
+        books.shed.iter().for_each(|(reason, units)| ledger.shed(reason.clone(), *units));
         let irrelevant = |reason: &str| faults.iter().any(|f| f.kind == FaultKind::Irrelevant && f.reason == reason);
         let bad: u64 = books.rejected.iter().filter(|(reason, _)| !irrelevant(reason)).map(|(_, n)| *n).sum();
         input.count(books.used, bad, now);
@@ -226,7 +226,7 @@ impl HealthBook {
     pub(crate) fn shed(&mut self, id: &InputId, units: u64, reason: Cow<'static, str>) {
         if let Some(input) = self.input_by_id.get(id).and_then(|i| self.inputs.get_mut(*i)) {
             input.state.ledger.received += units;
-            input.state.ledger.shed(&reason, units);
+            input.state.ledger.shed(reason, units);
         }
     }
 

@@ -167,8 +167,8 @@ pub(crate) fn squitters(
     let address = Icao(adsb.icao_address);
     let at = LatLon { latitude_deg: place.latitude_deg, longitude_deg: place.longitude_deg };
     let mut frames: Vec<Frame> =
-        vec![airborne_position(address, at, SentHeight::Pressure(place.height_ellipsoid_m), half_seconds % 2 == 1)];
-    if half_seconds % 2 == 0 {
+        vec![airborne_position(address, at, SentHeight::Pressure(place.height_ellipsoid_m), !half_seconds.is_multiple_of(2))];
+    if half_seconds.is_multiple_of(2) {
         let sent = SentVelocity {
             east_mps: v.east_m,
             north_mps: v.north_m,
@@ -178,7 +178,7 @@ pub(crate) fn squitters(
         };
         frames.push(velocity(address, &sent));
     }
-    if half_seconds % 10 == 0 {
+    if half_seconds.is_multiple_of(10) {
         frames.extend(Callsign::from_text(&adsb.callsign).map(|name| identification(address, None, name)));
         frames.push(operational_status(address, 9, 2, 3));
     }

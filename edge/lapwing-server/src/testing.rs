@@ -128,8 +128,8 @@ pub(crate) fn sensor() -> Sensor {
 
 pub(crate) fn input() -> InputState {
     let mut ledger = Ledger { received: 100, used: 90, ..Ledger::default() };
-    ledger.reject(&Cow::Borrowed("bad-crc"), 7);
-    ledger.shed(&Cow::Borrowed("mailbox-full"), 3);
+    ledger.reject(Cow::Borrowed("bad-crc"), 7);
+    ledger.shed(Cow::Borrowed("mailbox-full"), 3);
     InputState {
         input: InputId::new("rid").unwrap(),
         sensor: SensorId::new("rid-1").unwrap(),

@@ -5,6 +5,9 @@
 //! receiver (Beast over TCP), and an observer (JSON over TCP) whose reports are the probes: one aircraft at a time appears in
 //! a zone of its own, so that the alert that follows belongs to it.
 
+// The ban list is for core/: this crate is where files, clocks and threads live.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
 use anyhow::{Context, anyhow, bail};
 use clap::Parser;
 use futures_util::StreamExt;
@@ -359,8 +362,7 @@ async fn main() -> anyhow::Result<()> {
     let mut memory = Vec::new();
     let (mut second, mut probe_at, mut probe) =
         (tokio::time::interval(Duration::from_secs(1)), Instant::now() + Duration::from_secs(5), 0_u32);
-    loop {
-        let Some(next) = simulation.peek() else { break };
+    while let Some(next) = simulation.peek() {
         let wait = Duration::from_nanos(next.at.since(clock()).max(Span::ZERO).as_nanos().unsigned_abs());
         tokio::select! {
             biased;

@@ -1,5 +1,8 @@
 //! `lapwing`: the command. Configuration, supervision, run loop and subcommands; everything it runs is in the crates.
 
+// The ban list is for core/: this crate is where files, clocks and threads live.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
 mod capture;
 mod check;
 mod config;

@@ -45,7 +45,7 @@ impl Reception<'_> {
         let reason = Cow::Borrowed(reason);
         if self.books.used > 0 {
             self.books.used -= 1;
-            self.books.reject(&reason, 1);
+            self.books.reject(reason.clone(), 1);
         }
         self.fault(FaultKind::Refused, reason, detail);
     }

@@ -63,7 +63,7 @@ fn a_lost_link_silences_at_once_and_a_declared_fault_shows() {
 fn rubbish(scene: &mut Scene, now: Time, units: u64, kind: FaultKind) {
     let fault = Fault { kind, reason: Cow::Borrowed("bad-crc"), detail: "x".into(), offset: 0, length: 1 };
     let mut books = Ledger { received: units, ..Ledger::default() };
-    books.reject(&Cow::Borrowed("bad-crc"), units);
+    books.reject(Cow::Borrowed("bad-crc"), units);
     let faults = vec![fault; units as usize];
     scene.input(now, Input::Decoded { input: input("in-rid"), received_at: now, reports: Vec::new(), faults, books });
 }
@@ -224,7 +224,7 @@ proptest! {
             now = now + Span::from_millis(i64::from(ms));
             let used = reports.len() as u64;
             let mut books = Ledger { received: used + bad, used, ..Ledger::default() };
-            books.reject(&Cow::Borrowed("bad-crc"), bad);
+            books.reject(Cow::Borrowed("bad-crc"), bad);
             received[which] += used + bad + shed;
             scene.input(now, Input::Shed { input: input(names[which]), units: shed, reason: Cow::Borrowed("mailbox-full") });
             scene.input(now, Input::Decoded { input: input(names[which]), received_at: now, reports, faults: Vec::new(), books });

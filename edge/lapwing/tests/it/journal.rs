@@ -1,0 +1,105 @@
+//! What the journal holds is the run: replaying it gives the same events, to the last bit, after an orderly stop and
+//! after a crash.
+
+use crate::mix::{INPUTS, Mix};
+use crate::support::{Folder, Server, json, run_well, sum, text, until};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// Replays the journal of `folder` and gives a summary a run.
+fn replay(folder: &Folder) -> Vec<Value> {
+    let journal = folder.file("journal").display().to_string();
+    let output = run_well(&["replay", "--json", &journal]);
+    text(&output.stdout).lines().map(|line| json(line.as_bytes())).collect()
+}
+
+/// Replays twice; every run in the journal is the one that was, and both replays are one.
+fn identical(folder: &Folder) -> Vec<Value> {
+    let (first, second) = (replay(folder), replay(folder));
+    assert_eq!(first.len(), second.len());
+    for (a, b) in first.iter().zip(&second) {
+        assert_eq!(a["identical"], true, "{a}");
+        assert!(a["compared"].as_u64() <= a["events"].as_u64(), "{a}");
+        assert_eq!(a["events_sha256"].as_str().unwrap().len(), 64);
+        assert_eq!((&a["events_sha256"], &a["events"]), (&b["events_sha256"], &b["events"]));
+        assert_eq!(a, b);
+    }
+    first
+}
+
+fn play_for(mix: &mut Mix, time: Duration) -> std::io::Result<()> {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        mix.round()?;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_replay_is_the_run_and_the_books_balance_to_the_message() {
+    let folder = Folder::new();
+    let (server, mut mix) = Mix::start(&folder);
+    play_for(&mut mix, Duration::from_secs(2)).unwrap();
+    let alert = until("an alert", || {
+        mix.round().unwrap();
+        server.get("alerts?state=raised")["alerts"].as_array().unwrap().first().cloned()
+    });
+    let path = format!("alerts/{}/acknowledge", alert["id"].as_str().unwrap());
+    let (status, answer) = server.post(&path, &serde_json::json!({"by": "guard-2", "note": "seen"}));
+    assert_eq!(status, 200, "{answer}");
+    play_for(&mut mix, Duration::from_secs(2)).unwrap();
+    mix.hang_up();
+    mix.balance(&server);
+    let books: Vec<Value> = INPUTS.iter().map(|i| server.input(i)["ledger"].clone()).collect();
+    server.stop();
+
+    let runs = identical(&folder);
+    assert_eq!(runs.len(), 1);
+    let run = &runs[0];
+    assert_eq!(run["events"], run["compared"], "every event of the run is in the journal: {}", run["events"]);
+    for (name, ledger) in INPUTS.iter().zip(&books) {
+        let replayed = run["inputs"].as_array().unwrap().iter().find(|i| i["input"] == *name).unwrap();
+        assert_eq!(&replayed["ledger"], ledger, "{name}");
+    }
+    let replayed = run["alerts"].as_array().unwrap().iter().find(|a| a["alert"]["id"] == alert["id"]).unwrap();
+    let steps = replayed["alert"]["steps"].as_array().unwrap();
+    assert!(steps.iter().any(|s| s["state"] == "acknowledged" && s["by"] == "guard-2"), "{replayed}");
+}
+
+#[test]
+fn a_run_killed_in_mid_traffic_replays_as_far_as_it_came() {
+    let folder = Folder::new();
+    let (mut server, mut mix) = Mix::start(&folder);
+    play_for(&mut mix, Duration::from_secs(3)).unwrap();
+    // More is on its way when it dies.
+    let pid = server.process.0.id().to_string();
+    let killer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+    });
+    let _ = play_for(&mut mix, Duration::from_millis(300));
+    killer.join().unwrap();
+    assert!(!server.process.ends().success());
+
+    let runs = identical(&folder);
+    assert_eq!(runs.len(), 1);
+    assert!(runs[0]["compared"].as_u64().unwrap() > 10, "{}", runs[0]["compared"]);
+    for name in INPUTS {
+        let input = runs[0]["inputs"].as_array().unwrap().iter().find(|i| i["input"] == name).unwrap();
+        let ledger = &input["ledger"];
+        let received = ledger["received"].as_u64().unwrap();
+        let sent = mix.sent[name];
+        assert_eq!(received, ledger["used"].as_u64().unwrap() + sum(&ledger["rejected"]) + sum(&ledger["shed"]));
+        // The round it died in is not counted.
+        assert!(received <= sent.good + sent.bad + 10, "{name}: {sent:?} {ledger}");
+        assert!(received > (sent.good + sent.bad) / 2, "{name}: half a second at most is lost: {sent:?} {ledger}");
+    }
+
+    // Started again on what the crash left, it runs; the journal then holds two runs, and both are what they were.
+    let server = Server::start(&folder, "");
+    server.stop();
+    let again = identical(&folder);
+    assert_eq!(again.len(), 2);
+    assert_eq!(again[0]["events_sha256"], runs[0]["events_sha256"]);
+}

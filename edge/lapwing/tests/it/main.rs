@@ -1,0 +1,20 @@
+//! The `lapwing` command as a user meets it: the real process, real sockets on free loopback ports, real captures.
+//!
+//! Every test starts what it needs and ends it again. None waits for a fixed time: each waits for a condition, with a
+//! deadline no machine needs.
+
+mod acknowledge;
+mod anafi;
+mod broker;
+mod check;
+mod decode;
+mod demo;
+mod journal;
+mod live;
+mod loss;
+mod mix;
+mod outputs;
+mod receiver;
+mod start;
+mod support;
+mod tour;

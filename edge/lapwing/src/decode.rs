@@ -78,6 +78,7 @@ pub(crate) fn decode(args: &Args) -> anyhow::Result<()> {
         .map(|text| capture::parse_time(text).ok_or_else(|| anyhow!("--start: `{text}` is not a time")))
         .transpose()?;
     let times = args.timestamps.as_deref().map(capture::read_times).transpose()?;
+    let mut useless = false;
     for path in &args.files {
         let capture = Capture::read(path)?;
         let (pieces, damage) = match &times {
@@ -92,10 +93,15 @@ pub(crate) fn decode(args: &Args) -> anyhow::Result<()> {
             let totals = print(args, format, &capture.name, &pieces, start, &mut out)?;
             out.flush()?;
             eprintln!("{}", summary(&capture.name, &totals));
+            useless |= totals.account.units_received > 0 && totals.account.units_used == 0;
         }
         if let Some(damage) = damage {
             eprintln!("warning: {damage}");
         }
+    }
+    if useless {
+        // Every fault is on the standard output already; scripts look at the exit code.
+        return Err(anyhow!("nothing in at least one file could be used as `{format}`"));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! live, replaying a journal and playing a capture are one thing.
 
 use anyhow::{Context, anyhow};
-use lapwing_formats::{ConfigTable, Decoded, Decoder, OpenDecoder};
+use lapwing_formats::{ConfigTable, Decoded, Decoder, FORMATS, OpenDecoder};
 use lapwing_journal::Entry;
 use lapwing_model::{Envelope, Event, Fault, InputId, Ledger, Position, Reception, Report, Site, Snapshot, Time};
 use lapwing_picture::{Input, Picture};
@@ -52,7 +52,12 @@ pub(crate) fn decoder(format: &str, options: &str) -> anyhow::Result<Box<dyn Dec
 }
 
 fn decoder_of(format: &str) -> anyhow::Result<OpenDecoder> {
-    lapwing_formats::format(format).and_then(|f| f.decoder).ok_or_else(|| anyhow!("there is no decoder `{format}`"))
+    lapwing_formats::format(format).and_then(|f| f.decoder).ok_or_else(|| {
+        let known = FORMATS.iter().filter(|f| f.decoder.is_some()).map(|f| f.name);
+        let hint = crate::config::near_miss(format, known.clone());
+        let hint = hint.unwrap_or_else(|| format!("expected one of {}", known.collect::<Vec<_>>().join(", ")));
+        anyhow!("there is no format `{format}` to decode; {hint}")
+    })
 }
 
 impl InputDecoder {

@@ -6,6 +6,7 @@
 use crate::config::{Config, InputConfig};
 use crate::fanout::{Fanout, options_table};
 use crate::line::{Line, Reply};
+use crate::log;
 use anyhow::{Context, anyhow};
 use lapwing_journal::{Entry, Journal, Options};
 use lapwing_model::{Event, EventBody, Position, Site, Snapshot, Span, Time};
@@ -184,6 +185,7 @@ impl Publisher {
     }
 
     fn outputs(&self, outputs: Vec<OutputState>) {
+        log::outputs(&self.outputs.borrow(), &outputs);
         let _ = self.outputs.send(outputs);
     }
 
@@ -223,7 +225,12 @@ impl Record {
     }
 
     fn sync(&mut self) -> bool {
-        let result = self.journal.sync();
+        // A file that was removed still takes what is written to it, and loses it when it is closed.
+        let gone = self.journal.segment_path().filter(|p| !p.exists()).map(|p| format!("{} was removed", p.display()));
+        let result = match gone {
+            Some(text) => Err(std::io::Error::new(std::io::ErrorKind::NotFound, text)),
+            None => self.journal.sync(),
+        };
         let synced = self.noted(result).is_some();
         if synced && self.fault.take().is_some() {
             tracing::info!("journal: writes again");
@@ -273,7 +280,12 @@ impl Runner {
                 Some(request) = commands.recv() => self.command(request),
                 _ = flushes.tick() => self.flush(),
                 _ = snapshots.tick() => self.publish(),
-                _ = measures.tick() => if let Some(record) = &mut self.journal { record.measure() },
+                _ = measures.tick() => {
+                    self.sync();
+                    if let Some(record) = &mut self.journal {
+                        record.measure();
+                    }
+                }
                 () = until(deadline) => {
                     self.line.tick(clock(), &mut self.events);
                     self.fan_out();
@@ -330,6 +342,7 @@ impl Runner {
             }
         }
         for event in self.events.drain(..) {
+            log::event(&event);
             self.fanout.send(&event, None);
             self.publisher.event(event);
         }

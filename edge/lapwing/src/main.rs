@@ -11,6 +11,7 @@ mod demo;
 mod fanout;
 mod line;
 mod live;
+mod log;
 mod replay;
 mod run;
 mod summary;

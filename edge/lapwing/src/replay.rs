@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// Format of the captures, where neither site nor file name tells
     #[arg(long, short)]
     format: Option<String>,
-    /// When captures belong on the time line: as recorded, all starting with the first, or (auto) as recorded unless they
+    /// When captures belong on the time line: as recorded, all starting with the longest, or (auto) as recorded unless they
     /// lie more than a day apart
     #[arg(long, value_enum, default_value_t = Align::Auto)]
     align: Align,
@@ -67,11 +67,11 @@ pub(crate) struct Args {
 /// Where captures belong on the time line.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Align {
-    /// As recorded, unless more than a day apart: then all starting with the first.
+    /// As recorded, unless more than a day apart: then all starting with the longest.
     Auto,
     /// As recorded.
     Recorded,
-    /// All starting with the first.
+    /// All starting with the longest.
     Start,
 }
 
@@ -522,13 +522,16 @@ fn align(feeds: &mut [Feed], how: Align) {
         Align::Recorded => false,
         Align::Start => true,
     };
-    let Some((anchor, _)) = spans.first().copied().filter(|_| together) else { return };
+    // The longest stays where it was recorded: time stamps within a moved capture no longer agree with its time of
+    // reception, and that should trouble as little of the picture as possible.
+    let longest = spans.iter().copied().reduce(|a, b| if b.1.since(b.0) > a.1.since(a.0) { b } else { a });
+    let Some((anchor, _)) = longest.filter(|_| together) else { return };
     for feed in feeds {
         let Some(first) = feed.pieces.front().map(|r| r.received_at) else { continue };
         let shift = anchor.since(first);
         if shift != Span::ZERO {
             eprintln!(
-                "note: {} ({}) was recorded {} {} the first capture; it is played beside it (--align recorded keeps its time)",
+                "note: {} ({}) was recorded {} {} the longest capture; it is played beside it, so its time stamps may look wrong (--align recorded keeps its time)",
                 feed.name,
                 feed.input,
                 rough(shift.abs()),

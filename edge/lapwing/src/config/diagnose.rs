@@ -82,6 +82,11 @@ impl Problems {
         items.sort_by_key(|p| (p.span.start, p.span.end));
         let mut out = String::new();
         for item in items {
+            if self.source.is_empty() {
+                // There is no line to show of a file that cannot be read.
+                out.push_str(&format!("error: {}\n\n", item.title));
+                continue;
+            }
             let end = item.span.end.min(self.source.len());
             let span = item.span.start.min(end)..end;
             let snippet = Snippet::source(self.source.as_str())

@@ -45,6 +45,7 @@ fn the_real_flight() {
     assert_eq!(messages(&lines).get("system"), Some(&385), "{:?}", messages(&lines));
     for claim in &claims {
         assert_eq!(claim["transmitter"]["mac"], "90:3a:e6:5b:c8:a8");
+        assert!(claim["operator"]["id"].is_null(), "its operator ID is empty, and empty is unknown: {claim}");
         for unknown in ["height_ellipsoid_m", "altitude_msl_m", "altitude_pressure_m"] {
             assert!(claim["heights"][unknown].is_null(), "{claim}");
         }

@@ -6,6 +6,7 @@ use crate::live;
 use anyhow::{Context, anyhow};
 use lapwing_model::Time;
 use lapwing_sim::{Emission, Scenario, Simulation};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,7 +61,8 @@ async fn run(args: &Args, config: Config, scenario: Scenario, ports: Ports) -> a
     let open = args.open;
     tokio::spawn(async move {
         if let Ok(address) = served.await {
-            println!("{site_name}: console on http://{address}/  (Ctrl-C ends it)");
+            // Nobody has to read it: the demo goes on without.
+            let _ = writeln!(std::io::stdout(), "{site_name}: console on http://{address}/  (Ctrl-C ends it)");
             if open {
                 open_browser(&format!("http://{address}/"));
             }

@@ -2,18 +2,19 @@
 
 use crate::capture::{self, Capture};
 use crate::config::{self, Config};
-use crate::line::Line;
+use crate::line::{self, Line};
 use crate::live::Publisher;
 use crate::summary::{Summary, event_line, rough};
 use anyhow::{Context, anyhow, bail};
+use lapwing_formats::Decoded;
 use lapwing_journal::{Entry, Reader};
 use lapwing_model::site::InputInfo;
 use lapwing_model::{
     AirText, Coverage, ErrorModel, Event, InputId, Position, Reception, Rule, Sensor, SensorId, SensorKind, Site, Span,
-    Time, Zone,
+    Time, Zone, limits,
 };
 use lapwing_server::{CommandRequest, Refusal};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -485,8 +486,25 @@ fn new_input(site: &mut Site, args: &Args, capture: &Capture, number: usize, pat
         sensor: sensor.id.clone(),
         format_options: String::new(),
     };
+    // Reports that name a sensor of their own belong to that one: here it is known by what it says alone.
+    let named = named_sensors(capture, format)?.into_iter().filter(|id| site.sensors.iter().all(|s| s.id != *id));
+    let named: Vec<Sensor> = named.map(|id| Sensor { id, ..sensor.clone() }).collect();
+    site.sensors.extend(named);
     site.sensors.push(sensor);
     Ok(info)
+}
+
+/// The sensors that reports of a capture name.
+fn named_sensors(capture: &Capture, format: &str) -> anyhow::Result<BTreeSet<SensorId>> {
+    let mut decoder = line::decoder(format, "")?;
+    let (mut decoded, mut named) = (Decoded::new(), BTreeSet::new());
+    for piece in capture.pieces().0 {
+        decoded.clear();
+        decoder.decode(piece.received_at.unwrap_or_default(), &piece.envelope, &piece.bytes, &mut decoded);
+        let new = decoded.reports.iter().filter_map(|f| f.report.sensor());
+        named.extend(new.take(limits::SENSORS_MAX.saturating_sub(named.len())).cloned());
+    }
+    Ok(named)
 }
 
 fn feed(args: &Args, info: &InputInfo, capture: &Capture) -> anyhow::Result<Feed> {

@@ -20,6 +20,7 @@ mod loss;
 mod mix;
 mod outputs;
 mod receiver;
+mod replay;
 mod start;
 mod support;
 mod tour;

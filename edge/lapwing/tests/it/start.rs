@@ -18,6 +18,7 @@ fn a_site_starts_with_everything_down_and_shows_it() {
     ]
     .concat();
     let server = Server::start(&folder, &more);
+    assert_eq!(server.get("sensors")["sensors"].as_array().unwrap().len(), 4, "all are shown from the first answer on");
     for name in ["stream", "bus", "datagrams", "file"] {
         server.link(name, "down");
         let why = server.input(name)["link"]["why"].as_str().unwrap().to_owned();
@@ -60,4 +61,16 @@ fn a_taken_console_port_is_said_and_ends_the_start() {
         assert!(said.contains(&format!("error: cannot listen on {address}")), "{arguments:?}: {said}");
         assert!(said.contains("in use"), "{arguments:?}: {said}");
     }
+}
+
+#[test]
+fn two_servers_never_write_one_journal() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, "");
+    let site = folder.write("second.toml", "[site]\nname = \"x\"\n[journal]\ndirectory = \"journal\"\n");
+    let output = crate::support::run(&["run", &site]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("error: journal") && said.contains("another process"), "{said}");
+    server.stop();
 }

@@ -35,32 +35,17 @@ fn run_guided(format: Option<&str>, seconds: u64) -> Result<()> {
 }
 
 /// Mutated golden inputs through the decoders.
-pub(crate) fn mutate(format: Option<&str>, cases: u64) -> Result<()> {
+pub(crate) fn mutate(cases: u64) -> Result<()> {
+    let run = ["run", "--release", "--quiet", "-p", "lapwing-formats", "--example", "torture", "--"];
     let cases = cases.to_string();
-    let mut args = vec![
-        "run",
-        "--release",
-        "--quiet",
-        "-p",
-        "lapwing-formats",
-        "--example",
-        "torture",
-        "--",
-        "--cases",
-        &cases,
-        "--seed",
-        "1",
-    ];
-    if let Some(format) = format {
-        args.extend(["--format", format]);
-    }
-    cargo(&args)
+    cargo(&[&run[..], &["--cases", &cases, "--seed", "1"]].concat())
 }
 
 /// `cargo xtask fuzz`.
 pub(crate) fn run(format: Option<&str>, cases: u64, guided_seconds: Option<u64>) -> Result<()> {
-    match guided_seconds {
-        Some(seconds) => run_guided(format, seconds),
-        None => mutate(format, cases),
+    match (guided_seconds, format) {
+        (Some(seconds), _) => run_guided(format, seconds),
+        (None, None) => mutate(cases),
+        (None, Some(_)) => bail!("the mutation run takes all formats; one format alone goes with --guided-seconds"),
     }
 }

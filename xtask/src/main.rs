@@ -15,7 +15,7 @@ mod web;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use steps::{Steps, cargo, root};
+use steps::{Steps, cargo, root, target};
 
 /// Development tasks of Lapwing.
 #[derive(Parser)]
@@ -46,7 +46,7 @@ enum Task {
     },
     /// Run mutated inputs through the decoders; with cargo-fuzz and a nightly toolchain coverage-guided
     Fuzz {
-        /// One format; all without it
+        /// One format, with --guided-seconds; all without it
         format: Option<String>,
         /// Inputs for the mutation run
         #[arg(long, default_value_t = 10_000_000)]
@@ -81,14 +81,14 @@ fn demo(args: &[String]) -> Result<()> {
     web::build(&mut steps)?;
     steps.run("lapwing, optimised", || cargo(&["build", "--release", "-p", "lapwing"]))?;
     steps.begin("the demo");
-    let mut command = std::process::Command::new(root().join("target/release/lapwing"));
+    let mut command = std::process::Command::new(target("release/lapwing"));
     command.arg("demo").arg("--open").args(args);
     steps::run(&mut command)
 }
 
 fn load(args: &[String]) -> Result<()> {
     cargo(&["build", "--release", "-p", "lapwing", "--bin", "lapwing", "--example", "load"])?;
-    let mut command = std::process::Command::new(root().join("target/release/examples/load"));
-    command.arg("--lapwing").arg(root().join("target/release/lapwing")).args(args);
+    let mut command = std::process::Command::new(target("release/examples/load"));
+    command.arg("--lapwing").arg(target("release/lapwing")).args(args);
     steps::run(&mut command)
 }

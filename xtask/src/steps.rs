@@ -10,6 +10,11 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
+/// A file below cargo's target folder.
+pub(crate) fn target(path: &str) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from).join(path)
+}
+
 /// Runs a command with its output on the terminal; an error names it.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test there is.
 
-use crate::steps::{Steps, cargo, root};
+use crate::steps::{Steps, cargo, target};
 use crate::{fuzz, needs, tidy, web};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 const MUTATED_CASES: u64 = 1_000_000;
 
 pub(crate) fn run() -> Result<()> {
-    let mut steps = Steps::new(9);
+    let mut steps = Steps::new(8);
     steps.run("what the tests need", || {
         needs::ensure(&[needs::COMPILER, needs::MOSQUITTO, needs::CHROMIUM])?;
         needs::component("clippy", "clippy")?;
@@ -23,7 +23,7 @@ pub(crate) fn run() -> Result<()> {
         cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
     })?;
     steps.run("Rust tests", || cargo(&["test", "--workspace", "--quiet"]))?;
-    steps.run("decoders under mutation", || fuzz::mutate(None, MUTATED_CASES))?;
+    steps.run("decoders under mutation", || fuzz::mutate(MUTATED_CASES))?;
     steps.run("the demo in a real browser", demo_in_browser)?;
     println!("all tests passed in {} s", steps.seconds());
     Ok(())
@@ -41,7 +41,7 @@ impl Drop for Running {
 
 fn demo_in_browser() -> Result<()> {
     cargo(&["build", "--release", "--quiet", "-p", "lapwing"])?;
-    let mut command = Command::new(root().join("target/release/lapwing"));
+    let mut command = Command::new(target("release/lapwing"));
     command.args(["demo", "--listen", "127.0.0.1:0", "--seconds", "300"]).stdout(Stdio::piped());
     let mut demo = Running(command.spawn().context("lapwing demo")?);
     let stdout = demo.0.stdout.take().context("no output of the demo")?;
@@ -49,5 +49,5 @@ fn demo_in_browser() -> Result<()> {
     BufReader::new(stdout).read_line(&mut line)?;
     let url = line.split_whitespace().find(|w| w.starts_with("http://")).map(str::to_owned);
     let Some(url) = url else { bail!("the demo did not say where its console is: {line}") };
-    web::end_to_end(&url, &root().join("target/pictures"))
+    web::end_to_end(&url, &target("pictures"))
 }

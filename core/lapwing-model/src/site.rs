@@ -37,8 +37,8 @@ pub struct Rule {
     pub zone_kinds: Vec<ZoneKind>,
     /// Identities it lets pass.
     pub except: Vec<IdentityStatus>,
-    /// Classes it lets pass, when a sensor takes an aircraft for one with probability 0.5 or more. What broadcasts a name
-    /// is never let pass as a bird.
+    /// Classes it lets pass, when a sensor takes an aircraft for one with probability 0.9 or more. What broadcasts a name
+    /// is never let pass as a bird, and an alert that stands is never cleared by a class.
     #[serde(default)]
     pub except_classes: Vec<Class>,
     /// Warn when entry is expected within this time.

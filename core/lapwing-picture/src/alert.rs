@@ -72,16 +72,18 @@ pub(crate) struct AlertBook {
 
 impl AlertBook {
     /// Judges one aircraft against one zone. `rule` is the first that concerns the two; when none does any more
-    /// (the zone's time is over, the aircraft turned out to be authorised) its alert is cleared.
+    /// (the zone's time is over, the aircraft turned out to be authorised) its alert is cleared with the words given
+    /// instead.
     pub(crate) fn judge(
         &mut self,
         now: Time,
         subject: &Subject<'_>,
         zone: &Zone,
-        rule: Option<&Rule>,
+        rule: Result<&Rule, &str>,
         met: &Encounter,
     ) {
         let key = (subject.track, zone.id.clone());
+        let (rule, why) = (rule.ok(), rule.err());
         let held = self.live.get(&key).copied();
         let minimum = rule.map_or(f64::MAX, |r| r.probability_min);
         let keep = if held.is_some() { minimum / 2.0 } else { minimum };
@@ -90,9 +92,7 @@ impl AlertBook {
         let lead_s = rule.map_or(0.0, |r| r.lead.as_seconds_f64());
         let probable = met.enter_probability >= keep && met.entry.is_none_or(|e| e.after_s <= 1.5 * lead_s);
         match held {
-            Some(id) if rule.is_none() => {
-                self.clear(id, now, &format!("{} is allowed in {} now", subject.name, zone.name))
-            }
+            Some(id) if rule.is_none() => self.clear(id, now, why.unwrap_or_default()),
             Some(id) => self.follow(id, now, subject, zone, met, inside, probable),
             None if inside => self.raise(now, subject, zone, rule, met, true),
             None if probable && met.entry.is_none_or(|e| e.after_s <= lead_s) => {
@@ -236,6 +236,16 @@ impl AlertBook {
         }
         alert.headline = headline(now, subject, zone, met, &alert.reason, held.inside);
         merge_entries(&mut alert.entries, subject.entries);
+        if alert.severity > old_severity && alert.state == AlertState::Acknowledged {
+            // Whoever acknowledged a warning has not acknowledged the entry: it sounds again.
+            alert.state = AlertState::Raised;
+            let word = format!("was acknowledged as a {}", severity_word(old_severity));
+            let now_is = if inside { "now inside" } else { "now more urgent" };
+            note = Some(match note {
+                Some(first) => format!("{first}; {word}; {now_is}"),
+                None => format!("{word}; {now_is}"),
+            });
+        }
         let changed = note.is_some() || alert.severity != old_severity;
         if changed {
             step(alert, now, None, note.map(AirText::from));
@@ -332,6 +342,11 @@ impl AlertBook {
     /// Tracks with a live alert.
     pub(crate) fn tracks(&self) -> impl Iterator<Item = TrackId> + '_ {
         self.live.keys().map(|(track, _)| *track)
+    }
+
+    /// Whether a track has a live alert for a zone.
+    pub(crate) fn is_live(&self, track: TrackId, zone: &ZoneId) -> bool {
+        self.live.contains_key(&(track, zone.clone()))
     }
 
     /// Whether a track has a live alert.
@@ -432,6 +447,14 @@ fn severity(inside: bool, claims_friend: bool) -> Severity {
         (true, false) => Severity::Critical,
         (true, true) | (false, false) => Severity::Warning,
         (false, true) => Severity::Notice,
+    }
+}
+
+fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Notice => "notice",
+        Severity::Warning => "warning",
+        Severity::Critical => "critical alert",
     }
 }
 

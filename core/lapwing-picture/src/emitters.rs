@@ -247,9 +247,7 @@ impl Emitters {
             }
             voice.names.push(name.clone());
             news = true;
-            if is_unique(name.kind) {
-                self.by_name.entry(name.clone()).or_default().insert(id);
-            }
+            self.by_name.entry(name.clone()).or_default().insert(id);
         }
         news
     }
@@ -277,9 +275,7 @@ impl Emitters {
             for name in &gone.names {
                 if !voice.names.contains(name) && voice.names.len() < limits::NAMES_PER_TRACK_MAX {
                     voice.names.push(name.clone());
-                    if is_unique(name.kind) {
-                        self.by_name.entry(name.clone()).or_default().insert(id);
-                    }
+                    self.by_name.entry(name.clone()).or_default().insert(id);
                 }
             }
             voice.take_over(&gone);
@@ -341,6 +337,17 @@ impl Emitters {
                 }
             }
         }
+    }
+
+    /// Whether another voice claims one of this one's names at another place lately. Callsigns count here: a name may stand
+    /// on a list whatever its kind.
+    pub(crate) fn claimed_elsewhere(&self, voice: &Voice, now: Time, within: Span) -> bool {
+        let others =
+            voice.names.iter().filter_map(|n| self.by_name.get(n)).flat_map(|l| l.iter().rev().take(CANDIDATES_MAX));
+        others.filter(|id| **id != voice.id).filter_map(|id| self.voices.get(id)).any(|other| {
+            other.fix.is_some_and(|f| now.since(f.received_at) <= within)
+                && (other.track.is_none() || other.track != voice.track)
+        })
     }
 
     /// Several aircraft by one radio address: noted on all of them.

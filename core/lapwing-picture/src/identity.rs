@@ -4,6 +4,7 @@
 //! than with a false one, so that weights of independent pieces add up. They are judgements, made once, here, with their
 //! reasons; what a guard reads is the list, not the sum.
 
+use crate::picture::Support;
 use lapwing_model::{AirText, Evidence, EvidenceKind, Identity, IdentityStatus, Name, NameKind, Time, limits, math};
 use std::collections::BTreeMap;
 
@@ -86,6 +87,11 @@ impl EvidenceSet {
         self.0.contains_key(&kind)
     }
 
+    /// When a kind was last found.
+    pub(crate) fn last_at(&self, kind: EvidenceKind) -> Option<Time> {
+        self.0.get(&kind).map(|e| e.last_at)
+    }
+
     /// Adds another set's findings to these.
     pub(crate) fn absorb(&mut self, other: &Self) {
         for theirs in other.0.values() {
@@ -115,21 +121,17 @@ impl EvidenceSet {
             .sum()
     }
 
-    /// The identity that follows: status, names, evidence strongest first. `seen` is whether independent sensors see it
-    /// still.
-    pub(crate) fn conclude(&self, names: Vec<Name>, speaks: bool, seen: bool) -> Identity {
+    /// The identity that follows: status, names, evidence strongest first. `support` is what independent sensors and the
+    /// list say of its voices now.
+    pub(crate) fn conclude(&self, names: Vec<Name>, speaks: bool, support: Support) -> Identity {
         let status = if !speaks {
             IdentityStatus::Unidentified
         } else if self.total(false) <= CONTRADICTED_AT {
             IdentityStatus::Contradicted
         } else if names.is_empty() {
             IdentityStatus::Unidentified
-        } else if seen && self.total(true) > DOUBTED_AT {
-            if self.has(EvidenceKind::OnAuthorisedList) {
-                IdentityStatus::Authorised
-            } else {
-                IdentityStatus::Corroborated
-            }
+        } else if support.agrees && self.total(true) > DOUBTED_AT {
+            if support.authorised { IdentityStatus::Authorised } else { IdentityStatus::Corroborated }
         } else {
             IdentityStatus::Claimed
         };
@@ -171,6 +173,8 @@ pub(crate) fn serial_is_well_formed(serial: &str) -> bool {
 mod tests {
     use super::*;
 
+    const NOTHING: Support = Support { agrees: false, authorised: false };
+
     fn named() -> Vec<Name> {
         vec![Name { kind: NameKind::Serial, value: "1588E040445AC004418".into() }]
     }
@@ -182,23 +186,31 @@ mod tests {
         set.note(EvidenceKind::OneNameTwoPlaces, weight::ONE_NAME_TWO_PLACES, at, String::new);
         set.note(EvidenceKind::ImpossibleSpeed, weight::JUMP_BETWEEN, at, String::new);
         set.note(EvidenceKind::SharedTransmitter, weight::SHARED_TRANSMITTER, at, String::new);
-        assert_eq!(set.conclude(named(), true, false).status, IdentityStatus::Claimed);
+        assert_eq!(set.conclude(named(), true, NOTHING).status, IdentityStatus::Claimed);
         // Nor does adding what an honest but unlucky flight may collect: a receiver's wrong clock, a poor serial.
         set.note(EvidenceKind::WrongTimestamp, weight::WRONG_TIMESTAMP, at, String::new);
         set.note(EvidenceKind::MalformedName, weight::MALFORMED_NAME, at, String::new);
         set.note(EvidenceKind::FrozenTimestamp, weight::FROZEN_RESTING, at, String::new);
-        assert_eq!(set.conclude(named(), true, false).status, IdentityStatus::Claimed);
+        assert_eq!(set.conclude(named(), true, NOTHING).status, IdentityStatus::Claimed);
         set.note(EvidenceKind::FrozenTimestamp, weight::FROZEN_MOVING, at, String::new);
-        assert_eq!(set.conclude(named(), true, false).status, IdentityStatus::Contradicted);
+        assert_eq!(set.conclude(named(), true, NOTHING).status, IdentityStatus::Contradicted);
     }
 
     #[test]
     fn a_name_on_the_list_alone_authorises_nothing() {
         let mut set = EvidenceSet::default();
         set.note(EvidenceKind::OnAuthorisedList, weight::ON_LIST, Time::from_seconds(0), String::new);
-        assert_eq!(set.conclude(named(), true, false).status, IdentityStatus::Claimed);
-        assert_eq!(set.conclude(named(), true, true).status, IdentityStatus::Authorised);
-        assert_eq!(set.conclude(Vec::new(), false, true).status, IdentityStatus::Unidentified);
+        assert_eq!(set.conclude(named(), true, NOTHING).status, IdentityStatus::Claimed);
+        let seen = Support { agrees: true, authorised: false };
+        assert_eq!(set.conclude(named(), true, seen).status, IdentityStatus::Corroborated);
+        assert_eq!(
+            set.conclude(named(), true, Support { agrees: true, authorised: true }).status,
+            IdentityStatus::Authorised
+        );
+        assert_eq!(
+            set.conclude(Vec::new(), false, Support { agrees: true, authorised: false }).status,
+            IdentityStatus::Unidentified
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The air picture: everything between two transports, as one pure machine.
 
+mod agree;
 mod judge;
 mod receive;
 mod tracks;
@@ -9,6 +10,7 @@ use crate::emitters::Emitters;
 use crate::geoid::Geoid;
 use crate::health::HealthBook;
 use crate::zone::{Outline, ZoneIndex};
+pub(crate) use agree::Support;
 use lapwing_model::{
     AlertId, AlertState, AuthorisedFlight, Command, Event, EventBody, Fault, InputId, Ledger, Link, Name, Order,
     Position, Report, Site, Snapshot, Span, Time, TrackId, ZoneId,

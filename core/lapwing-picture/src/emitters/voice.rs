@@ -18,10 +18,12 @@ const HEIGHTS_VALID: Span = Span::from_seconds(15);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fix {
     pub(crate) place: Place,
+    /// The time to take it for.
+    pub(crate) at: Time,
     pub(crate) received_at: Time,
     raw_s: Option<f64>,
     /// Claimed velocity, east and north, metres per second.
-    velocity: Option<(f64, f64)>,
+    pub(crate) velocity: Option<(f64, f64)>,
 }
 
 /// A position that is news.
@@ -252,16 +254,16 @@ impl Voice {
         {
             (velocity, up_mps, accuracy) = (Some(said.over_ground), up_mps.or(said.up_mps), said.accuracy_mps);
         }
-        self.fix = Some(Fix { place, received_at, raw_s, velocity });
-        if repeated && self.fed_at.is_some_and(|at| received_at.since(at) < REPEAT_AFTER) {
-            return None;
-        }
         // A time stamp that already stood beside another position, or stands still, says nothing of this one.
         let (at, source) = if same_stamp {
             (received_at, TimeSource::ReceivedImplausible)
         } else {
             align(claim.measured_at, received_at)
         };
+        self.fix = Some(Fix { place, at, received_at, raw_s, velocity });
+        if repeated && self.fed_at.is_some_and(|at| received_at.since(at) < REPEAT_AFTER) {
+            return None;
+        }
         self.fed_at = Some(received_at);
         if received_at.since(self.heights_at) > HEIGHTS_VALID {
             self.heights = Heights::UNKNOWN;

@@ -1,16 +1,16 @@
 //! Who it is, and whether it comes too near: identities, absence, alerts.
 
 use super::Picture;
-use super::tracks::{Entry, SEEN_FOR, SEEN_MIN};
+use super::tracks::Entry;
 use crate::alert::Subject;
 use crate::emitters::conflict;
 use crate::identity::{EvidenceSet, not_seen_weight, weight};
 use crate::zone::{Flight, Level, holds};
 use lapwing_model::{
-    Class, Evidence, EvidenceKind, Geodetic, IdentityStatus, LocalFrame, OperationalStatus, Phase, Rule, Sensor,
-    SensorId, SensorKind, Span, Time, TrackId, Zone, math,
+    Class, Evidence, EvidenceKind, Geodetic, IdentityStatus, LocalFrame, Name, OperationalStatus, Phase, Place, Rule,
+    Sensor, SensorId, SensorKind, Span, TrackId, Zone, math,
 };
-use lapwing_track::Estimate;
+use lapwing_track::{Estimate, Observation};
 
 /// Completed looks without a plot before that is evidence: fewer may be the time a track takes to be associated.
 const MISSES_MIN: u32 = 8;
@@ -26,12 +26,27 @@ const TWIN_DISTANCE_M: f64 = 30.0;
 const TWIN_VELOCITY_MPS: f64 = 3.0;
 /// ... and moving: what rests beside another is no proof.
 const TWIN_SPEED_MIN_MPS: f64 = 3.0;
+/// An alert that stands is cleared for an authorisation that has lasted this long.
+const CONFIRMED_AFTER: Span = Span::from_seconds(5);
 /// How sure the sensors must be of a class before a rule lets it pass.
 const SURE: f64 = 0.9;
 /// Lead time for zones that no rule concerns any more, seconds.
 const LEAD_DEFAULT_S: f64 = 60.0;
 /// A name longer than this is cut in headlines.
 const NAME_CHARS_MAX: usize = 40;
+
+/// A name found on the list of authorised flights.
+pub(super) struct Listed {
+    /// Place and time fit.
+    pub(super) allowed: bool,
+    detail: String,
+}
+
+impl Listed {
+    fn kind(&self) -> EvidenceKind {
+        if self.allowed { EvidenceKind::OnAuthorisedList } else { EvidenceKind::OutsideAuthorisation }
+    }
+}
 
 impl Picture {
     /// Brings identities and alerts of everything an input touched up to date.
@@ -46,65 +61,75 @@ impl Picture {
     /// What time alone changes: sightings grow old, authorisations run out, tracks left by a jump are joined.
     pub(super) fn refresh_by_time(&mut self) {
         self.rejoin_left();
-        let now = self.now;
-        let stale = |e: &Entry| {
-            let seen = is_seen(e, now);
-            seen != matches!(e.identity.status, IdentityStatus::Corroborated | IdentityStatus::Authorised)
-                && !e.voices.is_empty()
-        };
         let listed = !self.authorised.is_empty();
         let due: Vec<TrackId> = self
             .tracks
             .iter()
-            .filter(|(_, e)| stale(e) || (listed && !e.voices.is_empty()))
+            .filter(|(_, e)| !e.voices.is_empty() && (listed || e.evidence.has(EvidenceKind::SeenIndependently)))
             .map(|(id, _)| *id)
             .collect();
         for id in due {
+            let before = self.tracks.get(&id).map(|e| e.identity.status);
             self.refresh_identity(id);
             self.tell_urgent(id);
+            if self.tracks.get(&id).map(|e| e.identity.status) != before {
+                self.dirty.insert(id);
+            }
         }
     }
 
     fn refresh_identity(&mut self, id: TrackId) {
         let Some(entry) = self.tracks.get(&id) else { return };
         let names = self.names_of(&entry.voices);
-        let listed = self.authorised_word(id, entry, &names);
+        let listed = self.authorised_word(id, entry);
+        let support = self.support(id, entry);
+        let now = self.now;
         let Some(entry) = self.tracks.get_mut(&id) else { return };
         for kind in [EvidenceKind::OnAuthorisedList, EvidenceKind::OutsideAuthorisation] {
-            if listed.as_ref().is_none_or(|(found, _)| *found != kind) {
+            if listed.as_ref().is_none_or(|found| found.kind() != kind) {
                 entry.evidence.withdraw(kind);
             }
         }
-        if let Some((kind, detail)) = listed {
-            let weight = if kind == EvidenceKind::OnAuthorisedList { weight::ON_LIST } else { weight::OUTSIDE_LIST };
-            entry.evidence.note(kind, weight, self.now, || detail);
+        if let Some(listed) = listed {
+            let weight = if listed.allowed { weight::ON_LIST } else { weight::OUTSIDE_LIST };
+            entry.evidence.note(listed.kind(), weight, now, || listed.detail);
+        }
+        if !support.agrees {
+            // What was seen once says nothing of now.
+            entry.evidence.withdraw(EvidenceKind::SeenIndependently);
         }
         let mut all: EvidenceSet = entry.evidence.clone();
         for voice in entry.voices.iter().filter_map(|v| self.emitters.get(*v)) {
             all.absorb(&voice.evidence);
         }
-        let identity = all.conclude(names, !entry.voices.is_empty(), is_seen(entry, self.now));
+        let identity = all.conclude(names, !entry.voices.is_empty(), support);
         let kinds = |list: &[Evidence]| -> Vec<EvidenceKind> { list.iter().map(|e| e.kind).collect() };
         let changed = identity.status != entry.identity.status
             || identity.names != entry.identity.names
             || kinds(&identity.evidence) != kinds(&entry.identity.evidence);
+        if identity.status == IdentityStatus::Authorised {
+            entry.authorised_since.get_or_insert(now);
+        } else {
+            entry.authorised_since = None;
+        }
         entry.identity = identity;
         if changed {
             self.urgent(id);
         }
     }
 
-    /// Whether a name of the track is on the list of authorised flights, and whether place and time fit.
-    fn authorised_word(
-        &self,
-        id: TrackId,
-        entry: &Entry,
-        names: &[lapwing_model::Name],
-    ) -> Option<(EvidenceKind, String)> {
+    /// Whether a name that a voice gives this track now is on the list of authorised flights.
+    fn authorised_word(&self, id: TrackId, entry: &Entry) -> Option<Listed> {
         if self.authorised.is_empty() || entry.voices.is_empty() {
             return None;
         }
-        let place = self.tracker.estimate(id, self.now).map(|e| e.frame.to_geodetic(e.position).place())?;
+        let place = self.place_of(id)?;
+        let here = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).filter(|v| self.speaks_here(id, v));
+        here.filter_map(|v| self.listed(&v.names, place)).max_by_key(|l| l.allowed)
+    }
+
+    /// Whether one of the names is on the list, and whether place and time fit.
+    pub(super) fn listed(&self, names: &[Name], place: Place) -> Option<Listed> {
         let mut outside = None;
         for name in names {
             for (flight, area) in self.authorised.get(name).into_iter().flatten() {
@@ -113,31 +138,30 @@ impl Picture {
                 let in_area = flight.area.is_none() || area.as_ref().is_some_and(|a| a.contains(place));
                 if in_time && in_area {
                     let detail = format!("{} is on the list of authorised flights", name.value);
-                    return Some((EvidenceKind::OnAuthorisedList, detail));
+                    return Some(Listed { allowed: true, detail });
                 }
                 let what = if in_time { "outside its area" } else { "outside its time" };
-                outside =
-                    Some((EvidenceKind::OutsideAuthorisation, format!("{} is authorised, but {what}", name.value)));
+                let detail = format!("{} is authorised, but {what}", name.value);
+                outside = Some(Listed { allowed: false, detail });
             }
         }
         outside
     }
 
     /// A sensor that does not rely on the aircraft's word saw it.
-    pub(super) fn seen_independently(&mut self, id: TrackId, sensor: &SensorId) {
-        let now = self.now;
+    pub(super) fn seen_independently(&mut self, id: TrackId, sensor: &SensorId, observation: &Observation) {
         let Some(entry) = self.tracks.get_mut(&id) else { return };
         entry.misses.clear();
         if entry.voices.is_empty() {
             return;
         }
-        if entry.seen_at.is_none_or(|at| now.since(at) > SEEN_FOR) {
-            entry.seen = 0;
-        }
-        entry.seen = entry.seen.saturating_add(1);
-        entry.seen_at = Some(now);
         entry.evidence.withdraw(EvidenceKind::NotSeenThere);
-        if entry.seen >= SEEN_MIN {
+        if let Some(sensor) = self.health.sensor(sensor).cloned() {
+            self.compare_voices(id, &sensor, observation);
+        }
+        let now = self.now;
+        let agrees = self.tracks.get(&id).is_some_and(|e| self.support(id, e).agrees);
+        if let Some(entry) = self.tracks.get_mut(&id).filter(|_| agrees) {
             entry.evidence.note(EvidenceKind::SeenIndependently, weight::SEEN_INDEPENDENTLY, now, || {
                 format!("{sensor} sees it where it says it is")
             });
@@ -297,8 +321,7 @@ impl Picture {
         let Some(entry) = self.tracks.get(&id) else { return };
         let name = self.call(entry);
         let entries = entry.entries();
-        let friend =
-            entry.evidence.has(EvidenceKind::OnAuthorisedList) && entry.identity.status != IdentityStatus::Contradicted;
+        let friend = self.claims_friend(id, entry, &estimate);
         let subject = Subject {
             track: id,
             name: &name,
@@ -308,14 +331,45 @@ impl Picture {
             entries: &entries,
         };
         let (status, class) = (entry.identity.status, self.surely(entry));
+        let confirmed = entry.authorised_since.is_some_and(|since| self.now.since(since) >= CONFIRMED_AFTER);
         for number in numbers {
             let Some(zone) = self.zones.zone(number) else { continue };
-            let rule = if holds(zone, self.now) { rule_for(&self.site.rules, zone, status, class) } else { None };
+            let warned = self.alerts.is_live(id, &zone.id);
+            // What is taken for a bird is not warned of; being taken for one ends no warning. Nor does an authorisation
+            // before it has lasted.
+            let class = class.filter(|_| !warned);
+            let status = match status {
+                IdentityStatus::Authorised if warned && !confirmed => IdentityStatus::Corroborated,
+                status => status,
+            };
+            let in_force = holds(zone, self.now);
+            let rule = if in_force { rule_for(&self.site.rules, zone, status, class) } else { None };
+            let why = match entry.identity.label() {
+                _ if !in_force => format!("{} is not in force now", zone.name),
+                Some(label) if status == IdentityStatus::Authorised => {
+                    format!("{name} is now confirmed as authorised flight {}", label.value)
+                }
+                _ => format!("{name} is allowed in {} now", zone.name),
+            };
             let lead_s = rule.map_or(LEAD_DEFAULT_S, |r| r.lead.as_seconds_f64());
             if let Some(met) = self.zones.encounter(number, &flight, &cloud, lead_s) {
-                self.alerts.judge(self.now, &subject, zone, rule, &met);
+                self.alerts.judge(self.now, &subject, zone, rule.ok_or(why.as_str()), &met);
             }
         }
+    }
+
+    /// Whether it may be the authorised flight whose name it gives: then its alert is one step less urgent. Not when its
+    /// name is claimed elsewhere too, nor when sensors see an aircraft and its word has not agreed with them yet.
+    fn claims_friend(&self, id: TrackId, entry: &Entry, estimate: &Estimate) -> bool {
+        let Some(place) = self.place_of(id).filter(|_| entry.identity.status != IdentityStatus::Contradicted) else {
+            return false;
+        };
+        entry.voices.iter().filter_map(|v| self.emitters.get(*v)).any(|v| {
+            self.speaks_here(id, v)
+                && self.listed(&v.names, place).is_some_and(|l| l.allowed)
+                && !self.barred(entry, v)
+                && (estimate.claimed_only || self.agrees(id, entry, v))
+        })
     }
 
     /// What it is beyond reasonable doubt: only then may a rule let it pass for what it is. What speaks for itself is no
@@ -364,11 +418,6 @@ fn rule_for<'a>(rules: &'a [Rule], zone: &Zone, status: IdentityStatus, class: O
             if rule.zones.is_empty() { rule.zone_kinds.contains(&zone.kind) } else { rule.zones.contains(&zone.id) };
         watches && !rule.except.contains(&status) && class.is_none_or(|c| !rule.except_classes.contains(&c))
     })
-}
-
-/// Whether independent sensors see it still.
-fn is_seen(entry: &Entry, now: Time) -> bool {
-    entry.seen >= SEEN_MIN && entry.seen_at.is_some_and(|at| now.since(at) <= SEEN_FOR)
 }
 
 /// Whether a claimed track is inside a sensor's coverage, with room to spare: its place is only claimed, and the edges of

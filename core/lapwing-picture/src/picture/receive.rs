@@ -201,7 +201,7 @@ impl Picture {
             entry.classified(class);
         }
         self.dirty.insert(id);
-        self.seen_independently(id, sensor);
+        self.seen_independently(id, sensor, observation);
     }
 
     fn claim(&mut self, r: &mut Reception<'_>, sensor: &SensorId, claim: Claim) {
@@ -255,8 +255,11 @@ impl Picture {
                 if let Some(voice) = self.emitters.get_mut(heard.voice) {
                     voice.track = Some(id);
                 }
+                if let Some(entry) = self.tracks.get_mut(&id) {
+                    entry.voices.insert(heard.voice);
+                }
                 if !observation.self_report {
-                    self.seen_independently(id, sensor);
+                    self.seen_independently(id, sensor, &observation);
                 }
             }
         }

@@ -6,3 +6,4 @@ mod scene;
 
 use super::*;
 use scene::*;
+mod forgery;

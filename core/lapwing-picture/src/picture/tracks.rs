@@ -1,6 +1,7 @@
 //! Tracks as the picture holds them: what the tracker knows, and what it does not.
 
 use super::Picture;
+use super::agree::Agreement;
 use crate::classify::Classifier;
 use crate::identity::{EvidenceSet, weight};
 use lapwing_model::track::{Source, TrailPoint};
@@ -11,10 +12,6 @@ use lapwing_model::{
 use lapwing_track::{Change, Estimate};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Independent sightings that make agreement of them: one or two may be chance.
-pub(super) const SEEN_MIN: u32 = 3;
-/// Without one for this long, it is no longer seen independently.
-pub(super) const SEEN_FOR: Span = Span::from_seconds(30);
 /// Sources shown of a track.
 const SOURCES_MAX: usize = 32;
 /// A speed known no better than this is not known.
@@ -31,8 +28,10 @@ pub(super) struct Entry {
     pub(super) voices: BTreeSet<u64>,
     /// Evidence from other sensors and lists; that from its own words is with the voices.
     pub(super) evidence: EvidenceSet,
-    pub(super) seen: u32,
-    pub(super) seen_at: Option<Time>,
+    /// How often plots and each voice's positions agreed.
+    pub(super) agreements: BTreeMap<u64, Agreement>,
+    /// Since when it is authorised without a break.
+    pub(super) authorised_since: Option<Time>,
     /// Completed looks of a sensor since it last saw it.
     pub(super) misses: BTreeMap<SensorId, u32>,
     pub(super) identity: Identity,
@@ -62,8 +61,8 @@ impl Entry {
             last_at: now,
             voices: BTreeSet::new(),
             evidence: EvidenceSet::default(),
-            seen: 0,
-            seen_at: None,
+            agreements: BTreeMap::new(),
+            authorised_since: None,
             misses: BTreeMap::new(),
             identity: Identity::unidentified(),
             class: Classifier::default(),
@@ -132,8 +131,9 @@ impl Entry {
         self.last_at = self.last_at.max(gone.last_at);
         self.voices.extend(gone.voices);
         self.evidence.absorb(&gone.evidence);
-        self.seen = self.seen.saturating_add(gone.seen);
-        self.seen_at = self.seen_at.max(gone.seen_at);
+        for (voice, theirs) in gone.agreements {
+            self.agreements.entry(voice).or_insert(theirs);
+        }
         if self.class.is_silent() {
             self.class = gone.class;
         }
@@ -249,7 +249,7 @@ impl Picture {
         }
     }
 
-    fn place_of(&self, id: TrackId) -> Option<Place> {
+    pub(super) fn place_of(&self, id: TrackId) -> Option<Place> {
         let e = self.tracker.estimate(id, self.now)?;
         Some(e.frame.to_geodetic(e.position).place())
     }

@@ -110,10 +110,18 @@ fn an_acknowledged_alert_stays_live_and_a_cleared_one_refuses() {
     let alert = changes(&scene).last().copied().unwrap().clone();
     assert_eq!(alert.state, AlertState::Acknowledged);
     assert_eq!(alert.steps.last().unwrap().by.as_ref().unwrap().as_str(), "guard");
-    // It enters: more urgent, still the same alert, still acknowledged.
+    // It enters: still the same alert, but who saw the warning has not seen the entry.
     approach(&mut scene, 62.0, 80.0, |s| (0.0, 900.0 - 10.0 * s), Some(Class::Drone));
     assert_eq!(scene.alerts().len(), 1);
-    assert_eq!((scene.alerts()[0].state, scene.alerts()[0].severity), (AlertState::Acknowledged, Severity::Critical));
+    assert_eq!((scene.alerts()[0].state, scene.alerts()[0].severity), (AlertState::Raised, Severity::Critical));
+    let noted = |a: &Alert| {
+        a.steps
+            .iter()
+            .any(|s| s.note.as_ref().is_some_and(|n| n.as_str().contains("was acknowledged as a warning; now inside")))
+    };
+    assert!(noted(&scene.alerts()[0]), "{:#?}", scene.alerts()[0].steps);
+    scene.input(t(80.5), Input::Command(command(id)));
+    assert_eq!(scene.alerts()[0].state, AlertState::Acknowledged);
     approach(&mut scene, 82.0, 160.0, |s| (0.0, 900.0 - 10.0 * s), Some(Class::Drone));
     assert_eq!(scene.picture.check_command(&command(id)), Err(CommandRefusal::AlertCleared(id)));
 }

@@ -1,0 +1,180 @@
+//! Whether independent sensors see an aircraft where one voice says it is.
+//!
+//! What supports a voice is the plot itself, held against the voice's own last position: the fused state would not do, for
+//! the voice's claims are part of it. Support is hard to get (several positions and several plots) and easy to lose (the
+//! voice falls silent, moves away, or the plots stop).
+
+use super::Picture;
+use super::tracks::Entry;
+use crate::emitters::Voice;
+use lapwing_model::{
+    EvidenceKind, Geodetic, LocalFrame, Measurement, Place, Sensor, SensorKind, Span, Time, TrackId, math,
+};
+use lapwing_track::{Label, Observation};
+
+/// Different claimed positions that must have agreed, and plots: one or two may be chance.
+pub(super) const AGREED_MIN: u32 = 3;
+/// A voice whose position was not heard for this long supports nothing any more.
+pub(super) const HEARD_FOR: Span = Span::from_seconds(10);
+/// A plot supports for three looks of its sensor, at least this long ...
+const PLOT_FOR_MIN: Span = Span::from_seconds(10);
+/// ... and at most this long.
+const PLOT_FOR_MAX: Span = Span::from_seconds(30);
+/// Consecutive plots elsewhere after which it starts from nothing: one may be clutter.
+const ELSEWHERE_MAX: u32 = 3;
+/// A plot is held against a position no older than this.
+const APART_MAX: Span = Span::from_seconds(5);
+/// A plot coarser than this (one sigma, metres) says nothing of two aircraft beside each other.
+const PLOT_SD_MAX_M: f64 = 100.0;
+/// One sigma taken for a claimed position, metres: its own word of its accuracy must not widen what counts as agreement.
+const CLAIM_SD_M: f64 = 15.0;
+/// What drones turn aside within a second, and biases of radars and satellite receivers, metres.
+const TURN_MPS: f64 = 5.0;
+const BIAS_M: f64 = 25.0;
+/// Evidence against a voice's place bars its authorisation for this long after it was last found.
+const BARRED_FOR: Span = Span::from_seconds(300);
+/// Two places under one name within this time are "at once".
+const AT_ONCE: Span = Span::from_seconds(30);
+
+/// How often plots and the positions of one voice agreed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Agreement {
+    claims: u32,
+    plots: u32,
+    elsewhere: u32,
+    /// The position that was counted last.
+    fix_at: Option<Time>,
+    /// Until when the last agreeing plot supports.
+    until: Time,
+}
+
+impl Agreement {
+    /// Whether it stands at a time, as far as the plots go.
+    pub(super) fn stands(&self, now: Time) -> bool {
+        self.claims >= AGREED_MIN && self.plots >= AGREED_MIN && now <= self.until
+    }
+
+    fn count(&mut self, agrees: bool, fix_at: Time, now: Time, plot_for: Span) {
+        if !agrees {
+            self.elsewhere += 1;
+            if self.elsewhere >= ELSEWHERE_MAX {
+                *self = Self::default();
+            }
+            return;
+        }
+        if now > self.until {
+            *self = Self::default();
+        }
+        self.elsewhere = 0;
+        self.plots = self.plots.saturating_add(1);
+        if self.fix_at != Some(fix_at) {
+            self.claims = self.claims.saturating_add(1);
+            self.fix_at = Some(fix_at);
+        }
+        self.until = now + plot_for;
+    }
+}
+
+/// What independent sensors and the list say of a track's voices, now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Support {
+    /// Independent sensors see it where it says it is.
+    pub(crate) agrees: bool,
+    /// That holds for the voice that has a name of the list, in its area and time, and nothing bars it.
+    pub(crate) authorised: bool,
+}
+
+impl Picture {
+    /// A plot of a track, held against the last positions of its voices.
+    pub(super) fn compare_voices(&mut self, id: TrackId, sensor: &Sensor, observation: &Observation) {
+        if matches!(sensor.kind, SensorKind::RemoteId | SensorKind::Adsb | SensorKind::Human)
+            && observation.label.is_none()
+        {
+            return;
+        }
+        let Some((place, sd_m)) = place_of(sensor, observation).filter(|(_, sd)| *sd <= PLOT_SD_MAX_M) else { return };
+        let now = self.now;
+        let plot_for = Span::from_nanos(sensor.interval.as_nanos().saturating_mul(3)).clamp(PLOT_FOR_MIN, PLOT_FOR_MAX);
+        let Some(estimate) = self.tracker.estimate(id, now) else { return };
+        let v = estimate.frame.unrotate(estimate.velocity);
+        let v = LocalFrame::new(estimate.frame.to_geodetic(estimate.position)).rotate(v);
+        let Some(entry) = self.tracks.get_mut(&id) else { return };
+        for voice in entry.voices.iter().filter_map(|v| self.emitters.get(*v)).filter(|v| v.track == Some(id)) {
+            let Some(fix) = voice.fix else { continue };
+            let dt = observation.measured_at.since(fix.at);
+            if dt.abs() > APART_MAX || now.since(fix.received_at) > HEARD_FOR {
+                continue;
+            }
+            let dt_s = dt.as_seconds_f64();
+            let (east, north) = fix.velocity.unwrap_or((v.east_m, v.north_m));
+            let (kx, ky) = crate::zone::metres_per_degree(fix.place.latitude_deg);
+            let led = Place {
+                latitude_deg: fix.place.latitude_deg + north * dt_s / ky,
+                longitude_deg: fix.place.longitude_deg + east * dt_s / kx,
+            };
+            let allowed_m = BIAS_M + 3.0 * math::hypot(sd_m, CLAIM_SD_M) + TURN_MPS * math::fabs(dt_s);
+            let agrees = led.distance_m(place) <= allowed_m;
+            entry.agreements.entry(voice.id).or_default().count(agrees, fix.received_at, now, plot_for);
+        }
+    }
+
+    /// What stands for a track's voices now.
+    pub(super) fn support(&self, id: TrackId, entry: &Entry) -> Support {
+        let voices = || entry.voices.iter().filter_map(|v| self.emitters.get(*v));
+        let agrees = |v: &Voice| self.agrees(id, entry, v);
+        let place = self.place_of(id);
+        Support {
+            agrees: voices().any(agrees),
+            authorised: voices().any(|v| {
+                agrees(v)
+                    && !self.barred(entry, v)
+                    && place.is_some_and(|p| self.listed(&v.names, p).is_some_and(|l| l.allowed))
+            }),
+        }
+    }
+
+    /// Whether independent sensors see an aircraft where this voice says it is, several times and until now.
+    pub(super) fn agrees(&self, id: TrackId, entry: &Entry, voice: &Voice) -> bool {
+        self.speaks_here(id, voice) && entry.agreements.get(&voice.id).is_some_and(|a| a.stands(self.now))
+    }
+
+    /// Whether the voice gave this track a position lately.
+    pub(super) fn speaks_here(&self, id: TrackId, voice: &Voice) -> bool {
+        voice.track == Some(id) && voice.fix.is_some_and(|f| self.now.since(f.received_at) <= HEARD_FOR)
+    }
+
+    /// Whether something speaks against the voice being where and who it says: then no list helps it.
+    pub(super) fn barred(&self, entry: &Entry, voice: &Voice) -> bool {
+        use EvidenceKind::{FrozenTimestamp, ImpossibleSpeed, NotSeenThere, OneNameTwoPlaces, SeenElsewhere};
+        let against = [OneNameTwoPlaces, ImpossibleSpeed, SeenElsewhere, NotSeenThere, FrozenTimestamp];
+        let now = self.now;
+        let found = |kind: &EvidenceKind| {
+            [&voice.evidence, &entry.evidence]
+                .into_iter()
+                .filter_map(|set| set.last_at(*kind))
+                .any(|at| now.since(at) <= BARRED_FOR)
+        };
+        against.iter().any(found)
+            // Its claims feed two tracks: it is in two places, near each other.
+            || self.tracker.with_label(Label(voice.label)).nth(1).is_some()
+            || self.emitters.claimed_elsewhere(voice, now, AT_ONCE)
+    }
+}
+
+/// Where a plot is and one sigma of that, metres; `None` for what has no place.
+fn place_of(sensor: &Sensor, observation: &Observation) -> Option<(Place, f64)> {
+    let model = &sensor.error;
+    match observation.measurement {
+        Measurement::Position { place, horizontal_sd_m, .. } => {
+            Some((place, horizontal_sd_m.or(model.horizontal_sd_m).unwrap_or(30.0)))
+        }
+        Measurement::RangeAzimuth { range_m, azimuth_rad, elevation_rad, range_sd_m, azimuth_sd_rad, .. } => {
+            let post: Geodetic = sensor.place?;
+            let at = lapwing_model::Enu::from_polar(range_m, azimuth_rad, elevation_rad.unwrap_or(0.0));
+            let across = azimuth_sd_rad.or(model.azimuth_sd_deg.map(math::rad)).unwrap_or(math::PI / 180.0);
+            let along = range_sd_m.or(model.range_sd_m).unwrap_or(20.0);
+            Some((LocalFrame::new(post).to_geodetic(at).place(), along.max(range_m * across)))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,181 @@
+//! What an intruder may say to pass for a friend, or for something harmless, and what it gets for it.
+
+use super::*;
+use lapwing_model::*;
+
+const FRIEND: &str = "1588E040445AC004418";
+
+fn guarded() -> Site {
+    let mut site = site();
+    let name = Name { kind: NameKind::Serial, value: FRIEND.into() };
+    site.authorised = vec![AuthorisedFlight { name, area: None, from: None, to: None }];
+    site
+}
+
+fn southward(mac: &str, place: (f64, f64), speed: f64) -> Claim {
+    let mut claim = rid(mac, Some(FRIEND), Some(at(place.0, place.1)));
+    (claim.speed_mps, claim.course_rad) = (Some(speed), Some(lapwing_model::math::PI));
+    claim
+}
+
+/// One second: a plot on every even one, and the claims.
+fn second(scene: &mut Scene, s: u32, plots: &[(f64, f64)], claims: Vec<Claim>) {
+    let now = f64::from(s);
+    if s.is_multiple_of(2) {
+        scene.radar(t(now), plots.iter().map(|(east, north)| plot(*east, *north, 60.0)).collect());
+    }
+    for claim in claims {
+        scene.claim(t(now + 0.1), claim);
+    }
+}
+
+fn live(scene: &Scene) -> Vec<Alert> {
+    scene.alerts().into_iter().filter(|a| a.state != AlertState::Cleared).collect()
+}
+
+fn statuses(scene: &Scene) -> Vec<IdentityStatus> {
+    scene
+        .events
+        .iter()
+        .filter_map(|e| match &e.body {
+            EventBody::TrackBegan { track } | EventBody::TrackUpdated { track } => Some(track.identity.status),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn one_forged_claim_on_an_intruder_authorises_nothing() {
+    let mut scene = Scene::new(guarded());
+    for s in 0..75 {
+        let place = (0.0, 900.0 - 10.0 * f64::from(s));
+        let claims = if s == 12 { vec![southward("02:00:00:00:00:66", place, 10.0)] } else { Vec::new() };
+        second(&mut scene, s, &[place], claims);
+    }
+    assert!(!statuses(&scene).contains(&IdentityStatus::Authorised));
+    assert!(!statuses(&scene).contains(&IdentityStatus::Corroborated));
+    assert!(live(&scene).iter().any(|a| a.severity == Severity::Critical), "{:#?}", scene.alerts());
+}
+
+#[test]
+fn an_authorisation_ends_when_the_claims_stop() {
+    let mut scene = Scene::new(guarded());
+    let place = |s: u32| (0.0, 600.0 - 5.0 * f64::from(s));
+    for s in 0..30 {
+        second(&mut scene, s, &[place(s)], vec![southward("02:00:00:00:00:01", place(s), 5.0)]);
+    }
+    assert_eq!(scene.status_of(FRIEND), IdentityStatus::Authorised);
+    assert!(live(&scene).is_empty(), "{:#?}", live(&scene));
+    for s in 30..41 {
+        second(&mut scene, s, &[place(s)], Vec::new());
+    }
+    assert_ne!(scene.one().identity.status, IdentityStatus::Authorised);
+    assert!(scene.one().identity.evidence.iter().all(|e| e.kind != EvidenceKind::SeenIndependently));
+    for s in 41..90 {
+        second(&mut scene, s, &[place(s)], Vec::new());
+    }
+    let alerts = live(&scene);
+    assert_eq!((alerts.len(), alerts[0].severity), (1, Severity::Critical), "{alerts:#?}");
+}
+
+#[test]
+fn an_authorisation_ends_when_the_claims_move_elsewhere() {
+    for away in [700.0, 9000.0] {
+        let mut scene = Scene::new(guarded());
+        let place = |s: u32| (0.0, 600.0 - 5.0 * f64::from(s));
+        for s in 0..30 {
+            second(&mut scene, s, &[place(s)], vec![southward("02:00:00:00:00:01", place(s), 5.0)]);
+        }
+        assert_eq!(scene.status_of(FRIEND), IdentityStatus::Authorised);
+        let radar_track = TrackId(1);
+        for s in 30..85 {
+            let (east, north) = place(s);
+            // The word goes to the east, the aircraft does not.
+            let lie = (east + (f64::from(s - 29) * 20.0).min(away) + away / 2.0, north);
+            second(&mut scene, s, &[(east, north)], vec![southward("02:00:00:00:00:01", lie, 5.0)]);
+            if s == 41 {
+                let track = scene.tracks().into_iter().find(|t| t.id == radar_track).unwrap();
+                assert_ne!(track.identity.status, IdentityStatus::Authorised, "{away}");
+            }
+        }
+        let of_radar: Vec<Alert> = live(&scene).into_iter().filter(|a| a.track == radar_track).collect();
+        assert_eq!(of_radar.first().map(|a| a.severity), Some(Severity::Critical), "{away}: {:#?}", scene.alerts());
+    }
+}
+
+#[test]
+fn a_name_in_two_places_authorises_neither() {
+    // The friend flies within the yard, then a copy of its name comes from 900 m away, or speaks from 20 km away.
+    for far in [false, true] {
+        let mut scene = Scene::new(guarded());
+        let friend = |s: u32| (80.0 * libm::sin(f64::from(s) / 8.0), -100.0);
+        let copy = |s: u32| if far { (0.0, 20_000.0) } else { (0.0, 1_500.0 - 12.0 * f64::from(s)) };
+        for s in 0..120 {
+            let mut plots = vec![friend(s)];
+            let mut claims = vec![{
+                let mut c = southward("02:00:00:00:00:01", friend(s), 0.0);
+                (c.speed_mps, c.course_rad) = (None, None);
+                c
+            }];
+            if s >= 40 {
+                if !far {
+                    plots.push(copy(s));
+                }
+                claims.push(southward("02:00:00:00:00:02", copy(s), if far { 0.0 } else { 12.0 }));
+            }
+            second(&mut scene, s, &plots, claims);
+            if s == 39 {
+                assert_eq!(scene.status_of(FRIEND), IdentityStatus::Authorised);
+                assert!(live(&scene).is_empty(), "{:#?}", live(&scene));
+            }
+            if s == 45 {
+                assert!(scene.tracks().iter().all(|t| t.identity.status != IdentityStatus::Authorised), "far {far}");
+                assert!(live(&scene).iter().any(|a| a.severity == Severity::Critical), "{:#?}", scene.alerts());
+            }
+        }
+        let of_tracks: std::collections::BTreeSet<TrackId> = live(&scene).iter().map(|a| a.track).collect();
+        assert_eq!(of_tracks.len(), if far { 1 } else { 2 }, "{:#?}", live(&scene));
+        assert!(live(&scene).iter().all(|a| a.severity >= Severity::Warning));
+    }
+}
+
+#[test]
+fn a_standing_alert_is_lifted_only_after_an_authorisation_has_lasted() {
+    let mut scene = Scene::new(guarded());
+    let place = |s: u32| (0.0, 250.0 - 5.0 * f64::from(s));
+    let (mut authorised_at, mut cleared_at) = (None, None);
+    for s in 0..40 {
+        let claims = if s >= 14 { vec![southward("02:00:00:00:00:01", place(s), 5.0)] } else { Vec::new() };
+        second(&mut scene, s, &[place(s)], claims);
+        if s == 13 {
+            assert!(!live(&scene).is_empty());
+        }
+        if authorised_at.is_none() && scene.one().identity.status == IdentityStatus::Authorised {
+            authorised_at = Some(s);
+        }
+        if cleared_at.is_none() && s > 14 && live(&scene).is_empty() {
+            cleared_at = Some(s);
+        }
+    }
+    let (authorised_at, cleared_at) = (authorised_at.unwrap(), cleared_at.unwrap());
+    assert!(cleared_at >= authorised_at + 5, "{authorised_at} {cleared_at}");
+    let words = scene.alerts()[0].headline.clone();
+    assert!(words.as_str().ends_with(&format!("is now confirmed as authorised flight {FRIEND}")), "{words}");
+}
+
+#[test]
+fn turning_into_a_bird_ends_no_alert() {
+    let mut scene = Scene::new(site());
+    for s in 0..100 {
+        let north = (900.0 - 15.0 * f64::from(s)).max(140.0);
+        let (class, p) = if s < 56 { (Class::Multirotor, 0.8) } else { (Class::Bird, 0.95) };
+        let mut seen = plot(3.0 * f64::from(s % 3), north, 60.0);
+        seen.classification = Some(Classification::single(class, p));
+        scene.radar(t(f64::from(s)), vec![seen]);
+    }
+    let best = scene.one().classification.best().unwrap();
+    assert_eq!(best.0, Class::Bird);
+    assert!(best.1 >= 0.9, "the bird must be sure enough for the exemption to be in question: {best:?}");
+    let alerts = live(&scene);
+    assert_eq!((alerts.len(), alerts[0].severity), (1, Severity::Critical), "{:#?}", scene.alerts());
+}

@@ -71,6 +71,11 @@ pub(crate) struct AlertBook {
 }
 
 impl AlertBook {
+    /// A book whose ids begin after `first`.
+    pub(crate) fn after(first: u64) -> Self {
+        Self { next: first, ..Self::default() }
+    }
+
     /// Judges one aircraft against one zone. `rule` is the first that concerns the two; when none does any more
     /// (the zone's time is over, the aircraft turned out to be authorised) its alert is cleared with the words given
     /// instead.

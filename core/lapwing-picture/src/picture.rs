@@ -114,16 +114,22 @@ pub struct Picture {
 impl Picture {
     /// An empty picture of a site.
     pub fn new(site: Site, now: Time) -> Self {
+        Self::continuing(site, now, 0)
+    }
+
+    /// An empty picture of a site whose track and alert ids begin at `first` + 1, so that none returns that an earlier run
+    /// gave: a run gives fewer ids than it journals entries, so the journal position of its first entry serves.
+    pub fn continuing(site: Site, now: Time, first: u64) -> Self {
         let mut picture = Self {
             now,
             zones: ZoneIndex::new(&[]),
             zone_numbers: BTreeMap::new(),
             lead_max_s: 0.0,
             authorised: BTreeMap::new(),
-            tracker: Tracker::new(Config::default()),
+            tracker: Tracker::new(Config { first_track_id: first, ..Config::default() }),
             emitters: Emitters::default(),
             health: HealthBook::default(),
-            alerts: AlertBook::default(),
+            alerts: AlertBook::after(first),
             geoid: Geoid::default(),
             tracks: BTreeMap::new(),
             dirty: BTreeSet::new(),

@@ -67,6 +67,8 @@ pub struct Config {
     pub claim_correlation: Span,
     /// Consecutive consistent seconds after which an unnamed duplicate is joined (default 5).
     pub join_after: u8,
+    /// Track ids begin after this number (default 0): a run that goes on after another must not give its ids again.
+    pub first_track_id: u64,
     /// Live tracks (default `limits::TRACKS_MAX`).
     pub tracks_max: usize,
 }
@@ -101,6 +103,7 @@ impl Default for Config {
             lead_max: Span::from_seconds(2),
             claim_correlation: Span::from_seconds(1),
             join_after: 5,
+            first_track_id: 0,
             tracks_max: limits::TRACKS_MAX,
         }
     }

@@ -49,8 +49,9 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// A tracker without tracks; the first id is 1.
+    /// A tracker without tracks; the first id is one more than `Config::first_track_id`.
     pub fn new(config: Config) -> Self {
+        let last_id = config.first_track_id;
         Self {
             config,
             clock: None,
@@ -59,7 +60,7 @@ impl Tracker {
             labels: BTreeSet::new(),
             index: Index::default(),
             sensors: BTreeMap::new(),
-            last_id: 0,
+            last_id,
             changes: VecDeque::new(),
             geoid: Geoid::default(),
             near: Vec::new(),

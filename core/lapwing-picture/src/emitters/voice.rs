@@ -14,6 +14,12 @@ const REPEAT_AFTER: Span = Span::from_seconds(1);
 /// Claimed heights older than this are not joined to a newer position.
 const HEIGHTS_VALID: Span = Span::from_seconds(15);
 
+/// Greatest 95 % radius of a claimed position that is believed for tracking and for zones, metres. What a transmitter says
+/// of its accuracy is its own word like the rest: a claim of 10 nautical miles (the coarsest class of Remote ID) would
+/// spread its aircraft so thin that it is in no zone. Satellite receivers are as good as this practically always, and
+/// where one is not, its place is still the best place to look. Shown is what was said.
+pub(crate) const ACCURACY_MAX_M: f64 = 60.0;
+
 /// The last claimed position.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fix {
@@ -22,6 +28,8 @@ pub(crate) struct Fix {
     pub(crate) at: Time,
     pub(crate) received_at: Time,
     raw_s: Option<f64>,
+    /// 95 % radius it said, metres.
+    pub(crate) accuracy_m: Option<f64>,
     /// Claimed velocity, east and north, metres per second.
     pub(crate) velocity: Option<(f64, f64)>,
 }
@@ -260,7 +268,7 @@ impl Voice {
         } else {
             align(claim.measured_at, received_at)
         };
-        self.fix = Some(Fix { place, at, received_at, raw_s, velocity });
+        self.fix = Some(Fix { place, at, received_at, raw_s, accuracy_m: claim.horizontal_accuracy_m, velocity });
         if repeated && self.fed_at.is_some_and(|at| received_at.since(at) < REPEAT_AFTER) {
             return None;
         }
@@ -275,7 +283,7 @@ impl Voice {
             place,
             heights: self.heights,
             // 95 % of a circular Gaussian lie within 2.448 sigma, of a line within 1.960.
-            horizontal_sd_m: claim.horizontal_accuracy_m.filter(|a| *a > 0.0).map(|a| a / 2.448),
+            horizontal_sd_m: claim.horizontal_accuracy_m.filter(|a| *a > 0.0).map(|a| a.min(ACCURACY_MAX_M) / 2.448),
             vertical_sd_m: self.heights.vertical_accuracy_m.filter(|a| *a > 0.0).map(|a| a / 1.960),
             velocity: velocity.filter(|_| agrees),
             up_mps: up_mps.filter(|_| agrees),

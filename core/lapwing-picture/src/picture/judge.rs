@@ -3,7 +3,7 @@
 use super::Picture;
 use super::tracks::Entry;
 use crate::alert::Subject;
-use crate::emitters::conflict;
+use crate::emitters::{ACCURACY_MAX_M, conflict};
 use crate::identity::{EvidenceSet, not_seen_weight, weight};
 use crate::zone::{Flight, Level, holds};
 use lapwing_model::{
@@ -26,6 +26,8 @@ const TWIN_DISTANCE_M: f64 = 30.0;
 const TWIN_VELOCITY_MPS: f64 = 3.0;
 /// ... and moving: what rests beside another is no proof.
 const TWIN_SPEED_MIN_MPS: f64 = 3.0;
+/// A claimed position this old is still where the aircraft says it is.
+const SAID_FOR: Span = Span::from_seconds(3);
 /// An alert that stands is cleared for an authorisation that has lasted this long.
 const CONFIRMED_AFTER: Span = Span::from_seconds(5);
 /// How sure the sensors must be of a class before a rule lets it pass.
@@ -287,6 +289,12 @@ impl Picture {
             covariance[2][2] = sd.map_or(0.0, |sd| sd * sd);
         }
         let up_mps = if estimate.height_known { v.up_m } else { 0.0 };
+        let mut said = None;
+        if estimate.claimed_only && estimate.phase != Phase::Coasting {
+            narrow(&mut covariance, ACCURACY_MAX_M / 2.448);
+            let fix = self.latest_fix(id, entry).filter(|f| self.now.since(f.received_at) <= SAID_FOR);
+            said = fix.map(|f| f.place);
+        }
         Some(Flight {
             place: at.place(),
             velocity: [v.east_m, v.north_m, up_mps],
@@ -296,6 +304,7 @@ impl Picture {
             above_takeoff,
             above_ground,
             pressure,
+            claimed: said,
         })
     }
 
@@ -418,6 +427,22 @@ fn rule_for<'a>(rules: &'a [Rule], zone: &Zone, status: IdentityStatus, class: O
             if rule.zones.is_empty() { rule.zone_kinds.contains(&zone.kind) } else { rule.zones.contains(&zone.id) };
         watches && !rule.except.contains(&status) && class.is_none_or(|c| !rule.except_classes.contains(&c))
     })
+}
+
+/// Brings the horizontal position of a covariance to at most `sd_max_m` (one sigma along its longest axis).
+fn narrow(covariance: &mut [[f64; 6]; 6], sd_max_m: f64) {
+    let (a, b, d) = (covariance[0][0], covariance[0][1], covariance[1][1]);
+    let widest = (a + d) / 2.0 + math::hypot((a - d) / 2.0, b);
+    if widest <= sd_max_m * sd_max_m {
+        return;
+    }
+    let factor = sd_max_m / math::sqrt(widest);
+    for i in 0..6 {
+        for j in 0..2 {
+            covariance[i][j] *= factor;
+            covariance[j][i] *= factor;
+        }
+    }
 }
 
 /// Whether a claimed track is inside a sensor's coverage, with room to spare: its place is only claimed, and the edges of

@@ -3,6 +3,7 @@
 use super::Picture;
 use super::agree::Agreement;
 use crate::classify::Classifier;
+use crate::emitters::{ACCURACY_MAX_M, Fix};
 use crate::identity::{EvidenceSet, weight};
 use lapwing_model::track::{Source, TrailPoint};
 use lapwing_model::{
@@ -366,6 +367,18 @@ impl Picture {
             .map_or(Heights::UNKNOWN, |v| v.heights)
     }
 
+    /// The accuracy that the latest position of a track said of itself, where only its word stands; 0 when none.
+    fn said_accuracy_m(&self, id: TrackId, entry: &Entry, estimate: &Estimate) -> f64 {
+        let said = self.latest_fix(id, entry).filter(|_| estimate.claimed_only).and_then(|f| f.accuracy_m);
+        said.filter(|a| *a > ACCURACY_MAX_M).unwrap_or(0.0)
+    }
+
+    /// The latest position that a voice gave this track.
+    pub(super) fn latest_fix(&self, id: TrackId, entry: &Entry) -> Option<Fix> {
+        let voices = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).filter(|v| v.track == Some(id));
+        voices.filter_map(|v| v.fix).max_by_key(|f| f.received_at)
+    }
+
     /// A track for readers.
     pub(super) fn track(&self, id: TrackId, with_trail: bool) -> Option<Track> {
         let entry = self.tracks.get(&id)?;
@@ -386,7 +399,11 @@ impl Picture {
             claimed_only: estimate.claimed_only,
             first_at: entry.first_at,
             last_at: entry.last_at,
-            kinematics: self.kinematics(&estimate, &self.claimed_heights(entry)),
+            kinematics: self.kinematics(
+                &estimate,
+                &self.claimed_heights(entry),
+                self.said_accuracy_m(id, entry, &estimate),
+            ),
             identity: entry.identity.clone(),
             classification: self.classification(entry),
             status: voices.iter().find_map(|v| v.status),
@@ -414,7 +431,7 @@ impl Picture {
             .unwrap_or_default()
     }
 
-    fn kinematics(&self, e: &Estimate, claimed: &Heights) -> Kinematics {
+    fn kinematics(&self, e: &Estimate, claimed: &Heights, said_accuracy_m: f64) -> Kinematics {
         let at = e.frame.to_geodetic(e.position);
         // States near the anchor differ from the local horizon by less than a thousandth of a radian.
         let here = LocalFrame::new(at);
@@ -440,7 +457,7 @@ impl Picture {
             at: e.at,
             place: at.place(),
             heights,
-            horizontal_accuracy_m: 2.448 * widest(0),
+            horizontal_accuracy_m: (2.448 * widest(0)).max(said_accuracy_m),
             speed_mps: known.then_some(speed),
             speed_accuracy_mps: known.then_some(2.448 * speed_sd),
             // Slower than two sigma, or than a walker, it has no course to speak of.

@@ -31,6 +31,9 @@ pub(crate) struct Flight {
     pub(crate) above_takeoff: Option<Level>,
     pub(crate) above_ground: Option<Level>,
     pub(crate) pressure: Option<Level>,
+    /// Where it says it is, when only its own word puts it anywhere: whoever says that it is inside is taken at its word,
+    /// however uncertain it says it is and however small the zone.
+    pub(crate) claimed: Option<Place>,
 }
 
 /// How it moves towards a zone.
@@ -190,7 +193,10 @@ impl Flight {
     pub(crate) fn meet(&self, zone: &Zone, outline: &Outline, cloud: &Cloud, lead_s: f64) -> Encounter {
         let border = outline.border(self.place);
         let band = self.band(zone);
-        let inside_probability = self.inside_horizontally(outline, border.signed_m, border.outward)
+        let says_inside = self.claimed.is_some_and(|place| outline.contains(place));
+        let horizontally =
+            if says_inside { 1.0 } else { self.inside_horizontally(outline, border.signed_m, border.outward) };
+        let inside_probability = horizontally
             * (band.ceiling.map_or(1.0, |(d, sd)| math::normal_cdf(d / sd))
                 - band.floor.map_or(0.0, |(d, sd)| math::normal_cdf(d / sd)))
             .max(0.0);

@@ -46,6 +46,7 @@ fn flight(at: Place, velocity: [f64; 3], position_sd: f64, velocity_sd: f64) -> 
         above_takeoff: None,
         above_ground: None,
         pressure: None,
+        claimed: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an intruder may say to pass for a friend, or for something harmless, and what it gets for it.
 
 use super::*;
+use lapwing_model::zone::Shape;
 use lapwing_model::*;
 
 const FRIEND: &str = "1588E040445AC004418";
@@ -178,4 +179,41 @@ fn turning_into_a_bird_ends_no_alert() {
     assert!(best.1 >= 0.9, "the bird must be sure enough for the exemption to be in question: {best:?}");
     let alerts = live(&scene);
     assert_eq!((alerts.len(), alerts[0].severity), (1, Severity::Critical), "{:#?}", scene.alerts());
+}
+
+#[test]
+fn vagueness_hides_nothing() {
+    for accuracy_m in [92.6, 185.2, 555.6, 1852.0, 18_520.0] {
+        let mut scene = Scene::new(site());
+        for s in 0..90 {
+            let mut claim = rid("02:00:00:00:00:01", Some(FRIEND), Some(at(0.0, 900.0 - 10.0 * f64::from(s))));
+            claim.horizontal_accuracy_m = Some(accuracy_m);
+            scene.claim(t(f64::from(s)), claim);
+        }
+        let alert = &scene.alerts()[0];
+        assert_eq!(alert.severity, Severity::Critical, "{accuracy_m}");
+        assert!(alert.steps[0].severity == Severity::Warning, "{accuracy_m} was warned of before it entered");
+        let entered = alert.reason.entered_at.unwrap().since(t(0.0)).as_seconds_f64();
+        assert!((entered - 70.0).abs() < 5.0, "{accuracy_m}: {entered}");
+        let shown = scene.one().kinematics.horizontal_accuracy_m;
+        assert!(shown >= accuracy_m, "what it said is shown: {shown}");
+    }
+    // A zone smaller than the uncertainty: who says that it is inside is inside.
+    let mut small = site();
+    small.zones[0].shape = Shape::Circle { centre: HERE, radius_m: 8.0 };
+    let mut scene = Scene::new(small);
+    for s in 0..30 {
+        let mut claim = rid("02:00:00:00:00:01", Some(FRIEND), Some(at(0.0, 150.0 - 5.0 * f64::from(s))));
+        claim.horizontal_accuracy_m = Some(30.0);
+        scene.claim(t(f64::from(s)), claim);
+    }
+    assert!(scene.alerts().iter().any(|a| a.severity == Severity::Critical), "{:#?}", scene.alerts());
+}
+
+#[test]
+fn ids_of_an_earlier_run_do_not_return() {
+    let mut scene = Scene::new(site());
+    scene.picture = Picture::continuing(site(), t(0.0), 5_000);
+    scene.claim(t(0.0), rid("02:00:00:00:00:01", Some(FRIEND), Some(at(0.0, 0.0))));
+    assert_eq!((scene.one().id, scene.alerts()[0].id), (TrackId(5_001), AlertId(5_001)));
 }

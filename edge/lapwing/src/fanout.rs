@@ -82,10 +82,21 @@ fn open(config: &OutputConfig) -> anyhow::Result<(Channel, Task)> {
     let open_output = lapwing_transports::transport(&config.transport)
         .and_then(|t| t.output)
         .ok_or_else(|| anyhow!("transport `{}` has no output", config.transport))?;
+    make_folder(config)?;
     let encoder = open_encoder(options_table(&config.format_options)?)?;
     let (output, outbox) = lapwing_transports::outbox::channel();
     let task = open_output(options_table(&config.transport_options)?, outbox)?;
     Ok((Channel { config: config.clone(), encoder, output }, task))
+}
+
+/// Makes the folder a file output writes into, as the journal's is made.
+fn make_folder(config: &OutputConfig) -> anyhow::Result<()> {
+    let options: toml::Table = config.transport_options.parse()?;
+    let path = options.get("path").and_then(toml::Value::as_str).filter(|p| config.transport == "file" && *p != "-");
+    match path.and_then(|p| std::path::Path::new(p).parent()) {
+        Some(folder) => std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display())),
+        None => Ok(()),
+    }
 }
 
 fn wants(when: When, body: &EventBody) -> bool {

@@ -220,7 +220,14 @@ impl<'a> Reader<'a> {
             self.problems.push_toml(self.document, span, &e);
             return String::new();
         }
-        self.typed::<toml::Table>(value).and_then(|t| toml::to_string(&t).ok()).unwrap_or_default()
+        let Some(mut table) = self.typed::<toml::Table>(value) else { return String::new() };
+        // A path is relative to the file it stands in, not to the folder somebody happened to start from.
+        if let Some(toml::Value::String(path)) = table.get_mut("path").filter(|_| matches!(name, "file" | "pcap"))
+            && path != "-"
+        {
+            *path = self.folder.join(&*path).to_string_lossy().into_owned();
+        }
+        toml::to_string(&table).unwrap_or_default()
     }
 
     fn left_over(&mut self, table: &DeTable<'a>, section: &str, known: &[&str]) {

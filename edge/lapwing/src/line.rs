@@ -91,10 +91,11 @@ impl InputDecoder {
 }
 
 impl Line {
-    /// The line of `site` from `now` on.
-    pub(crate) fn new(site: Site, now: Time) -> anyhow::Result<Self> {
+    /// The line of `site` from `now` on. `position` is that of the run's first journal entry: every track and alert stands
+    /// in the journal once at least, so numbers counted from there have never been used in it.
+    pub(crate) fn new(site: Site, now: Time, position: Position) -> anyhow::Result<Self> {
         let decoders = Self::decoders(&site)?;
-        Ok(Self { picture: Picture::new(site, now), decoders, decoded: Decoded::new(), at: now })
+        Ok(Self { picture: Picture::continuing(site, now, position.0), decoders, decoded: Decoded::new(), at: now })
     }
 
     fn decoders(site: &Site) -> anyhow::Result<BTreeMap<InputId, InputDecoder>> {

@@ -76,7 +76,8 @@ pub(crate) async fn run_with(
         draining.spawn(task);
     }
     let (publisher, commands, feeds) = Publisher::new(&config.site, now);
-    let line = Line::new(config.site.clone(), now)?;
+    let first = journal.as_ref().map(|r: &Record| r.journal.next_position()).unwrap_or_default();
+    let line = Line::new(config.site.clone(), now, first)?;
     // Who asks at once is told of every sensor and input, not of an empty site.
     publisher.snapshot(line.snapshot());
     let (stop_server, server_stopped) = oneshot::channel::<()>();

@@ -161,11 +161,18 @@ impl Player {
     }
 
     /// Begins a run of `site`.
-    fn begin(&mut self, site: Site, at: Time, args: &Args, runtime: &tokio::runtime::Runtime) -> anyhow::Result<()> {
+    fn begin(
+        &mut self,
+        site: Site,
+        at: Time,
+        position: Position,
+        args: &Args,
+        runtime: &tokio::runtime::Runtime,
+    ) -> anyhow::Result<()> {
         if let (Some(address), None) = (args.serve, &self.publisher) {
             self.publisher = Some(serve(address, &site, at, runtime)?);
         }
-        self.line = Some(Line::new(site, at)?);
+        self.line = Some(Line::new(site, at, position)?);
         Ok(())
     }
 
@@ -351,7 +358,7 @@ fn play_journal(
                     );
                 }
                 player.end_run(args)?;
-                player.begin(site.clone(), at, args, runtime)?;
+                player.begin(site.clone(), at, position, args, runtime)?;
                 player.take(at, Some(position), Entry::Site { site, version })?;
             }
             Entry::Event(event) => {
@@ -392,7 +399,7 @@ fn play_captures(
     align(&mut feeds, args.align);
     let first = feeds.iter().filter_map(|f| f.pieces.front()).map(|r| r.received_at).min();
     let first = first.ok_or_else(|| anyhow!("nothing in {} to replay", args.files.join(", ")))?;
-    player.begin(site, first, args, runtime)?;
+    player.begin(site, first, Position::default(), args, runtime)?;
     let mut last = first;
     let mut played = 0_u64;
     // The earliest next reception of all feeds; of equals the feed named first.

@@ -3,8 +3,8 @@
 use super::Picture;
 use crate::align::{TimeSource, align};
 use lapwing_model::{
-    Claim, Classification, ErrorModel, Fault, FaultKind, InputId, Ledger, Measurement, Place, Plot, Protocol, Report,
-    SensorId, SensorStatus, SensorTrack, Sighting, Time, TrackId, math,
+    Claim, Classification, ErrorModel, Fault, FaultKind, Heights, InputId, Ledger, Measurement, Place, Plot, Protocol,
+    Report, SensorId, SensorStatus, SensorTrack, Sighting, Time, TrackId, math,
 };
 use lapwing_track::{Label, Observation, Outcome, Velocity};
 use std::borrow::Cow;
@@ -72,6 +72,16 @@ impl Reception<'_> {
     }
 }
 
+/// Whether a report means something only with the place of the sensor that made it.
+fn hangs_on_place(report: &Report) -> bool {
+    let measurement = match report {
+        Report::Plot(plot) => &plot.measurement,
+        Report::SensorTrack(track) => &track.plot.measurement,
+        Report::Claim(_) | Report::Sighting(_) | Report::SensorStatus(_) => return false,
+    };
+    !matches!(measurement, Measurement::Position { .. })
+}
+
 impl Picture {
     /// Works through one reception.
     pub(super) fn decoded(
@@ -87,11 +97,15 @@ impl Picture {
         let received = books.received > 0;
         let mut r = Reception { input, received_at, books, faults, used: BTreeMap::new(), scan: None };
         for report in reports {
-            let sensor = report.sensor().cloned().unwrap_or_else(|| own.clone());
-            if self.health.sensor(&sensor).is_none() {
-                r.refuse("unknown-sensor", &format!("a report of sensor {sensor}, which is not configured"));
-                continue;
-            }
+            let sensor = match report.sensor() {
+                Some(named) if self.health.sensor(named).is_some() => named.clone(),
+                Some(named) if hangs_on_place(&report) => {
+                    r.refuse("unknown-sensor", &format!("measured from sensor {named}, which is not configured"));
+                    continue;
+                }
+                // Receivers name themselves by serial numbers nobody configures: what they pass on is their input's.
+                _ => own.clone(),
+            };
             *r.used.entry(sensor.clone()).or_default() += 1;
             match report {
                 Report::Plot(plot) => self.plot(&mut r, sensor, plot, 1.0),
@@ -197,6 +211,9 @@ impl Picture {
         let (now, cause) = (self.now, self.cause);
         let Some(entry) = self.tracks.get_mut(&id) else { return };
         entry.contributed(sensor, None, observation.measured_at.min(now), cause);
+        if self.health.sensor(sensor).is_some_and(|s| super::heights::measures_height(s, &observation.measurement)) {
+            entry.height_seen_at = Some(now);
+        }
         if let Some(class) = class {
             entry.classified(class);
         }
@@ -224,18 +241,19 @@ impl Picture {
         let mut track = self.emitters.get(heard.voice).and_then(|v| v.track);
         if let Some(position) = heard.position {
             r.say_time(position.source, claim.measured_at);
+            let takes_height = self.takes_height(track, &position);
             let observation = Observation {
                 measured_at: position.at,
                 measurement: Measurement::Position {
                     place: position.place,
-                    heights: position.heights,
+                    heights: if takes_height { position.heights } else { Heights::UNKNOWN },
                     horizontal_sd_m: position.horizontal_sd_m,
                     vertical_sd_m: position.vertical_sd_m,
                 },
                 velocity: position.velocity.map(|(east_mps, north_mps)| Velocity {
                     east_mps,
                     north_mps,
-                    up_mps: position.up_mps,
+                    up_mps: position.up_mps.filter(|_| takes_height),
                     sd_mps: position.velocity_sd_mps,
                 }),
                 label: self.emitters.get(heard.voice).map(|v| Label(v.label)),

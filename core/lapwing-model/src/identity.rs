@@ -87,6 +87,8 @@ pub enum EvidenceKind {
     MalformedName,
     /// Claimed speed or course disagree with the claimed positions.
     InconsistentMotion,
+    /// Sensors measured another height than it claims.
+    HeightContradicted,
 }
 
 /// One piece of evidence.

@@ -1,6 +1,7 @@
 //! The air picture: everything between two transports, as one pure machine.
 
 mod agree;
+mod heights;
 mod judge;
 mod receive;
 mod tracks;
@@ -104,6 +105,8 @@ pub struct Picture {
     dirty: BTreeSet<TrackId>,
     /// Pairs of tracks under two names that fly as one, with the seconds they have done so.
     twins: BTreeMap<(TrackId, TrackId), u32>,
+    /// Pairs of a claimed and a measured track that fly as one but for the height, with the seconds they have done so.
+    lifted: BTreeMap<(TrackId, TrackId), u32>,
     grid_at: Option<Time>,
     cause: Option<Position>,
     events: VecDeque<Event>,
@@ -118,7 +121,8 @@ impl Picture {
     }
 
     /// An empty picture of a site whose track and alert ids begin at `first` + 1, so that none returns that an earlier run
-    /// gave: a run gives fewer ids than it journals entries, so the journal position of its first entry serves.
+    /// gave. `first` must not be less than any id given before. Mind that one journal entry may hold a scan of many plots
+    /// and so begin many tracks: a journal position alone is too small unless multiplied by more than those.
     pub fn continuing(site: Site, now: Time, first: u64) -> Self {
         let mut picture = Self {
             now,
@@ -134,6 +138,7 @@ impl Picture {
             tracks: BTreeMap::new(),
             dirty: BTreeSet::new(),
             twins: BTreeMap::new(),
+            lifted: BTreeMap::new(),
             grid_at: None,
             cause: None,
             events: VecDeque::new(),
@@ -253,6 +258,7 @@ impl Picture {
     fn on_grid(&mut self) {
         let now = self.now;
         self.join_twins();
+        self.compare_lifted();
         self.refresh_by_time();
         // Where alerts stand or may come, time alone moves the prediction.
         let watched: Vec<TrackId> = self.alerts.tracks().collect();

@@ -15,7 +15,10 @@
 //! their entry times is the sigma. The time itself is the mean state's where that enters, else the median of the points.
 //!
 //! **Height unknown**, or in a datum that cannot be compared with the zone's: that limit does not count, the zone reaches
-//! as far as it may, and `height_known` says so.
+//! as far as it may, and `height_known` says so. A height that only the aircraft itself claims counts as unknown here, for it
+//! could be said to fly above a ceiling; a sensor's measurement makes it known. Stated limit: the height of what speaks by
+//! transponder alone and moves faster than 60 m/s is believed (manned traffic would alarm every ceiling it passes over), and
+//! slower manned traffic is taken at any height.
 
 mod flight;
 mod index;

@@ -104,6 +104,7 @@ export const evidenceSentence = (kind: string): string =>
       bad_authentication: "Its authentication pages are inconsistent.",
       malformed_name: "Its name breaks the rules of its kind.",
       inconsistent_motion: "Its claimed speed or course disagrees with its claimed positions.",
+      height_contradicted: "Sensors measured another height than it claims.",
     },
     kind,
   );

@@ -91,6 +91,8 @@ pub(crate) struct Voice {
     pub(crate) label: u64,
     /// Protocols it spoke, as a set of bits.
     pub(crate) spoke: u8,
+    /// Everything it said came by a transponder.
+    pub(crate) by_transponder: bool,
     pub(crate) speed_max_mps: f64,
     velocity: Option<SaidVelocity>,
     fed_at: Option<Time>,
@@ -120,6 +122,7 @@ impl Voice {
             track: None,
             label: id,
             spoke: 0,
+            by_transponder: true,
             speed_max_mps: SPEED_MAX_DRONE_MPS,
             velocity: None,
             fed_at: None,
@@ -176,6 +179,7 @@ impl Voice {
         self.speed_max_mps = self.speed_max_mps.max(other.speed_max_mps);
         self.evidence.absorb(&other.evidence);
         self.spoke |= other.spoke;
+        self.by_transponder &= other.by_transponder;
         if self.track.is_none() && other.track.is_some() {
             // The tracker knows that track by the other's label.
             (self.track, self.label) = (other.track, other.label);
@@ -185,6 +189,7 @@ impl Voice {
     /// Takes in everything but the position.
     pub(crate) fn absorb(&mut self, claim: &Claim, received_at: Time, ambiguous: bool) {
         self.spoke |= family(claim.protocol);
+        self.by_transponder &= matches!(claim.protocol, Protocol::Adsb | Protocol::ModeS);
         if !is_remote_id(claim.protocol) && claim.protocol != Protocol::DjiDroneId {
             self.speed_max_mps = SPEED_MAX_AEROPLANE_MPS;
         }

@@ -145,8 +145,11 @@ impl Picture {
 
     /// Whether something speaks against the voice being where and who it says: then no list helps it.
     pub(super) fn barred(&self, entry: &Entry, voice: &Voice) -> bool {
-        use EvidenceKind::{FrozenTimestamp, ImpossibleSpeed, NotSeenThere, OneNameTwoPlaces, SeenElsewhere};
-        let against = [OneNameTwoPlaces, ImpossibleSpeed, SeenElsewhere, NotSeenThere, FrozenTimestamp];
+        use EvidenceKind::{
+            FrozenTimestamp, HeightContradicted, ImpossibleSpeed, NotSeenThere, OneNameTwoPlaces, SeenElsewhere,
+        };
+        let against =
+            [OneNameTwoPlaces, ImpossibleSpeed, SeenElsewhere, NotSeenThere, FrozenTimestamp, HeightContradicted];
         let now = self.now;
         let found = |kind: &EvidenceKind| {
             [&voice.evidence, &entry.evidence]

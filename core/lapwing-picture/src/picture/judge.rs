@@ -7,8 +7,8 @@ use crate::emitters::{ACCURACY_MAX_M, conflict};
 use crate::identity::{EvidenceSet, not_seen_weight, weight};
 use crate::zone::{Flight, Level, holds};
 use lapwing_model::{
-    Class, Evidence, EvidenceKind, Geodetic, IdentityStatus, LocalFrame, Name, OperationalStatus, Phase, Place, Rule,
-    Sensor, SensorId, SensorKind, Span, TrackId, Zone, math,
+    Class, Evidence, EvidenceKind, Geodetic, Heights, IdentityStatus, LocalFrame, Name, OperationalStatus, Phase,
+    Place, Rule, Sensor, SensorId, SensorKind, Span, TrackId, Zone, math,
 };
 use lapwing_track::{Estimate, Observation};
 
@@ -25,7 +25,7 @@ const TWIN_DISTANCE_M: f64 = 30.0;
 /// ... at nearly the same velocity, ...
 const TWIN_VELOCITY_MPS: f64 = 3.0;
 /// ... and moving: what rests beside another is no proof.
-const TWIN_SPEED_MIN_MPS: f64 = 3.0;
+pub(super) const TWIN_SPEED_MIN_MPS: f64 = 3.0;
 /// A claimed position this old is still where the aircraft says it is.
 const SAID_FOR: Span = Span::from_seconds(3);
 /// An alert that stands is cleared for an authorisation that has lasted this long.
@@ -260,7 +260,10 @@ impl Picture {
     /// A track as the zones see it.
     fn flight(&mut self, id: TrackId, estimate: &Estimate) -> Option<Flight> {
         let entry = self.tracks.get(&id)?;
-        let claimed = self.claimed_heights(entry);
+        let transponder = self.transponder_height(entry, estimate);
+        let claimed = if transponder { self.claimed_heights(entry) } else { Heights::UNKNOWN };
+        // A height that nothing but its own word supports excludes it from no zone: then none is known.
+        let height_known = estimate.height_known && (transponder || self.height_seen(entry));
         let at = estimate.frame.to_geodetic(estimate.position);
         let here = LocalFrame::new(at);
         let v = here.rotate(estimate.frame.unrotate(estimate.velocity));
@@ -272,7 +275,7 @@ impl Picture {
         let above_takeoff = level(claimed.height_above_takeoff_m, claimed.vertical_accuracy_m);
         let above_ground = level(claimed.height_above_ground_m, claimed.vertical_accuracy_m);
         let pressure = level(claimed.altitude_pressure_m, claimed.pressure_accuracy_m);
-        if estimate.height_known {
+        if height_known {
             let sd_m = math::sqrt(covariance[2][2].max(0.0));
             let undulation = self.geoid.undulation_m(at.place());
             ellipsoid = Some(Level { value_m: at.height_ellipsoid_m, sd_m });
@@ -288,7 +291,7 @@ impl Picture {
             let sd = [above_ground, above_takeoff, pressure].into_iter().flatten().map(|l| l.sd_m).next();
             covariance[2][2] = sd.map_or(0.0, |sd| sd * sd);
         }
-        let up_mps = if estimate.height_known { v.up_m } else { 0.0 };
+        let up_mps = if height_known { v.up_m } else { 0.0 };
         let mut said = None;
         if estimate.claimed_only && estimate.phase != Phase::Coasting {
             narrow(&mut covariance, ACCURACY_MAX_M / 2.448);
@@ -480,17 +483,29 @@ fn in_sector(from_deg: Option<f64>, to_deg: Option<f64>, azimuth_deg: f64) -> bo
     along >= 2.0 && along <= width - 2.0
 }
 
-fn fly_as_one(a: &(TrackId, Geodetic, Estimate), b: &(TrackId, Geodetic, Estimate)) -> bool {
+fn fly_as_one(a: &Flying, b: &Flying) -> bool {
+    let level = !(a.2.height_known && b.2.height_known)
+        || (a.1.height_ellipsoid_m - b.1.height_ellipsoid_m).abs() <= 2.0 * TWIN_DISTANCE_M;
+    level && fly_above_each_other(a, b, 3)
+}
+
+/// A confirmed track, where it is and how it flies.
+pub(super) type Flying = (TrackId, Geodetic, Estimate);
+
+/// Whether two are at one place over ground at nearly the same velocity: over ground (2 `axes`) or in space (3).
+pub(super) fn fly_above_each_other(a: &Flying, b: &Flying, axes: usize) -> bool {
     let sd = |e: &Estimate| math::sqrt((e.covariance[0][0] + e.covariance[1][1]).max(0.0));
     let allowed = TWIN_DISTANCE_M + (sd(&a.2) + sd(&b.2)).min(TWIN_DISTANCE_M);
     if a.1.place().distance_m(b.1.place()) > allowed {
         return false;
     }
     let apart = a.2.last_at.since(b.2.last_at).abs();
-    let velocity = |e: &Estimate| e.frame.unrotate(e.velocity);
-    let (va, vb) = (velocity(&a.2), velocity(&b.2));
-    let difference = math::sqrt((0..3).map(|i| (va[i] - vb[i]) * (va[i] - vb[i])).sum::<f64>());
-    let level = !(a.2.height_known && b.2.height_known)
-        || (a.1.height_ellipsoid_m - b.1.height_ellipsoid_m).abs() <= 2.0 * TWIN_DISTANCE_M;
-    apart <= Span::from_seconds(5) && difference <= TWIN_VELOCITY_MPS && level
+    let velocity = |f: &Flying| {
+        let v = f.2.frame.unrotate(f.2.velocity);
+        let here = LocalFrame::new(f.1).rotate(v);
+        [here.east_m, here.north_m, here.up_m]
+    };
+    let (va, vb) = (velocity(a), velocity(b));
+    let difference = math::sqrt((0..axes.min(3)).map(|i| (va[i] - vb[i]) * (va[i] - vb[i])).sum::<f64>());
+    apart <= Span::from_seconds(5) && difference <= TWIN_VELOCITY_MPS
 }

@@ -31,6 +31,10 @@ pub(super) struct Entry {
     pub(super) evidence: EvidenceSet,
     /// How often plots and each voice's positions agreed.
     pub(super) agreements: BTreeMap<u64, Agreement>,
+    /// When a sensor last measured its height.
+    pub(super) height_seen_at: Option<Time>,
+    /// Consecutive claimed heights that the measured one denies.
+    pub(super) height_denied: u32,
     /// Since when it is authorised without a break.
     pub(super) authorised_since: Option<Time>,
     /// Completed looks of a sensor since it last saw it.
@@ -63,6 +67,8 @@ impl Entry {
             voices: BTreeSet::new(),
             evidence: EvidenceSet::default(),
             agreements: BTreeMap::new(),
+            height_seen_at: None,
+            height_denied: 0,
             authorised_since: None,
             misses: BTreeMap::new(),
             identity: Identity::unidentified(),
@@ -132,6 +138,7 @@ impl Entry {
         self.last_at = self.last_at.max(gone.last_at);
         self.voices.extend(gone.voices);
         self.evidence.absorb(&gone.evidence);
+        self.height_seen_at = self.height_seen_at.max(gone.height_seen_at);
         for (voice, theirs) in gone.agreements {
             self.agreements.entry(voice).or_insert(theirs);
         }

@@ -217,3 +217,95 @@ fn ids_of_an_earlier_run_do_not_return() {
     scene.claim(t(0.0), rid("02:00:00:00:00:01", Some(FRIEND), Some(at(0.0, 0.0))));
     assert_eq!((scene.one().id, scene.alerts()[0].id), (TrackId(5_001), AlertId(5_001)));
 }
+
+fn with_ceiling(value_m: f64, datum: Datum) -> Site {
+    let mut site = site();
+    site.zones[0].ceiling = Some(lapwing_model::zone::ZoneHeight { value_m, datum });
+    site
+}
+
+#[test]
+fn a_claimed_height_hides_nothing() {
+    let lies: [(Datum, fn(&mut Heights)); 4] = [
+        (Datum::Ellipsoid, |h| h.height_ellipsoid_m = Some(1500.0)),
+        (Datum::MeanSeaLevel, |h| h.altitude_msl_m = Some(1500.0)),
+        (Datum::AboveGround, |h| h.height_above_ground_m = Some(1000.0)),
+        (Datum::AboveTakeoff, |h| h.height_above_takeoff_m = Some(1000.0)),
+    ];
+    for (datum, lie) in lies {
+        // By its word alone; seen by a radar without elevation; seen by one with.
+        for radar in [None, Some(false), Some(true)] {
+            let mut scene = Scene::new(with_ceiling(600.0, datum));
+            for s in 0..90 {
+                let north = 900.0 - 10.0 * f64::from(s);
+                if let Some(elevation) = radar {
+                    let mut p = plot(3.0, north, 60.0);
+                    if let (Measurement::RangeAzimuth { elevation_rad, .. }, false) = (&mut p.measurement, elevation) {
+                        *elevation_rad = None;
+                    }
+                    scene.radar(t(f64::from(s)), vec![p]);
+                }
+                let mut claim = southward("02:00:00:00:00:01", (0.0, north), 10.0);
+                lie(&mut claim.heights);
+                scene.claim(t(f64::from(s) + 0.3), claim);
+                if s == 76 {
+                    let named = scene.tracks().into_iter().find(|t| !t.identity.names.is_empty()).unwrap();
+                    let alerts = live(&scene);
+                    assert!(
+                        alerts.iter().any(|a| a.track == named.id && a.severity == Severity::Critical),
+                        "{datum:?} {radar:?}: {alerts:#?}"
+                    );
+                }
+            }
+            let denied = scene
+                .tracks()
+                .iter()
+                .any(|t| t.identity.evidence.iter().any(|e| e.kind == EvidenceKind::HeightContradicted));
+            let comparable = matches!(datum, Datum::Ellipsoid | Datum::MeanSeaLevel);
+            assert_eq!(denied, comparable && radar == Some(true), "{datum:?} {radar:?}");
+        }
+    }
+}
+
+#[test]
+fn a_height_lie_that_was_there_first_is_denied_by_the_radar_track_below() {
+    let mut scene = Scene::new(with_ceiling(600.0, Datum::Ellipsoid));
+    for s in 0..60 {
+        let north = 1500.0 - 10.0 * f64::from(s);
+        let mut claim = southward("02:00:00:00:00:01", (0.0, north), 10.0);
+        claim.heights.height_ellipsoid_m = Some(2500.0);
+        scene.claim(t(f64::from(s)), claim);
+        if s >= 10 {
+            scene.radar(t(f64::from(s) + 0.5), vec![plot(0.0, north - 5.0, 60.0)]);
+        }
+    }
+    let kinds: Vec<EvidenceKind> = scene.tracks().iter().flat_map(|t| &t.identity.evidence).map(|e| e.kind).collect();
+    assert!(kinds.contains(&EvidenceKind::HeightContradicted), "{kinds:?}");
+}
+
+#[test]
+fn a_true_height_that_sensors_measure_excludes_and_airliners_pass() {
+    // Measured at 460 m above the ellipsoid, over a zone that ends at 420.
+    let mut scene = Scene::new(with_ceiling(420.0, Datum::Ellipsoid));
+    for s in 0..90 {
+        let (north, up) = (900.0 - 10.0 * f64::from(s), 260.0);
+        scene.radar(t(f64::from(s)), vec![plot(0.0, north, up)]);
+        let mut claim = southward("02:00:00:00:00:01", (0.0, north), 10.0);
+        claim.heights.height_ellipsoid_m = Some(400.0 + up);
+        scene.claim(t(f64::from(s) + 0.3), claim);
+    }
+    assert!(scene.alerts().is_empty(), "{:#?}", scene.alerts());
+    let kinds: Vec<EvidenceKind> = scene.tracks().iter().flat_map(|t| &t.identity.evidence).map(|e| e.kind).collect();
+    assert!(!kinds.contains(&EvidenceKind::HeightContradicted), "{kinds:?}");
+    // An airliner overhead, by its transponder alone; the same words from what flies as slowly as a drone.
+    for (speed, alarms) in [(110.0, false), (20.0, true)] {
+        let mut scene = Scene::new(with_ceiling(500.0, Datum::Ellipsoid));
+        for s in 0..120 {
+            let mut claim = adsb("4b1234", at(0.0, 60.0 * speed - speed * f64::from(s)));
+            (claim.speed_mps, claim.course_rad) = (Some(speed), Some(lapwing_model::math::PI));
+            claim.heights.height_ellipsoid_m = Some(3_000.0);
+            scene.claim(t(f64::from(s)), claim);
+        }
+        assert_eq!(!scene.alerts().is_empty(), alarms, "{speed}: {:#?}", scene.alerts());
+    }
+}

@@ -910,7 +910,7 @@ export interface components {
          * @description Kinds of evidence for or against a claim.
          * @enum {string}
          */
-        EvidenceKind: "seen_independently" | "not_seen_there" | "seen_elsewhere" | "on_authorised_list" | "outside_authorisation" | "one_name_two_places" | "impossible_speed" | "frozen_timestamp" | "wrong_timestamp" | "operator_too_far" | "flat_signal" | "shared_transmitter" | "bad_authentication" | "malformed_name" | "inconsistent_motion";
+        EvidenceKind: "seen_independently" | "not_seen_there" | "seen_elsewhere" | "on_authorised_list" | "outside_authorisation" | "one_name_two_places" | "impossible_speed" | "frozen_timestamp" | "wrong_timestamp" | "operator_too_far" | "flat_signal" | "shared_transmitter" | "bad_authentication" | "malformed_name" | "inconsistent_motion" | "height_contradicted";
         /** @description Bytes or fields that could not be used, and why. */
         Fault: {
             /** @description What exactly: field, expected, found. */
@@ -1367,8 +1367,8 @@ export interface components {
             /** @description Identities it lets pass. */
             except: components["schemas"]["IdentityStatus"][];
             /**
-             * @description Classes it lets pass, when a sensor takes an aircraft for one with probability 0.5 or more. What broadcasts a name
-             *     is never let pass as a bird.
+             * @description Classes it lets pass, when a sensor takes an aircraft for one with probability 0.9 or more. What broadcasts a name
+             *     is never let pass as a bird, and an alert that stands is never cleared by a class.
              */
             except_classes?: components["schemas"]["Class"][];
             /** @description Warn when entry is expected within this time. */

@@ -114,7 +114,11 @@ impl Picture {
             };
             let allowed_m = BIAS_M + 3.0 * math::hypot(sd_m, CLAIM_SD_M) + TURN_MPS * math::fabs(dt_s);
             let agrees = led.distance_m(place) <= allowed_m;
-            entry.agreements.entry(voice.id).or_default().count(agrees, fix.received_at, now, plot_for);
+            let agreement = entry.agreements.entry(voice.id).or_default();
+            agreement.count(agrees, fix.received_at, now, plot_for);
+            if agreement.stands(now) {
+                entry.agreed.insert(voice.id);
+            }
         }
     }
 

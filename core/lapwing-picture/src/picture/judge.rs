@@ -11,6 +11,7 @@ use lapwing_model::{
     Place, Rule, Sensor, SensorId, SensorKind, Span, TrackId, Zone, math,
 };
 use lapwing_track::{Estimate, Observation};
+use std::collections::BTreeSet;
 
 /// Completed looks without a plot before that is evidence: fewer may be the time a track takes to be associated.
 const MISSES_MIN: u32 = 8;
@@ -82,7 +83,7 @@ impl Picture {
 
     fn refresh_identity(&mut self, id: TrackId) {
         let Some(entry) = self.tracks.get(&id) else { return };
-        let names = self.names_of(&entry.voices);
+        let names = self.names_of(&self.naming_voices(id, entry));
         let listed = self.authorised_word(id, entry);
         let support = self.support(id, entry);
         let now = self.now;
@@ -118,6 +119,13 @@ impl Picture {
         if changed {
             self.urgent(id);
         }
+    }
+
+    /// The voices whose names a track may have: all of one that only claims to be; of one that sensors see, those whose
+    /// positions agreed with the plots once, so that no single forged claim gives an intruder its name.
+    fn naming_voices(&self, id: TrackId, entry: &Entry) -> BTreeSet<u64> {
+        let claimed_only = self.tracker.estimate(id, self.now).is_none_or(|e| e.claimed_only);
+        entry.voices.iter().copied().filter(|v| claimed_only || entry.agreed.contains(v)).collect()
     }
 
     /// Whether a name that a voice gives this track now is on the list of authorised flights.

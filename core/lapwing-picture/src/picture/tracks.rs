@@ -31,6 +31,8 @@ pub(super) struct Entry {
     pub(super) evidence: EvidenceSet,
     /// How often plots and each voice's positions agreed.
     pub(super) agreements: BTreeMap<u64, Agreement>,
+    /// Voices whose positions have agreed with the plots once.
+    pub(super) agreed: BTreeSet<u64>,
     /// When a sensor last measured its height.
     pub(super) height_seen_at: Option<Time>,
     /// Consecutive claimed heights that the measured one denies.
@@ -67,6 +69,7 @@ impl Entry {
             voices: BTreeSet::new(),
             evidence: EvidenceSet::default(),
             agreements: BTreeMap::new(),
+            agreed: BTreeSet::new(),
             height_seen_at: None,
             height_denied: 0,
             authorised_since: None,
@@ -139,6 +142,7 @@ impl Entry {
         self.voices.extend(gone.voices);
         self.evidence.absorb(&gone.evidence);
         self.height_seen_at = self.height_seen_at.max(gone.height_seen_at);
+        self.agreed.extend(gone.agreed);
         for (voice, theirs) in gone.agreements {
             self.agreements.entry(voice).or_insert(theirs);
         }

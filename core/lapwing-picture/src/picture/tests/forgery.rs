@@ -55,6 +55,7 @@ fn one_forged_claim_on_an_intruder_authorises_nothing() {
     }
     assert!(!statuses(&scene).contains(&IdentityStatus::Authorised));
     assert!(!statuses(&scene).contains(&IdentityStatus::Corroborated));
+    assert!(scene.one().identity.names.is_empty(), "one claim gives an intruder no name: {:?}", scene.one().identity);
     assert!(live(&scene).iter().any(|a| a.severity == Severity::Critical), "{:#?}", scene.alerts());
 }
 

@@ -34,9 +34,9 @@ fn run_guided(format: Option<&str>, seconds: u64) -> Result<()> {
     Ok(())
 }
 
-/// Mutated golden inputs through the decoders.
-pub(crate) fn mutate(cases: u64) -> Result<()> {
-    let run = ["run", "--release", "--quiet", "-p", "lapwing-formats", "--example", "torture", "--"];
+/// Mutated golden inputs through the decoders, as they are built for `profile`.
+pub(crate) fn mutate(cases: u64, profile: &str) -> Result<()> {
+    let run = ["run", "--quiet", "--profile", profile, "-p", "lapwing-formats", "--example", "torture", "--"];
     let cases = cases.to_string();
     cargo(&[&run[..], &["--cases", &cases, "--seed", "1"]].concat())
 }
@@ -45,7 +45,7 @@ pub(crate) fn mutate(cases: u64) -> Result<()> {
 pub(crate) fn run(format: Option<&str>, cases: u64, guided_seconds: Option<u64>) -> Result<()> {
     match (guided_seconds, format) {
         (Some(seconds), _) => run_guided(format, seconds),
-        (None, None) => mutate(cases),
+        (None, None) => mutate(cases, "release"),
         (None, Some(_)) => bail!("the mutation run takes all formats; one format alone goes with --guided-seconds"),
     }
 }

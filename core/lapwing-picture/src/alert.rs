@@ -354,6 +354,11 @@ impl AlertBook {
         self.live.contains_key(&(track, zone.clone()))
     }
 
+    /// Whether an aircraft that was warned of in a zone is lost from sight: what is then found there may be it.
+    pub(crate) fn misses_one_in(&self, zone: &ZoneId) -> bool {
+        self.live.iter().any(|((_, z), id)| z == zone && self.alerts.get(id).is_some_and(|h| h.lost_at.is_some()))
+    }
+
     /// Whether a track has a live alert.
     pub(crate) fn concerns(&self, track: TrackId) -> bool {
         self.live_range(track).next().is_some()

@@ -355,9 +355,10 @@ impl Picture {
         for number in numbers {
             let Some(zone) = self.zones.zone(number) else { continue };
             let warned = self.alerts.is_live(id, &zone.id);
-            // What is taken for a bird is not warned of; being taken for one ends no warning. Nor does an authorisation
+            // What is taken for a bird is not warned of; being taken for one ends no warning, nor hides
+            // one that was lost in the zone and is found again. Nor does an authorisation
             // before it has lasted.
-            let class = class.filter(|_| !warned);
+            let class = class.filter(|_| !warned && !self.alerts.misses_one_in(&zone.id));
             let status = match status {
                 IdentityStatus::Authorised if warned && !confirmed => IdentityStatus::Corroborated,
                 status => status,

@@ -310,3 +310,23 @@ fn a_true_height_that_sensors_measure_excludes_and_airliners_pass() {
         assert_eq!(!scene.alerts().is_empty(), alarms, "{speed}: {:#?}", scene.alerts());
     }
 }
+
+#[test]
+fn one_that_is_lost_inside_and_found_again_is_no_bird() {
+    let mut scene = Scene::new(site());
+    for s in (0..78).step_by(2) {
+        let mut seen = plot(0.0, 900.0 - 10.0 * f64::from(s), 60.0);
+        seen.classification = Some(Classification::single(Class::Multirotor, 0.8));
+        scene.radar(t(f64::from(s)), vec![seen]);
+    }
+    for s in (78..160).step_by(2) {
+        let mut seen = plot(-150.0, 120.0, 60.0);
+        seen.classification = Some(Classification::single(Class::Bird, 0.95));
+        let found = s >= 106;
+        scene.radar(t(f64::from(s)), if found { vec![seen] } else { Vec::new() });
+    }
+    let alerts = live(&scene);
+    let found =
+        scene.tracks().into_iter().find(|t| t.classification.best().is_some_and(|b| b.0 == Class::Bird)).unwrap();
+    assert!(alerts.iter().any(|a| a.track == found.id && a.severity == Severity::Critical), "{:#?}", scene.alerts());
+}

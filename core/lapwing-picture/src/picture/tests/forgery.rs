@@ -227,7 +227,8 @@ fn with_ceiling(value_m: f64, datum: Datum) -> Site {
 
 #[test]
 fn a_claimed_height_hides_nothing() {
-    let lies: [(Datum, fn(&mut Heights)); 4] = [
+    type Lie = (Datum, fn(&mut Heights));
+    let lies: [Lie; 4] = [
         (Datum::Ellipsoid, |h| h.height_ellipsoid_m = Some(1500.0)),
         (Datum::MeanSeaLevel, |h| h.altitude_msl_m = Some(1500.0)),
         (Datum::AboveGround, |h| h.height_above_ground_m = Some(1000.0)),

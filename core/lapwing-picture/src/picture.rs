@@ -121,8 +121,8 @@ impl Picture {
     }
 
     /// An empty picture of a site whose track and alert ids begin at `first` + 1, so that none returns that an earlier run
-    /// gave. `first` must not be less than any id given before. Mind that one journal entry may hold a scan of many plots
-    /// and so begin many tracks: a journal position alone is too small unless multiplied by more than those.
+    /// gave. `first` must not be less than any id given before. The journal position of a run's first entry is such a
+    /// number: every track and every alert begins with an event of its own, and every event is an entry.
     pub fn continuing(site: Site, now: Time, first: u64) -> Self {
         let mut picture = Self {
             now,

@@ -93,8 +93,8 @@ fn scenario(rate: u32, seconds: u64) -> Scenario {
     let rate = f64::from(rate);
     let adsb = (rate * 0.35 / 3.4).round() as u32;
     let drones = (rate * 0.05).round() as u32;
-    // Both radars see everything that flies low.
-    let low = (rate * 0.60 / 2.0 / 0.95).round() as u32;
+    // Both radars see everything that flies low, four looks in five.
+    let low = (rate * 0.60 / 2.0 / 0.78).round() as u32;
     let mut objects = Vec::new();
     for i in 0..low {
         let angle = f64::from(i) * 2.399_963;
@@ -229,6 +229,19 @@ async fn http(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> any
         bail!("{method} {path}: {status}");
     }
     Ok(answer.split_off(at + 4))
+}
+
+/// A scan cut at line breaks into datagrams, as a radar with many plots sends it.
+fn datagrams(lines: &[u8]) -> Vec<&[u8]> {
+    const BYTES_MAX: usize = 16 << 10;
+    let (mut cut, mut from) = (Vec::new(), 0);
+    while from < lines.len() {
+        let window = &lines[from..lines.len().min(from + BYTES_MAX)];
+        let length = window.iter().rposition(|b| *b == b'\n').map_or(window.len(), |i| i + 1);
+        cut.push(&lines[from..from + length]);
+        from += length;
+    }
+    cut
 }
 
 /// When the current probe's latest report was sent, and the latencies so far.
@@ -389,7 +402,11 @@ async fn main() -> anyhow::Result<()> {
                 let Some(emission) = simulation.next() else { break };
                 counter.count(emission.sensor, emission.at, &emission.bytes);
                 match emission.sensor {
-                    i @ (0 | 1) => drop(radar.send_to(&emission.bytes, ports.inputs[i]).await?),
+                    i @ (0 | 1) => {
+                        for datagram in datagrams(&emission.bytes) {
+                            radar.send_to(datagram, ports.inputs[i]).await?;
+                        }
+                    }
                     2 => to_rid.send(emission.bytes)?,
                     _ => beast.write_all(&emission.bytes).await?,
                 }

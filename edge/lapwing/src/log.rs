@@ -7,11 +7,14 @@ use lapwing_server::OutputState;
 /// Says what an operator of the machine should know of an event.
 pub(crate) fn event(event: &Event) {
     match &event.body {
-        EventBody::AlertChanged { alert } => match alert.state {
-            AlertState::Raised => tracing::warn!("alert {} raised: {}", alert.id, alert.headline),
-            AlertState::Acknowledged => tracing::info!("alert {} acknowledged: {}", alert.id, alert.headline),
-            AlertState::Cleared => tracing::info!("alert {} cleared: {}", alert.id, alert.headline),
-        },
+        // Only a step in its life, not each new prediction.
+        EventBody::AlertChanged { alert } if alert.steps.last().is_some_and(|s| s.at == event.at) => {
+            match alert.state {
+                AlertState::Raised => tracing::warn!("alert {} raised: {}", alert.id, alert.headline),
+                AlertState::Acknowledged => tracing::info!("alert {} acknowledged: {}", alert.id, alert.headline),
+                AlertState::Cleared => tracing::info!("alert {} cleared: {}", alert.id, alert.headline),
+            }
+        }
         EventBody::SensorChanged { sensor, health, why } => {
             let why = why.as_ref().map(|w| format!(": {w}")).unwrap_or_default();
             match health {

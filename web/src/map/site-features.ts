@@ -1,6 +1,7 @@
 // Zones, sensors, coverage and range rings as features for the map.
 
-import type { Feature, FeatureCollection, Position } from "geojson";
+import type { Feature, FeatureCollection, MultiPolygon, Polygon, Position } from "geojson";
+import polygonClipping, { type Geom } from "polygon-clipping";
 import type { SensorState } from "../api/types";
 import { distance, heightBand } from "../words/values";
 import { circleLine, destination, distanceM, ringDistances, sector } from "./geometry";
@@ -59,14 +60,30 @@ export function sensorFeatures(sensors: SensorState[]): FeatureCollection {
   );
 }
 
+function coverageOf(state: SensorState): Polygon | null {
+  const at = positionOf(state);
+  const { range_min_m, range_max_m, azimuth_from_deg, azimuth_to_deg } = state.sensor.coverage;
+  if (!at || !range_max_m) return null;
+  return sector(at, range_min_m ?? 0, range_max_m, azimuth_from_deg ?? null, azimuth_to_deg ?? null);
+}
+
+/**
+ * Ground that nobody of the silent sensor's kind watches any more. Another kind is no comfort: a Remote ID receiver that
+ * covers a dead radar's ground hears only those who want to be heard.
+ */
+function unwatched(state: SensorState, own: Polygon, sensors: SensorState[]): MultiPolygon {
+  const others = sensors.filter((s) => s.sensor.kind === state.sensor.kind && s.health === "live").map(coverageOf);
+  const covered = others.filter((c): c is Polygon => c !== null).map((c) => c.coordinates as Geom);
+  return { type: "MultiPolygon", coordinates: polygonClipping.difference(own.coordinates as Geom, ...covered) };
+}
+
 export function coverageFeatures(sensors: SensorState[]): FeatureCollection {
+  const feature = (what: string, geometry: Polygon | MultiPolygon): Feature => ({ type: "Feature", properties: { what }, geometry });
   return collection(
     sensors.flatMap((state) => {
-      const at = positionOf(state);
-      const { range_min_m, range_max_m, azimuth_from_deg, azimuth_to_deg } = state.sensor.coverage;
-      if (!at || !range_max_m) return [];
-      const geometry = sector(at, range_min_m ?? 0, range_max_m, azimuth_from_deg ?? null, azimuth_to_deg ?? null);
-      return [{ type: "Feature" as const, properties: { blind: isBlind(state) }, geometry }];
+      const own = coverageOf(state);
+      if (!own) return [];
+      return isBlind(state) ? [feature("lost", own), feature("blind", unwatched(state, own, sensors))] : [feature("seen", own)];
     }),
   );
 }

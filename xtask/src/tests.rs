@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 const MUTATED_CASES: u64 = 1_000_000;
 
 pub(crate) fn run() -> Result<()> {
-    let mut steps = Steps::new(8);
+    let mut steps = Steps::new(9);
     steps.run("what the tests need", || {
         needs::ensure(&[needs::COMPILER, needs::MOSQUITTO, needs::CHROMIUM])?;
         needs::component("clippy", "clippy")?;

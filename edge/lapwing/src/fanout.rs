@@ -22,7 +22,7 @@ pub(crate) struct Fanout {
     buffer: Vec<u8>,
 }
 
-/// The TOML text of an options table as the table type formats and transports take.
+/// The TOML text of an options table as the table type transports take.
 pub(crate) fn options_table(text: &str) -> anyhow::Result<ConfigTable<'_>> {
     let table = DeTable::parse(text)?;
     let span = table.span();
@@ -83,7 +83,7 @@ fn open(config: &OutputConfig) -> anyhow::Result<(Channel, Task)> {
         .and_then(|t| t.output)
         .ok_or_else(|| anyhow!("transport `{}` has no output", config.transport))?;
     make_folder(config)?;
-    let encoder = open_encoder(options_table(&config.format_options)?)?;
+    let encoder = lapwing_formats::open_with(open_encoder, &config.format_options)?;
     let (output, outbox) = lapwing_transports::outbox::channel();
     let task = open_output(options_table(&config.transport_options)?, outbox)?;
     Ok((Channel { config: config.clone(), encoder, output }, task))

@@ -2,13 +2,11 @@
 //! live, replaying a journal and playing a capture are one thing.
 
 use anyhow::{Context, anyhow};
-use lapwing_formats::{ConfigTable, Decoded, Decoder, FORMATS, OpenDecoder};
+use lapwing_formats::{Decoded, Decoder, FORMATS, OpenDecoder};
 use lapwing_journal::Entry;
 use lapwing_model::{Envelope, Event, Fault, InputId, Ledger, Position, Reception, Report, Site, Snapshot, Time};
 use lapwing_picture::{Input, Picture};
 use std::collections::BTreeMap;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 
 /// Bytes to send back on the connection a reception came by.
 pub(crate) struct Reply {
@@ -37,18 +35,10 @@ struct InputDecoder {
     streams: BTreeMap<u64, Box<dyn Decoder>>,
 }
 
-/// Opens a decoder from its options as TOML text.
-fn open_decoder(open: OpenDecoder, options: &str) -> anyhow::Result<Box<dyn Decoder>> {
-    let table = DeTable::parse(options)?;
-    let span = table.span();
-    let value: ConfigTable<'_> = Spanned::new(span, DeValue::Table(table.into_inner()));
-    Ok(open(value)?)
-}
-
 /// The decoder of a format by name, with options as TOML text.
 pub(crate) fn decoder(format: &str, options: &str) -> anyhow::Result<Box<dyn Decoder>> {
     let open = decoder_of(format)?;
-    open_decoder(open, options).with_context(|| format!("options of format `{format}`"))
+    lapwing_formats::open_with(open, options).with_context(|| format!("options of format `{format}`"))
 }
 
 fn decoder_of(format: &str) -> anyhow::Result<OpenDecoder> {
@@ -72,11 +62,13 @@ impl InputDecoder {
             Envelope::Stream { connection, .. } => {
                 let stream = match self.streams.entry(*connection) {
                     std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-                    std::collections::btree_map::Entry::Vacant(new) => match open_decoder(self.open, &self.options) {
-                        Ok(decoder) => new.insert(decoder),
-                        // The same options opened when the line was built, so this cannot be reached; the shared decoder serves.
-                        Err(_) => return self.whole.decode(at, envelope, bytes, out),
-                    },
+                    std::collections::btree_map::Entry::Vacant(new) => {
+                        match lapwing_formats::open_with(self.open, &self.options) {
+                            Ok(decoder) => new.insert(decoder),
+                            // The same options opened when the line was built, so this cannot be reached; the shared decoder serves.
+                            Err(_) => return self.whole.decode(at, envelope, bytes, out),
+                        }
+                    }
                 };
                 stream.decode(at, envelope, bytes, out);
             }

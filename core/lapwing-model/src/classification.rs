@@ -26,6 +26,20 @@ pub enum Class {
     Ground,
 }
 
+impl Class {
+    /// Every class, in declaration order.
+    pub const ALL: [Self; 8] = [
+        Self::Multirotor,
+        Self::FixedWing,
+        Self::Drone,
+        Self::Bird,
+        Self::Aeroplane,
+        Self::Helicopter,
+        Self::Balloon,
+        Self::Ground,
+    ];
+}
+
 /// Probabilities of the classes, summing to at most 1; what is missing is unknown.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]

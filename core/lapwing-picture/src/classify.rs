@@ -17,22 +17,11 @@ const CERTAINTY_MAX: f64 = 0.98;
 /// Probabilities below are left out: unknown.
 const SHOWN_MIN: f64 = 0.01;
 
-const ALL: [Class; 8] = [
-    Class::Multirotor,
-    Class::FixedWing,
-    Class::Drone,
-    Class::Bird,
-    Class::Aeroplane,
-    Class::Helicopter,
-    Class::Balloon,
-    Class::Ground,
-];
-
 /// Labels added up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Classifier {
-    /// Log-evidence of each class, in the order of [`ALL`].
-    evidence: [f64; ALL.len()],
+    /// Log-evidence of each class, in the order of [`Class::ALL`].
+    evidence: [f64; Class::ALL.len()],
     labels: u64,
 }
 
@@ -40,9 +29,9 @@ impl Classifier {
     /// Adds one label: a distribution over classes, what is missing from it spread over the classes it does not name.
     pub(crate) fn label(&mut self, word: &Classification) {
         let named: f64 = word.probabilities.values().sum();
-        let unnamed = ALL.len().saturating_sub(word.probabilities.len()).max(1) as f64;
+        let unnamed = Class::ALL.len().saturating_sub(word.probabilities.len()).max(1) as f64;
         let rest = ((1.0 - named) / unnamed).max(FLOOR);
-        for (evidence, class) in self.evidence.iter_mut().zip(ALL) {
+        for (evidence, class) in self.evidence.iter_mut().zip(Class::ALL) {
             let p = word.probabilities.get(&class).copied().unwrap_or(rest).clamp(FLOOR, 1.0);
             *evidence = MEMORY * *evidence + LABEL_WEIGHT * math::log(p);
         }
@@ -62,7 +51,7 @@ impl Classifier {
         let most = self.evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let odds = self.evidence.map(|e| math::exp(e - most));
         let sum: f64 = odds.iter().sum();
-        let probabilities = ALL.into_iter().zip(odds).map(|(class, o)| (class, CERTAINTY_MAX * o / sum));
+        let probabilities = Class::ALL.into_iter().zip(odds).map(|(class, o)| (class, CERTAINTY_MAX * o / sum));
         Classification { probabilities: probabilities.filter(|(_, p)| *p >= SHOWN_MIN).collect() }
     }
 }

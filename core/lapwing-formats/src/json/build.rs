@@ -1,11 +1,11 @@
 //! From checked values to a report.
 
-use super::fields::{CLASS_PROBABILITY_DEFAULT, CLASSES, Key, Message};
+use super::fields::{CLASS_PROBABILITY_DEFAULT, Key, Message};
 use super::values::{Value, Values};
 use lapwing_model::{
-    Authentication, Claim, ClaimedOperator, Classification, Heights, Measurement, Name, NameKind, OperationalStatus,
-    Personal, Place, Plot, Protocol, Report, SensorHealth, SensorId, SensorStatus, SensorTrack, Sighting, Transmitter,
-    math,
+    Authentication, Claim, ClaimedOperator, Class, Classification, Heights, Measurement, Name, NameKind,
+    OperationalStatus, Personal, Place, Plot, Protocol, Report, SensorHealth, SensorId, SensorStatus, SensorTrack,
+    Sighting, Transmitter, math,
 };
 
 pub(super) const PROTOCOLS: &[Protocol] = &[
@@ -92,7 +92,7 @@ impl Values {
     }
 
     fn classification(&self) -> Result<Option<Classification>, Refusal> {
-        let class = self.word(Key::Class).and_then(|i| CLASSES.get(i)).copied();
+        let class = self.word(Key::Class).and_then(|i| Class::ALL.get(i)).copied();
         let probability = self.number(Key::ClassProbability);
         match (class, self.get(Key::Classes)) {
             (Some(_), Some(_)) => Err(Refusal::Contradiction("class and classes stand together")),

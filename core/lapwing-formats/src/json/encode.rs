@@ -2,12 +2,10 @@
 
 use super::JsonOutputConfig;
 use super::build::{HEALTHS, NAMES, OPERATIONAL, PROTOCOLS};
-use super::fields::{
-    CLASS_WORDS, CLASSES, HEALTH_WORDS, Key, MESSAGE_WORDS, Message, OPERATIONAL_WORDS, PROTOCOL_WORDS,
-};
+use super::fields::{CLASS_WORDS, HEALTH_WORDS, Key, MESSAGE_WORDS, Message, OPERATIONAL_WORDS, PROTOCOL_WORDS};
 use crate::Encoder;
 use lapwing_model::{
-    AirText, Claim, Classification, Event, EventBody, Heights, Measurement, Place, Plot, Report, SensorStatus,
+    AirText, Claim, Class, Classification, Event, EventBody, Heights, Measurement, Place, Plot, Report, SensorStatus,
     SensorTrack, Sighting, Snapshot, Time, Transmitter, math,
 };
 use serde::Serialize;
@@ -99,7 +97,7 @@ impl<'a> Line<'a> {
         let mut all = classification.probabilities.iter();
         match (all.next(), all.next()) {
             (Some((class, probability)), None) => {
-                self.word(Key::Class, Some(*class), CLASSES, CLASS_WORDS);
+                self.word(Key::Class, Some(*class), &Class::ALL, CLASS_WORDS);
                 self.number(Key::ClassProbability, Some(*probability));
             }
             _ => self.put(Key::Classes, classification),

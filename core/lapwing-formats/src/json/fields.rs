@@ -1,8 +1,6 @@
 //! Every key of the format: what it may hold and which messages use it. Decoder, details and JSON Schema all come from
 //! this one table.
 
-use lapwing_model::Class;
-
 /// What a key may hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
@@ -118,20 +116,9 @@ pub(super) const MESSAGES: &[MessageInfo] = &[
 pub(super) const MESSAGE_WORDS: &[&str] =
     &["position", "range_azimuth", "bearing", "range_difference", "presence", "track", "claim", "sighting", "status"];
 
-/// Words of [`lapwing_model::Class`], in order of [`CLASSES`].
+/// Words of [`lapwing_model::Class`], in order of [`lapwing_model::Class::ALL`].
 pub(super) const CLASS_WORDS: &[&str] =
     &["multirotor", "fixed_wing", "drone", "bird", "aeroplane", "helicopter", "balloon", "ground"];
-
-pub(super) const CLASSES: &[Class] = &[
-    Class::Multirotor,
-    Class::FixedWing,
-    Class::Drone,
-    Class::Bird,
-    Class::Aeroplane,
-    Class::Helicopter,
-    Class::Balloon,
-    Class::Ground,
-];
 
 /// Probability of `class` where a sensor gives none.
 pub(super) const CLASS_PROBABILITY_DEFAULT: f64 = 0.8;
@@ -390,7 +377,7 @@ mod tests {
 
     #[test]
     fn words_stand_for_the_models_own() {
-        for (word, class) in CLASS_WORDS.iter().zip(CLASSES) {
+        for (word, class) in CLASS_WORDS.iter().zip(&lapwing_model::Class::ALL) {
             assert_eq!(serde_json::to_value(class).unwrap(), *word);
         }
         assert_eq!(MESSAGES.len(), MESSAGE_WORDS.len());

@@ -1,8 +1,8 @@
 //! The members of one object, each checked against the table of keys.
 
-use super::fields::{self, CLASS_WORDS, CLASSES, Key, Kind};
+use super::fields::{self, CLASS_WORDS, Key, Kind};
 use super::text::{Broken, Cursor, Raw};
-use lapwing_model::{AirText, Classification, SensorId, Time};
+use lapwing_model::{AirText, Class, Classification, SensorId, Time};
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -217,7 +217,7 @@ impl Values {
                 cursor.skip_value()?;
             }
             let span = at..cursor.at;
-            let class = CLASS_WORDS.iter().position(|w| *w == name).and_then(|i| CLASSES.get(i));
+            let class = CLASS_WORDS.iter().position(|w| *w == name).and_then(|i| Class::ALL.get(i));
             match (class, check(Kind::Number { min: 0.0, max: 1.0 }, &raw)) {
                 (Some(class), Ok(Value::Number(p))) => {
                     sum += p;

@@ -1,10 +1,11 @@
-//! Development tasks: `cargo xtask demo | test | tidy | web | new-format | fuzz | load`.
+//! Development tasks: `cargo xtask demo | test | tidy | web | new-format | fuzz | load | bench`.
 //!
 //! Plain Rust and few dependencies, because it is the first thing a newcomer compiles.
 
 // The ban list is for core/: this crate is where files, clocks and threads live.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod bench;
 mod fuzz;
 mod needs;
 mod new_format;
@@ -61,6 +62,11 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Measure the tracker: accuracy and speed, micro-benchmarks, instruction counts
+    Bench {
+        #[command(subcommand)]
+        what: bench::Bench,
+    },
 }
 
 fn main() -> Result<()> {
@@ -73,6 +79,7 @@ fn main() -> Result<()> {
         Task::NewFormat { name } => new_format::run(&name),
         Task::Fuzz { format, cases, guided_seconds } => fuzz::run(format.as_deref(), cases, guided_seconds),
         Task::Load { args } => load(&args),
+        Task::Bench { what } => bench::run(what),
     }
 }
 

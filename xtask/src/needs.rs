@@ -37,6 +37,18 @@ pub(crate) const CHROMIUM: Need = Need {
 pub(crate) const COMPILER: Need =
     Need { program: "cc", paths: &["/usr/bin/cc"], package: "gcc", purpose: "Rust links with it" };
 
+/// The interpreter of the bench tools.
+const PYTHON: Need =
+    Need { program: "python3", paths: &["/usr/bin/python3"], package: "python3", purpose: "the bench tools run in it" };
+
+/// What counts instructions.
+pub(crate) const VALGRIND: Need = Need {
+    program: "valgrind",
+    paths: &["/usr/bin/valgrind"],
+    package: "valgrind",
+    purpose: "it counts a kernel's instructions",
+};
+
 impl Need {
     fn is_there(&self) -> bool {
         self.paths.iter().any(|p| Path::new(p).exists()) || on_path(self.program)
@@ -56,7 +68,15 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     for need in &missing {
         println!("missing: {} ({})", need.program, need.purpose);
     }
-    let packages: Vec<&str> = missing.iter().map(|n| n.package).collect();
+    install(&missing.iter().map(|n| n.package).collect::<Vec<_>>())?;
+    match missing.iter().find(|n| !n.is_there()) {
+        Some(need) => bail!("{} is still missing after installing {}", need.program, need.package),
+        None => Ok(()),
+    }
+}
+
+/// Installs packages as root on Debian; anybody else is told what to type.
+fn install(packages: &[&str]) -> Result<()> {
     let is_root = output("id", &["-u"]).as_deref() == Some("0");
     if !on_path("apt-get") {
         bail!("install {} with your system's package manager", packages.join(" "));
@@ -68,12 +88,22 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     let mut update = Command::new("apt-get");
     run(update.args(["-qq", "update"]))?;
     let mut install = Command::new("apt-get");
-    install.args(["-qq", "install", "-y", "--no-install-recommends"]).args(&packages);
-    run(install.env("DEBIAN_FRONTEND", "noninteractive").stdout(std::process::Stdio::null()))?;
-    match missing.iter().find(|n| !n.is_there()) {
-        Some(need) => bail!("{} is still missing after installing {}", need.program, need.package),
-        None => Ok(()),
+    install.args(["-qq", "install", "-y", "--no-install-recommends"]).args(packages);
+    run(install.env("DEBIAN_FRONTEND", "noninteractive").stdout(std::process::Stdio::null()))
+}
+
+/// Makes sure that Python can make virtual environments; Debian keeps that part in a package of its own.
+pub(crate) fn python_venv() -> Result<()> {
+    ensure(&[PYTHON])?;
+    let can = || output("python3", &["-c", "import venv, ensurepip"]).is_some();
+    if !can() {
+        println!("missing: Python's venv module (the bench tools get an environment of their own)");
+        install(&["python3-venv"])?;
+        if !can() {
+            bail!("python3 still has no venv module after installing python3-venv");
+        }
     }
+    Ok(())
 }
 
 /// Makes sure that Node is new enough and npm is there.

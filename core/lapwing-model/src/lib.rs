@@ -44,7 +44,7 @@ pub use report::{
     Authentication, Claim, ClaimedOperator, Measurement, OperationalStatus, Plot, Protocol, Report, SensorHealth,
     SensorStatus, SensorTrack, Sighting, Transmitter,
 };
-pub use sensor::{Coverage, ErrorModel, Sensor, SensorKind};
+pub use sensor::{BiasModel, Coverage, ErrorModel, RcsModel, Resolution, Sensor, SensorKind};
 pub use site::{AuthorisedFlight, Rule, Site};
 pub use snapshot::{InputState, Link, SensorState, Snapshot};
 pub use text::AirText;

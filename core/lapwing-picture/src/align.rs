@@ -37,6 +37,18 @@ pub fn align(measured_at: Option<Time>, received_at: Time) -> (Time, TimeSource)
     }
 }
 
+/// A measurement of a sensor further behind its reception than this was stamped by a wrong clock.
+pub const WRONG_CLOCK: Span = Span::from_seconds(60);
+
+/// The same for what a sensor measured itself. What is late by more than the tracker can use, but by no more than a slow
+/// network or a person at a telephone takes, keeps its time: taken for now it would put an aircraft where it was.
+pub fn align_measured(measured_at: Option<Time>, received_at: Time) -> (Time, TimeSource) {
+    match measured_at {
+        Some(at) if received_at.since(at) > LATE_MAX && received_at.since(at) <= WRONG_CLOCK => (at, TimeSource::Measured),
+        _ => align(measured_at, received_at),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

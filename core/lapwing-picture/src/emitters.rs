@@ -117,6 +117,15 @@ impl Emitters {
         heard
     }
 
+    /// The voice that the tracker knows by a label.
+    pub(crate) fn with_label(&self, label: u64) -> Option<u64> {
+        // Nearly always its own number; a voice that took over another goes by the other's.
+        match self.voices.get(&label) {
+            Some(voice) if voice.label == label => Some(label),
+            _ => self.voices.values().find(|v| v.label == label).map(|v| v.id),
+        }
+    }
+
     /// Forgets voices not heard for long that have no track.
     pub(crate) fn forget(&mut self, now: Time) {
         let old: Vec<u64> = self

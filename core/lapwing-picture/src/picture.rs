@@ -13,10 +13,10 @@ use crate::health::HealthBook;
 use crate::zone::{Outline, ZoneIndex};
 pub(crate) use agree::Support;
 use lapwing_model::{
-    AlertId, AlertState, AuthorisedFlight, Command, Event, EventBody, Fault, InputId, Ledger, Link, Name, Order,
-    Position, Report, Site, Snapshot, Span, Time, TrackId, ZoneId,
+    AlertId, AlertState, AuthorisedFlight, Classification, Command, Event, EventBody, Fault, Identity, InputId, Ledger,
+    Link, Name, Order, Position, Report, SensorId, Site, Snapshot, Span, Time, TrackId, ZoneId,
 };
-use lapwing_track::{Config, Tracker};
+use lapwing_track::{Bias, Config, Estimate, Tracker};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -124,13 +124,18 @@ impl Picture {
     /// gave. `first` must not be less than any id given before. The journal position of a run's first entry is such a
     /// number: every track and every alert begins with an event of its own, and every event is an entry.
     pub fn continuing(site: Site, now: Time, first: u64) -> Self {
+        Self::tuned(site, now, first, Config::default())
+    }
+
+    /// The same with other settings of the tracker than its defaults; `first` stands, whatever `config` says of it.
+    pub fn tuned(site: Site, now: Time, first: u64, config: Config) -> Self {
         let mut picture = Self {
             now,
             zones: ZoneIndex::new(&[]),
             zone_numbers: BTreeMap::new(),
             lead_max_s: 0.0,
             authorised: BTreeMap::new(),
-            tracker: Tracker::new(Config { first_track_id: first, ..Config::default() }),
+            tracker: Tracker::new(Config { first_track_id: first, ..config }),
             emitters: Emitters::default(),
             health: HealthBook::default(),
             alerts: AlertBook::after(first),
@@ -201,6 +206,31 @@ impl Picture {
             sensors: self.health.sensors(),
             inputs: self.health.inputs(),
         }
+    }
+
+    /// Live tracks, oldest first.
+    pub fn track_ids(&self) -> impl Iterator<Item = TrackId> + '_ {
+        self.tracks.keys().copied()
+    }
+
+    /// The state of a live track at a time: predicted, where that is later than its last update.
+    pub fn estimate(&self, id: TrackId, at: Time) -> Option<Estimate> {
+        self.tracker.estimate(id, at)
+    }
+
+    /// Who a live track is: its names in order of first appearance, and how well they are supported.
+    pub fn identity(&self, id: TrackId) -> Option<&Identity> {
+        self.tracks.get(&id).map(|entry| &entry.identity)
+    }
+
+    /// What a live track is taken for; what nobody said anything of is silent.
+    pub fn classification_of(&self, id: TrackId) -> Option<Classification> {
+        self.tracks.get(&id).map(|entry| self.classification(id, entry))
+    }
+
+    /// What the sensors' systematic errors are estimated to be.
+    pub fn biases(&self) -> impl Iterator<Item = (SensorId, Bias)> + '_ {
+        self.tracker.biases()
     }
 
     /// Whether an order can be followed, asked before it is journalled.

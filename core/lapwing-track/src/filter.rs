@@ -1,267 +1,294 @@
-//! The Kalman filter, one scalar component of a measurement at a time.
-//!
-//! Components of one measurement have independent errors here, so taking them one after the other, all linearised at
-//! the same point, is the joint (extended) update (Bar-Shalom, Li & Kirubarajan 2001, *Estimation with Applications to
-//! Tracking and Navigation*, 7.2 and 10.3), needs no matrix inverse, and takes any number of components. The covariance is
-//! updated in Joseph form and symmetrised.
-//!
-//! Plain arrays, not a matrix library: above 5 by 5 nalgebra multiplies through `matrixmultiply`, which picks fused
-//! multiply-add by the processor it runs on, and a replay elsewhere would give other bits.
+//! The filter: all that is known at one time. A pure function of the looks taken in, in their order; it can be copied, and
+//! gone back to.
 
-use lapwing_model::math;
+use crate::align::BiasFilter;
+use crate::assign::Solver;
+use crate::birth::Bearing;
+use crate::clutter::ClutterMap;
+use crate::cluster::Cluster;
+use crate::config::Config;
+use crate::grid::Grid;
+use crate::imm::Foresight;
+use crate::interface::Label;
+use crate::post::Post;
+use crate::project::{Projection, Scene};
+use crate::reading::Reading;
+use crate::region::{RegionId, Regions, moved};
+use crate::slab::Slab;
+use crate::track::{Candidate, Track};
+use lapwing_model::{LocalFrame, Resolution, Time};
+use std::collections::{BTreeSet, VecDeque};
 
-/// A vector of the state space: east, north, up (metres), then their rates (metres per second).
-pub(crate) type Vector = [f64; 6];
-/// A covariance of the state space.
-pub(crate) type Matrix = [[f64; 6]; 6];
-
-/// Mean and covariance.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Gaussian {
-    pub(crate) mean: Vector,
-    pub(crate) covariance: Matrix,
+/// What is learned of a sensor.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memory {
+    pub(crate) looked_at: Option<Time>,
+    /// Plots since the last look that belonged to no confirmed track.
+    pub(crate) stray: f64,
+    /// Running mean of them per look; `None` until the first look.
+    pub(crate) stray_per_look: Option<f64>,
+    /// Aircraft that it may not have detected yet, per km²; `None` before its first look.
+    pub(crate) undetected_per_km2: Option<f64>,
+    pub(crate) map: ClutterMap,
+    pub(crate) bias: BiasFilter,
 }
 
-/// A measurement linearised at a state: innovation (measured minus predicted), rows of the Jacobian, variances.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Linear {
-    rows: [Row; 4],
-    used: usize,
+/// What happened that cannot be seen from the state.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Note {
+    Joined { into: u64, from: u64 },
+    Elsewhere { label: Label, known: u64, new: u64 },
+    Ended { key: u64, why: &'static str },
 }
 
-/// One component.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Row {
-    pub(crate) jacobian: Vector,
-    pub(crate) innovation: f64,
-    pub(crate) variance: f64,
+/// Where a reading went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Took {
+    /// To a track, by slot.
+    Track(u32),
+    /// It began a track.
+    Began(u32),
+    /// It repeats what a track already has.
+    Repeats(u32),
+    /// It is kept as long as it may help.
+    Held,
+    /// It cannot be used.
+    Rejected(&'static str),
 }
 
-impl Linear {
-    /// Adds a component; a fifth is a programming error and is left out.
-    pub(crate) fn push(&mut self, jacobian: Vector, innovation: f64, variance: f64) {
-        debug_assert!(self.used < self.rows.len());
-        if let Some(row) = self.rows.get_mut(self.used) {
-            *row = Row { jacobian, innovation, variance };
-            self.used += 1;
-        }
+/// Everything known at one time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) tracks: Slab<Track>,
+    pub(crate) candidates: Slab<Candidate>,
+    pub(crate) clusters: Slab<Cluster>,
+    pub(crate) track_grid: Grid,
+    pub(crate) candidate_grid: Grid,
+    pub(crate) memories: Vec<Memory>,
+    pub(crate) bearings: VecDeque<Bearing>,
+    pub(crate) labels: BTreeSet<(Label, u32)>,
+    /// The latest time of anything taken in.
+    pub(crate) clock: Option<Time>,
+    /// The last whole second at which time alone was let decide.
+    pub(crate) stepped: Option<Time>,
+    pub(crate) notes: Vec<Note>,
+    /// Tracks whose phase may have changed.
+    pub(crate) touched: Vec<u32>,
+}
+
+impl Filter {
+    /// Copies another filter over this one, keeping its memory.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.tracks.clone_from(&other.tracks);
+        self.candidates.clone_from(&other.candidates);
+        self.clusters.clone_from(&other.clusters);
+        self.track_grid.clone_from(&other.track_grid);
+        self.candidate_grid.clone_from(&other.candidate_grid);
+        self.memories.clone_from(&other.memories);
+        self.bearings.clone_from(&other.bearings);
+        self.labels.clone_from(&other.labels);
+        self.clock = other.clock;
+        self.stepped = other.stepped;
+        self.notes.clear();
+        self.touched.clear();
     }
-
-    /// The components.
-    pub(crate) fn rows(&self) -> &[Row] {
-        self.rows.get(..self.used).unwrap_or(&[])
-    }
-
-    /// The components, to change.
-    pub(crate) fn rows_mut(&mut self) -> &mut [Row] {
-        self.rows.get_mut(..self.used).unwrap_or(&mut [])
-    }
 }
 
-/// What an update gives.
+/// What one look at a time may see.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Update {
-    /// The state after it.
-    pub(crate) state: Gaussian,
-    /// Normalised innovation squared: the squared Mahalanobis distance of measurement and prediction.
-    pub(crate) nis: f64,
+pub(crate) struct Visible {
+    pub(crate) slot: u32,
+    /// Its projections: those of its hypotheses, one after the other.
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+    /// Probability that this look sees it.
+    pub(crate) detection: f64,
+    /// How far it is ahead of the look, seconds; 0 where it was brought to the look's time.
+    pub(crate) ahead_s: f64,
+    /// Predicted range and azimuth, for what has them.
+    pub(crate) polar: Option<(f64, f64)>,
 }
 
-pub(crate) fn dot(a: &Vector, b: &Vector) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
+/// A pair of a hypothesis and a reading that may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair {
+    pub(crate) visible: u32,
+    pub(crate) hypothesis: u32,
+    pub(crate) reading: u32,
+    /// log of detection probability times likelihood over the density of all else the reading may be.
+    pub(crate) log_ratio: f64,
+    pub(crate) foresight: Foresight,
 }
 
-pub(crate) fn times_vector(m: &Matrix, v: &Vector) -> Vector {
-    m.map(|row| dot(&row, v))
+/// Working memory, kept between calls so that the steady state allocates nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Work {
+    pub(crate) near: Vec<u32>,
+    pub(crate) readings: Vec<Reading>,
+    pub(crate) order: Vec<(f64, u32)>,
+    pub(crate) log_other: Vec<[f64; 2]>,
+    pub(crate) visible: Vec<Visible>,
+    pub(crate) weak: Vec<Visible>,
+    pub(crate) projections: Vec<Projection>,
+    pub(crate) pairs: Vec<Pair>,
+    pub(crate) weak_pairs: Vec<Pair>,
+    /// Candidates that took a reading: its probability, the slot, the reading.
+    pub(crate) ready: Vec<(f64, u32, u32)>,
+    pub(crate) taken: Vec<f64>,
+    pub(crate) root: Vec<u32>,
+    pub(crate) owner: Vec<u32>,
+    pub(crate) groups: Vec<(u32, u32)>,
+    pub(crate) unresolved: Vec<Option<(u32, f64)>>,
+    pub(crate) solver: Solver,
+    /// What the looking sensor cannot tell apart, where it says.
+    pub(crate) resolution: Option<Resolution>,
+    pub(crate) took: Vec<Took>,
+    pub(crate) cost: Vec<f64>,
+    pub(crate) marginals: Vec<f64>,
 }
 
-/// `a b`.
-pub(crate) fn times(a: &Matrix, b: &Matrix) -> Matrix {
-    let mut out = [[0.0; 6]; 6];
-    for (out_row, a_row) in out.iter_mut().zip(a) {
-        for (x, b_row) in a_row.iter().zip(b) {
-            for (o, y) in out_row.iter_mut().zip(b_row) {
-                *o += x * y;
+/// What stays outside the filter: configuration, sensors, frames, working memory.
+pub(crate) struct Context<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) regions: &'a mut Regions,
+    pub(crate) posts: &'a mut [Post],
+    pub(crate) work: &'a mut Work,
+}
+
+impl Context<'_> {
+    /// The scene of a sensor and a region.
+    pub(crate) fn scene(&mut self, post: u32, region: RegionId, height_known: bool) -> Scene<'_> {
+        let config = self.config;
+        let regions = &*self.regions;
+        let (mut pose, mut speed) = (None, None);
+        if let Some(post) = self.posts.get_mut(post as usize) {
+            speed = post.signal_speed_mps;
+            if let Some(from) = post.frame {
+                pose = Some(regions.pose(&mut post.poses, &from, region));
+            }
+        }
+        Scene { frame: regions.frame(region), pose, height_known, signal_speed_mps: speed, config }
+    }
+}
+
+impl Filter {
+    /// What is learned of a sensor.
+    pub(crate) fn memory(&mut self, sensor: u32) -> &mut Memory {
+        let at = sensor as usize;
+        if self.memories.len() <= at {
+            self.memories.resize_with(at + 1, Memory::default);
+        }
+        &mut self.memories[at]
+    }
+
+    /// Puts a track into every table.
+    pub(crate) fn insert(&mut self, track: Track, regions: &Regions) -> u32 {
+        let mean = track.best.modes.mean();
+        let place = regions.about(track.region, mean[0], mean[1]);
+        let labels: Vec<Label> = track.labels.iter().map(|(l, _)| *l).collect();
+        let slot = self.tracks.insert(track);
+        for label in labels {
+            self.labels.insert((label, slot));
+        }
+        self.track_grid.file(slot, place);
+        self.touched.push(slot);
+        slot
+    }
+
+    /// Takes a track out of every table.
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<Track> {
+        self.leave_cluster(slot);
+        let track = self.tracks.remove(slot)?;
+        for (label, _) in &track.labels {
+            self.labels.remove(&(*label, slot));
+        }
+        self.track_grid.forget(slot);
+        Some(track)
+    }
+
+    /// Ends a track.
+    pub(crate) fn end(&mut self, slot: u32, why: &'static str) {
+        if let Some(track) = self.remove(slot) {
+            self.notes.push(Note::Ended { key: track.key, why });
+        }
+    }
+
+    /// Gives a track a label, and says so when another live track carried it.
+    pub(crate) fn name(&mut self, slot: u32, label: Label, claimed: bool) {
+        let known = self.with_label(label).find(|other| *other != slot);
+        let known = known.and_then(|k| self.tracks.get(k)).map(|t| t.key);
+        let Some(track) = self.tracks.get_mut(slot) else { return };
+        if track.add_label(label, claimed) {
+            self.labels.insert((label, slot));
+            if let Some(known) = known.filter(|_| claimed) {
+                self.notes.push(Note::Elsewhere { label, known, new: track.key });
             }
         }
     }
-    out
-}
 
-pub(crate) fn transposed(a: &Matrix) -> Matrix {
-    let mut out = [[0.0; 6]; 6];
-    for i in 0..6 {
-        for j in 0..6 {
-            out[j][i] = a[i][j];
-        }
-    }
-    out
-}
-
-/// `a p aᵀ`, symmetric to the last bit.
-pub(crate) fn congruent(a: &Matrix, p: &Matrix) -> Matrix {
-    let mut out = times(&times(a, p), &transposed(a));
-    symmetrise(&mut out);
-    out
-}
-
-/// The mean of a matrix and its transpose.
-pub(crate) fn symmetrise(m: &mut Matrix) {
-    for i in 0..6 {
-        for j in 0..i {
-            let mean = 0.5 * (m[i][j] + m[j][i]);
-            m[i][j] = mean;
-            m[j][i] = mean;
-        }
-    }
-}
-
-impl Gaussian {
-    /// The state after `linear`; `None` when the numbers are beyond repair (not finite, or a variance that is not
-    /// positive), and then the prior must stay.
-    pub(crate) fn updated(&self, linear: &Linear) -> Option<Update> {
-        let mut mean = self.mean;
-        let mut p = self.covariance;
-        let mut nis = 0.0;
-        for row in linear.rows() {
-            let h = &row.jacobian;
-            let ph = times_vector(&p, h);
-            let s = dot(h, &ph) + row.variance;
-            if !(s > 0.0 && s.is_finite() && row.variance > 0.0) {
-                return None;
-            }
-            // Earlier components moved the mean away from where all were linearised.
-            let mut moved = [0.0; 6];
-            for i in 0..6 {
-                moved[i] = mean[i] - self.mean[i];
-            }
-            let innovation = row.innovation - dot(h, &moved);
-            let gain = ph.map(|x| x / s);
-            for i in 0..6 {
-                mean[i] += gain[i] * innovation;
-            }
-            // Joseph form: (I - K h) P (I - K h)ᵀ + K r Kᵀ stays positive definite whatever the rounding of K.
-            let mut a = [[0.0; 6]; 6];
-            for i in 0..6 {
-                for j in 0..6 {
-                    a[i][j] = f64::from(u8::from(i == j)) - gain[i] * h[j];
-                }
-            }
-            p = congruent(&a, &p);
-            for i in 0..6 {
-                for j in 0..6 {
-                    p[i][j] += gain[i] * gain[j] * row.variance;
-                }
-            }
-            nis += innovation * innovation / s;
-        }
-        symmetrise(&mut p);
-        let finite = mean.iter().chain(p.iter().flatten()).all(|x| x.is_finite()) && nis.is_finite();
-        finite.then_some(Update { state: Self { mean, covariance: p }, nis })
+    /// Slots of the tracks that carry a label, oldest first.
+    pub(crate) fn with_label(&self, label: Label) -> impl Iterator<Item = u32> + '_ {
+        self.labels.range((label, 0)..=(label, u32::MAX)).map(|(_, slot)| *slot)
     }
 
-    /// Normalised innovation squared and natural logarithm of the likelihood of a measurement, without updating: a
-    /// tenth of the work, for the many pairs that come to nothing. `None` as for [`Gaussian::updated`].
-    pub(crate) fn surprise(&self, linear: &Linear) -> Option<(f64, f64)> {
-        let rows = linear.rows();
-        // Cholesky factor of S = H P Hᵀ + R, and the innovation solved through it.
-        let (mut factor, mut solved) = ([[0.0; 4]; 4], [0.0; 4]);
-        let (mut nis, mut log_likelihood) = (0.0, 0.0);
-        for (i, row) in rows.iter().enumerate() {
-            let ph = times_vector(&self.covariance, &row.jacobian);
-            let mut rest = row.innovation;
-            for j in 0..=i {
-                let mut s = dot(&rows[j].jacobian, &ph);
-                for k in 0..j {
-                    s -= factor[i][k] * factor[j][k];
-                }
-                if j < i {
-                    factor[i][j] = s / factor[j][j];
-                    rest -= factor[i][j] * solved[j];
-                } else {
-                    let s = s + row.variance;
-                    if !(s > 0.0 && s.is_finite()) {
-                        return None;
+    /// Brings all hypotheses of a track to a time. Backwards is refused: that is for retrodiction.
+    pub(crate) fn predict(&mut self, slot: u32, to: Time, config: &Config) {
+        let Some(track) = self.tracks.get_mut(slot) else { return };
+        let dt = to.since(track.at).as_seconds_f64();
+        if dt <= 0.0 {
+            return;
+        }
+        let models = track.models(config);
+        let survival = config.survival(dt);
+        let height_known = track.height_known;
+        track.at = to;
+        track.existence *= survival;
+        track.best.modes.predict(&models, dt, height_known);
+        track.best.existence *= survival;
+        if let Some(cluster) = track.cluster.and_then(|c| self.clusters.get_mut(c)) {
+            for hypothesis in cluster.hypotheses_of(slot) {
+                hypothesis.modes.predict(&models, dt, height_known);
+                hypothesis.existence *= survival;
+            }
+        }
+    }
+
+    /// Files a track where it is now, and moves it to another region when it has left its own.
+    pub(crate) fn settle(&mut self, slot: u32, ctx: &mut Context<'_>) {
+        let Some(track) = self.tracks.get_mut(slot) else { return };
+        track.judge(ctx.config);
+        let mean = track.best.modes.mean();
+        let place = ctx.regions.about(track.region, mean[0], mean[1]);
+        if Regions::is_far(&track.best.modes.merged()) {
+            let to = ctx.regions.at(place);
+            if to != track.region {
+                let (from, to_frame) = (*ctx.regions.frame(track.region), *ctx.regions.frame(to));
+                crate::region::move_modes(&from, &to_frame, &mut track.best.modes, track.height_known);
+                move_point(&from, &to_frame, &mut track.origin);
+                track.region = to;
+                let known = track.height_known;
+                if let Some(cluster) = track.cluster.and_then(|c| self.clusters.get_mut(c)) {
+                    for hypothesis in cluster.hypotheses_of(slot) {
+                        crate::region::move_modes(&from, &to_frame, &mut hypothesis.modes, known);
                     }
-                    factor[i][i] = math::sqrt(s);
-                    solved[i] = rest / factor[i][i];
-                    nis += solved[i] * solved[i];
-                    log_likelihood -= 0.5 * (solved[i] * solved[i] + math::log(math::TAU * s));
                 }
             }
         }
-        (nis.is_finite() && log_likelihood.is_finite()).then_some((nis, log_likelihood))
+        self.track_grid.file(slot, place);
+        self.touched.push(slot);
     }
 
-    /// Greatest one sigma of the horizontal position, metres.
-    pub(crate) fn horizontal_sd_m(&self) -> f64 {
-        let p = &self.covariance;
-        let (a, b, c) = (p[0][0], p[0][1], p[1][1]);
-        let half = 0.5 * (a - c);
-        math::sqrt((0.5 * (a + c) + math::hypot(half, b)).max(0.0))
-    }
-
-    /// Horizontal speed, metres per second.
-    pub(crate) fn speed_mps(&self) -> f64 {
-        math::hypot(self.mean[3], self.mean[4])
+    /// A track's best state at a time in the frame of another region.
+    pub(crate) fn state_in(&self, track: &Track, at: Time, region: RegionId, ctx: &Context<'_>) -> crate::gaussian::Gaussian {
+        let state = track.state_at(at, ctx.config);
+        if track.region == region {
+            return state;
+        }
+        moved(ctx.regions.frame(track.region), ctx.regions.frame(region), &state, track.height_known)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use nalgebra::{Matrix3, SMatrix, SVector, Vector3};
-
-    /// A correlated prior and a measurement of three components.
-    fn case() -> (Gaussian, Linear) {
-        let root = SMatrix::<f64, 6, 6>::from_fn(|i, j| if i == j { 4.0 } else { 0.3 * (i as f64 - 1.4 * j as f64) });
-        let p = root * root.transpose();
-        let state = Gaussian {
-            mean: [1.0, -2.0, 3.0, 4.0, 5.0, -6.0],
-            covariance: std::array::from_fn(|i| std::array::from_fn(|j| p[(i, j)])),
-        };
-        let mut linear = Linear::default();
-        linear.push([1.0, 0.5, 0.0, 0.0, 0.2, 0.0], 3.0, 2.0);
-        linear.push([0.0, 1.0, -0.3, 0.1, 0.0, 0.0], -1.0, 0.5);
-        linear.push([0.2, 0.0, 1.0, 0.0, 0.0, 0.7], 0.4, 1.5);
-        (state, linear)
-    }
-
-    #[test]
-    fn one_component_at_a_time_is_the_joint_update() {
-        let (state, linear) = case();
-        let rows = linear.rows();
-        let p = SMatrix::<f64, 6, 6>::from_fn(|i, j| state.covariance[i][j]);
-        let h = SMatrix::<f64, 3, 6>::from_fn(|i, j| rows[i].jacobian[j]);
-        let r = Matrix3::from_diagonal(&Vector3::from_fn(|i, _| rows[i].variance));
-        let y = Vector3::from_fn(|i, _| rows[i].innovation);
-        let s = h * p * h.transpose() + r;
-        let inverse = s.try_inverse().unwrap();
-        let gain = p * h.transpose() * inverse;
-        let mean = SVector::<f64, 6>::from_row_slice(&state.mean) + gain * y;
-        let covariance = (SMatrix::<f64, 6, 6>::identity() - gain * h) * p;
-        let nis = (y.transpose() * inverse * y)[0];
-        let likelihood = -0.5 * (nis + math::log((math::TAU * s).determinant()));
-        let got = state.updated(&linear).unwrap();
-        let (nis_alone, log_likelihood) = state.surprise(&linear).unwrap();
-        assert!((got.nis - nis).abs() < 1e-9 && (nis_alone - nis).abs() < 1e-9);
-        assert!((log_likelihood - likelihood).abs() < 1e-9);
-        for i in 0..6 {
-            assert!((got.state.mean[i] - mean[i]).abs() < 1e-9);
-            for j in 0..6 {
-                assert!((got.state.covariance[i][j] - covariance[(i, j)]).abs() < 1e-9);
-            }
-        }
-    }
-
-    #[test]
-    fn broken_numbers_leave_no_state() {
-        let (state, mut linear) = case();
-        linear.rows_mut()[1].innovation = f64::NAN;
-        assert!(state.updated(&linear).is_none());
-        assert!(state.surprise(&linear).is_none());
-        let (_, mut linear) = case();
-        linear.rows_mut()[0].variance = 0.0;
-        assert!(state.updated(&linear).is_none(), "a perfect measurement is a lie");
-    }
+fn move_point(from: &LocalFrame, to: &LocalFrame, point: &mut [f64; 2]) {
+    let there = to.ecef_to_enu(from.enu_to_ecef(lapwing_model::Enu::new(point[0], point[1], 0.0)));
+    *point = [there.east_m, there.north_m];
 }

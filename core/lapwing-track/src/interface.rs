@@ -1,7 +1,7 @@
 //! The words other crates use with the tracker.
 
 use crate::motion::Motion;
-use lapwing_model::{Enu, LocalFrame, Measurement, Phase, Time, TrackId};
+use lapwing_model::{Classification, Enu, LocalFrame, Measurement, Phase, Position, SensorId, Span, Time, TrackId};
 
 /// A name as the tracker sees it: equal labels were claimed under one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -10,7 +10,7 @@ pub struct Label(pub u64);
 /// One measurement of one time, with what the tracker needs beside it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
-    /// When it was measured (aligned to the server's clock).
+    /// When it was measured (by the sensor's clock, set right as far as that is known).
     pub measured_at: Time,
     /// What was measured.
     pub measurement: Measurement,
@@ -21,8 +21,34 @@ pub struct Observation {
     pub label: Option<Label>,
     /// Whether it is an aircraft's own word (a claim) rather than a measurement.
     pub self_report: bool,
+    /// Whether it is the state of a track of the sensor's own: correlated in time, and taken in as such.
+    pub sensor_track: bool,
     /// Probability that the source takes it for real, 0 to 1, where it says so.
     pub confidence: Option<f64>,
+    /// What the sensor takes it for.
+    pub classification: Option<Classification>,
+    /// Radar cross-section, dBsm.
+    pub rcs_dbsm: Option<f64>,
+    /// The journal entry it came from.
+    pub entry: Option<Position>,
+}
+
+impl Observation {
+    /// A measurement without anything beside it.
+    pub fn new(measured_at: Time, measurement: Measurement) -> Self {
+        Self {
+            measured_at,
+            measurement,
+            velocity: None,
+            label: None,
+            self_report: false,
+            sensor_track: false,
+            confidence: None,
+            classification: None,
+            rcs_dbsm: None,
+            entry: None,
+        }
+    }
 }
 
 /// A velocity with one sigma per axis, metres per second.
@@ -38,23 +64,37 @@ pub struct Velocity {
     pub sd_mps: f64,
 }
 
+/// What a scan is beside its observations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scan {
+    /// The sensor's number for it; a number and time that were heard before are a repetition, which changes nothing.
+    pub number: Option<u64>,
+    /// When it began, by the sensor's clock.
+    pub began_at: Time,
+    /// Whether all of it is here: then what the sensor covers and did not see was missed.
+    pub complete: bool,
+}
+
 /// What became of an observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It updated this track, or repeats word for word what this track already has of the same sensor and time (then
-    /// the track is unchanged).
+    /// It updated this track.
     Updated(TrackId),
     /// It began this track.
     Began(TrackId),
-    /// It cannot start or update a track by itself (a lone bearing, a presence), and is counted.
+    /// It repeats word for word what was heard before: nothing changed.
+    Repeated(Option<TrackId>),
+    /// It makes no track by itself (a lone plot, a bearing, a presence); it is kept as long as it may help one, and counted.
     Held,
+    /// It is late: it is taken in with the next look back, and [`Change::Late`] tells what became of it.
+    Late,
     /// It cannot be used, and why (`too-late`, `in-future`, `out-of-range`, `not-finite`, `sensor-place-unknown`,
     /// `table-full`).
     Rejected(&'static str),
 }
 
 /// A change in a track's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// It began.
     Began(TrackId),
@@ -77,6 +117,15 @@ pub enum Change {
         known: TrackId,
         /// The new one.
         new: TrackId,
+    },
+    /// A late observation was taken in, and updated a track.
+    Late {
+        /// The track.
+        track: TrackId,
+        /// The sensor it came from.
+        sensor: SensorId,
+        /// The observation.
+        observation: Box<Observation>,
     },
 }
 
@@ -105,4 +154,39 @@ pub struct Estimate {
     pub last_at: Time,
     /// How it is expected to move, for [`Estimate::predict`].
     pub motion: Motion,
+}
+
+impl Estimate {
+    /// The estimate `dt` later (or earlier): mean and covariance with process noise; existence and phase as they are.
+    pub fn predict(&self, dt: Span) -> Self {
+        let (x, v) = (self.position, self.velocity);
+        let mean = [x.east_m, x.north_m, x.up_m, v.east_m, v.north_m, v.up_m];
+        let mut state = crate::gaussian::Gaussian { mean, covariance: self.covariance };
+        crate::motion::predict(&mut state, self.motion, dt.as_seconds_f64(), self.height_known);
+        let [e, n, u, ve, vn, vu] = state.mean;
+        Self {
+            at: self.at + dt,
+            position: Enu::new(e, n, u),
+            velocity: Enu::new(ve, vn, vu),
+            covariance: state.covariance,
+            ..self.clone()
+        }
+    }
+}
+
+/// What a sensor's systematic errors are estimated to be, in the sense "reads too much by".
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bias {
+    /// Range, metres; with its one sigma.
+    pub range_m: (f64, f64),
+    /// Azimuth, radians.
+    pub azimuth_rad: (f64, f64),
+    /// Elevation, radians.
+    pub elevation_rad: (f64, f64),
+    /// Clock, seconds: its time stamps are late by.
+    pub clock_s: (f64, f64),
+    /// Aircraft that contributed.
+    pub aircraft: u32,
+    /// Whether it is applied: enough aircraft agree, and it is known well enough.
+    pub converged: bool,
 }

@@ -1,30 +1,56 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
-//! Plots to tracks: predict, gate, associate, update, initiate, end.
+//! Plots to tracks: predict, gate, associate, update, begin, end.
 //!
 //! The tracker knows sensors and measurements, not names: a claim's name is an opaque [`Label`], strong evidence for
-//! association and no proof. States live in a local east-north-up frame per track, re-anchored as the track moves.
+//! association and no proof. It is a track-oriented Poisson multi-Bernoulli mixture filter (Williams 2015, *Marginal
+//! multi-Bernoulli filters: RFS derivation of MHT, JIPDA and association-based MeMBer*; García-Fernández, Williams,
+//! Granström & Svensson 2018, *Poisson multi-Bernoulli mixture filter: direct derivation and implementation*), with
+//! interacting motion models in each hypothesis, and with candidates in the place of the faintest Bernoullis.
 //!
-//! One file per idea: `frame` (where numbers live), `motion` (how aircraft move), `measurement` (what sensors say of a
-//! state), `filter` (how the two are weighed), `gate` (which pairs may be), `assign` (which pairs are), `existence`
-//! (whether there is an aircraft), `track` (one life), `tracker` (all of them).
+//! One file per idea, from the bottom up:
+//!
+//! - numbers: `gaussian` (the Kalman update), `motion` and `imm` (how aircraft move), `region` (where numbers live);
+//! - sensors: `reading` (an observation made ready), `post` (what a sensor can see), `project` (what it should read of a
+//!   state), `clutter` (where it sees what is not there), `align` (what it reads wrong all the time);
+//! - association: `assign` (the k best pairings), `marginal` (the probability of each pair), `grid` (who is near);
+//! - aircraft: `track` (one), `existence`, `class` (what it is), `cluster` (several that cannot be told apart);
+//! - what happens: `look` (a sensor looked), `claim` (an aircraft spoke), `birth` and `triangulate` (a track begins), `life`
+//!   (time passed);
+//! - `filter` (all that is known at one time) and `tracker` (looks in any order in, tracks out).
 
 // Rows and columns of 6 by 6 matrices are clearer by index.
 #![allow(clippy::needless_range_loop)]
 
+mod align;
 mod assign;
+mod birth;
+mod claim;
+mod class;
+mod clutter;
+mod cluster;
 mod config;
 mod existence;
 mod filter;
-mod frame;
-mod gate;
+mod gaussian;
 mod geoid;
+mod grid;
+mod imm;
 mod interface;
-mod measurement;
+mod life;
+mod look;
+mod marginal;
 mod motion;
+mod post;
+mod project;
+mod reading;
+mod region;
+mod slab;
 mod track;
 mod tracker;
+mod triangulate;
 
-pub use config::Config;
-pub use interface::{Change, Estimate, Label, Observation, Outcome, Velocity};
+pub use config::{BirthSite, Config};
+pub use imm::Models;
+pub use interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan, Velocity};
 pub use motion::Motion;
 pub use tracker::Tracker;

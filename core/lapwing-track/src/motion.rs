@@ -1,67 +1,108 @@
-//! How aircraft move between measurements: nearly constant velocity, driven by white-noise acceleration
-//! (Bar-Shalom, Li & Kirubarajan 2001, *Estimation with Applications to Tracking and Navigation*, 6.2.2).
+//! How aircraft move between measurements: velocity driven by white-noise acceleration, and for what hovers a velocity
+//! that is forgotten (Bar-Shalom, Li & Kirubarajan 2001, *Estimation with Applications to Tracking and Navigation*, 6.2.2;
+//! Singer 1970, *Estimating optimal tracking filter performance for manned maneuvering targets*, with the velocity in the
+//! place of his acceleration).
 
-use crate::filter::{Gaussian, Matrix, symmetrise};
-use crate::interface::Estimate;
-use lapwing_model::{Enu, Span, math};
+use crate::gaussian::{Gaussian, Matrix, symmetrise};
+use lapwing_model::math;
 
-/// Power spectral density of the acceleration, per axis.
+/// One way to move.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Motion {
-    /// East and north, m²/s³.
+    /// Power spectral density of the acceleration, east and north, m²/s³.
     pub horizontal_psd_m2ps3: f64,
-    /// Up, m²/s³.
+    /// The same, up.
     pub vertical_psd_m2ps3: f64,
+    /// Time in which velocity falls to 1/e, seconds; infinite for what keeps flying, a second or so for what hovers.
+    pub velocity_memory_s: f64,
+}
+
+impl Motion {
+    /// Nearly constant velocity.
+    pub const fn cruise(horizontal_psd_m2ps3: f64, vertical_psd_m2ps3: f64) -> Self {
+        Self { horizontal_psd_m2ps3, vertical_psd_m2ps3, velocity_memory_s: f64::INFINITY }
+    }
 }
 
 /// Variances that stand for an unknown height, m² and m²/s²: kept constant, so that an unknown neither grows nor
 /// shrinks nor leaks into what is known.
 pub(crate) const UNKNOWN_HEIGHT_VARIANCE: [f64; 2] = [1e4, 25.0];
 
+/// One axis of the transition over `dt` seconds: position gains `a` times velocity, velocity keeps `b` of itself; and the
+/// process noise of unit density (position, covariance, velocity).
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    a: f64,
+    b: f64,
+    q: [f64; 3],
+}
+
+impl Step {
+    fn new(motion: Motion, dt: f64) -> Self {
+        let t = math::fabs(dt);
+        let tau = motion.velocity_memory_s;
+        if tau.is_finite() && tau > 0.0 && dt > 0.0 {
+            let e = math::exp(-dt / tau);
+            // Integrals of the Ornstein-Uhlenbeck velocity (Singer 1970, one order lower).
+            let a = tau * (1.0 - e);
+            let q_v = 0.5 * tau * (1.0 - e * e);
+            let q_xv = 0.5 * tau * tau * (1.0 - e) * (1.0 - e);
+            let q_x = tau * tau * (dt - 2.0 * tau * (1.0 - e) + 0.5 * tau * (1.0 - e * e));
+            Self { a, b: e, q: [q_x.max(0.0), q_xv, q_v] }
+        } else {
+            Self { a: dt, b: 1.0, q: [t * t * t / 3.0, t * dt / 2.0, t] }
+        }
+    }
+}
+
 /// The process noise of `dt_s` seconds.
 pub(crate) fn process_noise(motion: Motion, dt_s: f64) -> Matrix {
-    let t = math::fabs(dt_s);
-    let mut q = [[0.0; 6]; 6];
+    let step = Step::new(motion, dt_s);
+    let mut out = [[0.0; 6]; 6];
     let psd = [motion.horizontal_psd_m2ps3, motion.horizontal_psd_m2ps3, motion.vertical_psd_m2ps3];
     for (axis, psd) in psd.into_iter().enumerate() {
-        q[axis][axis] = psd * t * t * t / 3.0;
-        q[axis][axis + 3] = psd * t * dt_s / 2.0;
-        q[axis + 3][axis] = q[axis][axis + 3];
-        q[axis + 3][axis + 3] = psd * t;
+        out[axis][axis] = psd * step.q[0];
+        out[axis][axis + 3] = psd * step.q[1];
+        out[axis + 3][axis] = psd * step.q[1];
+        out[axis + 3][axis + 3] = psd * step.q[2];
     }
-    q
+    out
 }
 
 /// The state `dt_s` seconds later. Backwards the process noise is added all the same: the past of an aircraft that
 /// manoeuvres is as uncertain as its future.
-pub(crate) fn predicted(state: &Gaussian, motion: Motion, dt_s: f64, height_known: bool) -> Gaussian {
+pub(crate) fn predict(state: &mut Gaussian, motion: Motion, dt_s: f64, height_known: bool) {
     if dt_s == 0.0 {
-        return *state;
+        return;
     }
-    let (mut mean, mut covariance) = (state.mean, state.covariance);
-    // F P Fᵀ with F = [I, dt I; 0, I]: rows, then columns.
+    let Step { a, b, q } = Step::new(motion, dt_s);
+    let (mean, covariance) = (&mut state.mean, &mut state.covariance);
+    // F P Fᵀ with F = [I, a I; 0, b I]: rows, then columns.
     for axis in 0..3 {
-        mean[axis] += dt_s * mean[axis + 3];
+        mean[axis] += a * mean[axis + 3];
+        mean[axis + 3] *= b;
         for j in 0..6 {
-            covariance[axis][j] += dt_s * covariance[axis + 3][j];
+            covariance[axis][j] += a * covariance[axis + 3][j];
+            covariance[axis + 3][j] *= b;
         }
     }
-    for row in &mut covariance {
+    for row in covariance.iter_mut() {
         for axis in 0..3 {
-            row[axis] += dt_s * row[axis + 3];
+            row[axis] += a * row[axis + 3];
+            row[axis + 3] *= b;
         }
     }
-    symmetrise(&mut covariance);
-    for (row, q_row) in covariance.iter_mut().zip(process_noise(motion, dt_s)) {
-        for (cell, q) in row.iter_mut().zip(q_row) {
-            *cell += q;
-        }
+    let psd = [motion.horizontal_psd_m2ps3, motion.horizontal_psd_m2ps3, motion.vertical_psd_m2ps3];
+    for (axis, psd) in psd.into_iter().enumerate() {
+        covariance[axis][axis] += psd * q[0];
+        covariance[axis][axis + 3] += psd * q[1];
+        covariance[axis + 3][axis] += psd * q[1];
+        covariance[axis + 3][axis + 3] += psd * q[2];
     }
-    let mut out = Gaussian { mean, covariance };
+    symmetrise(covariance);
     if !height_known {
-        forget_height(&mut out);
+        forget_height(state);
     }
-    out
 }
 
 /// Puts the vertical part to "unknown", uncorrelated with the rest.
@@ -77,31 +118,13 @@ pub(crate) fn forget_height(state: &mut Gaussian) {
     state.covariance[5][5] = UNKNOWN_HEIGHT_VARIANCE[1];
 }
 
-impl Estimate {
-    /// The estimate `dt` later (or earlier): mean and covariance with process noise; existence and phase as they are.
-    pub fn predict(&self, dt: Span) -> Self {
-        let (x, v) = (self.position, self.velocity);
-        let state =
-            Gaussian { mean: [x.east_m, x.north_m, x.up_m, v.east_m, v.north_m, v.up_m], covariance: self.covariance };
-        let later = predicted(&state, self.motion, dt.as_seconds_f64(), self.height_known);
-        let [e, n, u, ve, vn, vu] = later.mean;
-        Self {
-            at: self.at + dt,
-            position: Enu::new(e, n, u),
-            velocity: Enu::new(ve, vn, vu),
-            covariance: later.covariance,
-            frame: self.frame,
-            ..*self
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::{congruent, times_vector};
+    use crate::gaussian::{congruent, times_vector};
 
-    const M: Motion = Motion { horizontal_psd_m2ps3: 4.0, vertical_psd_m2ps3: 1.0 };
+    const CRUISE: Motion = Motion::cruise(4.0, 1.0);
+    const HOVER: Motion = Motion { velocity_memory_s: 1.5, ..CRUISE };
 
     fn state() -> Gaussian {
         let mut covariance = [[0.0; 6]; 6];
@@ -111,17 +134,31 @@ mod tests {
         Gaussian { mean: [1.0, 2.0, 3.0, 10.0, -5.0, 0.5], covariance }
     }
 
+    fn predicted(state: &Gaussian, motion: Motion, dt: f64) -> Gaussian {
+        let mut out = *state;
+        predict(&mut out, motion, dt, true);
+        out
+    }
+
     #[test]
     fn two_short_predictions_equal_one_long_one() {
         let s = state();
-        let once = predicted(&s, M, 3.0, true);
-        let twice = predicted(&predicted(&s, M, 1.0, true), M, 2.0, true);
-        for i in 0..6 {
-            assert!((once.mean[i] - twice.mean[i]).abs() < 1e-9);
-            for j in 0..6 {
-                assert!((once.covariance[i][j] - twice.covariance[i][j]).abs() < 1e-9, "{i},{j}");
+        for motion in [CRUISE, HOVER] {
+            let once = predicted(&s, motion, 3.0);
+            let twice = predicted(&predicted(&s, motion, 1.0), motion, 2.0);
+            for i in 0..6 {
+                assert!((once.mean[i] - twice.mean[i]).abs() < 1e-9);
+                for j in 0..6 {
+                    assert!((once.covariance[i][j] - twice.covariance[i][j]).abs() < 1e-9, "{i},{j}");
+                }
             }
         }
+    }
+
+    #[test]
+    fn the_matrix_form_agrees() {
+        let s = state();
+        let once = predicted(&s, CRUISE, 3.0);
         let mut f = [[0.0; 6]; 6];
         for i in 0..6 {
             f[i][i] = 1.0;
@@ -130,7 +167,7 @@ mod tests {
             }
         }
         assert_eq!(once.mean, times_vector(&f, &s.mean));
-        let (by_matrix, q) = (congruent(&f, &s.covariance), process_noise(M, 3.0));
+        let (by_matrix, q) = (congruent(&f, &s.covariance), process_noise(CRUISE, 3.0));
         for i in 0..6 {
             for j in 0..6 {
                 assert!((once.covariance[i][j] - by_matrix[i][j] - q[i][j]).abs() < 1e-9);
@@ -139,9 +176,16 @@ mod tests {
     }
 
     #[test]
+    fn what_hovers_stays() {
+        let far = predicted(&state(), HOVER, 60.0);
+        assert!((far.mean[0] - (1.0 + 10.0 * 1.5)).abs() < 1e-6, "it drifts by its velocity times its memory");
+        assert!(far.covariance[3][3] < 4.0 * 1.5 / 2.0 + 1e-6, "the speed stays near zero");
+    }
+
+    #[test]
     fn backwards_and_forwards_returns_the_mean_and_widens() {
         let s = state();
-        let there = predicted(&predicted(&s, M, -2.0, true), M, 2.0, true);
+        let there = predicted(&predicted(&s, CRUISE, -2.0), CRUISE, 2.0);
         for i in 0..6 {
             assert!((there.mean[i] - s.mean[i]).abs() < 1e-9);
             assert!(there.covariance[i][i] > s.covariance[i][i]);
@@ -152,9 +196,9 @@ mod tests {
     fn an_unknown_height_does_not_grow() {
         let mut s = state();
         forget_height(&mut s);
-        let later = predicted(&s, M, 60.0, false);
-        assert_eq!(later.covariance[2][2], UNKNOWN_HEIGHT_VARIANCE[0]);
-        assert_eq!(later.mean[2], 0.0);
-        assert!(later.covariance[0][0] > s.covariance[0][0]);
+        predict(&mut s, CRUISE, 60.0, false);
+        assert_eq!(s.covariance[2][2], UNKNOWN_HEIGHT_VARIANCE[0]);
+        assert_eq!(s.mean[2], 0.0);
+        assert!(s.covariance[0][0] > 11.0);
     }
 }

@@ -4,10 +4,10 @@ use lapwing_model::ledger::Ledger;
 use lapwing_model::snapshot::Health;
 use lapwing_model::track::{Source, TrailPoint};
 use lapwing_model::{
-    AirText, Alert, AlertId, AlertReason, AlertState, ClaimedOperator, Class, Classification, Coverage, ErrorModel,
-    Evidence, EvidenceKind, Heights, Identity, IdentityStatus, InputId, InputState, Kinematics, Link, Name, NameKind,
-    Personal, Phase, Place, Position, Protocol, Rule, Sensor, SensorId, SensorKind, SensorState, Severity, Shape, Site,
-    Snapshot, Span, Time, Track, TrackId, Transmitter, Zone, ZoneHeight, ZoneId, ZoneKind,
+    AirText, Alert, AlertId, AlertReason, AlertState, ClaimedOperator, Class, Classification, Coverage, Evidence,
+    EvidenceKind, Heights, Identity, IdentityStatus, InputId, InputState, Kinematics, Link, Name, NameKind, Personal,
+    Phase, Place, Position, Protocol, Rule, Sensor, SensorId, SensorKind, SensorState, Severity, Shape, Site, Snapshot,
+    Span, Time, Track, TrackId, Transmitter, Zone, ZoneHeight, ZoneId, ZoneKind,
 };
 use lapwing_model::{Datum, Fault, FaultKind, Geodetic, alert::AlertStep, site::InputInfo};
 use std::borrow::Cow;
@@ -116,13 +116,10 @@ pub(crate) fn alert(number: u64, track: u64, state: AlertState) -> Alert {
 }
 
 pub(crate) fn sensor() -> Sensor {
+    let place = Geodetic { latitude_deg: 47.0, longitude_deg: 8.0, height_ellipsoid_m: 500.0 };
     Sensor {
-        id: SensorId::new("rid-1").unwrap(),
-        kind: SensorKind::RemoteId,
-        place: Some(Geodetic { latitude_deg: 47.0, longitude_deg: 8.0, height_ellipsoid_m: 500.0 }),
-        interval: Span::from_seconds(5),
         coverage: Coverage { range_max_m: Some(3_000.0), ..Coverage::default() },
-        error: ErrorModel::default(),
+        ..Sensor::new(SensorId::new("rid-1").unwrap(), SensorKind::RemoteId, Some(place), Span::from_seconds(5))
     }
 }
 

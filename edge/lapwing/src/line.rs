@@ -90,6 +90,11 @@ impl Line {
         Ok(Self { picture: Picture::continuing(site, now, position.0), decoders, decoded: Decoded::new(), at: now })
     }
 
+    /// A line over a picture of its own, for what has been decoded before.
+    pub(crate) fn without_decoders(picture: Picture, now: Time) -> Self {
+        Self { picture, decoders: BTreeMap::new(), decoded: Decoded::new(), at: now }
+    }
+
     fn decoders(site: &Site) -> anyhow::Result<BTreeMap<InputId, InputDecoder>> {
         site.inputs
             .iter()
@@ -135,6 +140,13 @@ impl Line {
             }
             Entry::Event(_) | Entry::Stop => Input::Tick,
         };
+        self.picture.handle(self.at, position, input);
+        self.drain(events);
+    }
+
+    /// Takes in what has been decoded before. Events are added to `events`.
+    pub(crate) fn take_decoded(&mut self, at: Time, position: Option<Position>, input: Input, events: &mut Vec<Event>) {
+        self.at = self.time_for(at);
         self.picture.handle(self.at, position, input);
         self.drain(events);
     }

@@ -15,6 +15,7 @@ mod log;
 mod replay;
 mod run;
 mod summary;
+mod track;
 mod zones;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +44,8 @@ enum Command {
     Replay(replay::Args),
     /// Any supported capture to reports, one JSON object a line
     Decode(decode::Args),
+    /// A bench's detections to tracks, one JSON object a line, with what it cost
+    Track(track::Args),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Check(args) => return check::check(&args, colour),
         Command::Replay(args) => replay::replay(&args, colour),
         Command::Decode(args) => decode::decode(&args),
+        Command::Track(args) => track::track(&args, colour),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,8 +10,7 @@ use lapwing_formats::Decoded;
 use lapwing_journal::{Entry, Reader};
 use lapwing_model::site::InputInfo;
 use lapwing_model::{
-    AirText, Coverage, ErrorModel, Event, InputId, Position, Reception, Rule, Sensor, SensorId, SensorKind, Site, Span,
-    Time, Zone, limits,
+    AirText, Event, InputId, Position, Reception, Rule, Sensor, SensorId, SensorKind, Site, Span, Time, Zone, limits,
 };
 use lapwing_server::{CommandRequest, Refusal};
 use std::collections::{BTreeSet, VecDeque};
@@ -474,18 +473,12 @@ fn new_input(site: &mut Site, args: &Args, capture: &Capture, number: usize, pat
     let stem = Path::new(path).file_stem().and_then(|s| s.to_str()).unwrap_or("capture");
     let clean: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(48).collect();
     let name = format!("{}-{}", number + 1, clean.trim_matches('-'));
-    let sensor = Sensor {
-        id: SensorId::new(&name)?,
-        kind: match format {
-            "remote-id" | "dronescout" => SensorKind::RemoteId,
-            "mode-s" | "sbs" | "aircraft-json" => SensorKind::Adsb,
-            _ => SensorKind::Other,
-        },
-        place: None,
-        interval: Span::from_seconds(10),
-        coverage: Coverage::default(),
-        error: ErrorModel::default(),
+    let kind = match format {
+        "remote-id" | "dronescout" => SensorKind::RemoteId,
+        "mode-s" | "sbs" | "aircraft-json" => SensorKind::Adsb,
+        _ => SensorKind::Other,
     };
+    let sensor = Sensor::new(SensorId::new(&name)?, kind, None, Span::from_seconds(10));
     let info = InputInfo {
         id: InputId::new(&name)?,
         format: AirText::new(format),

@@ -538,6 +538,36 @@ export interface components {
         };
         /** @description A pressure altitude, or the word that there is none to have. */
         BaroAltitude: number | components["schemas"]["Ground"];
+        /**
+         * @description Systematic errors expected of a sensor before they are estimated: one sigma over sensors of its kind. `None`: none is
+         *     expected.
+         */
+        BiasModel: {
+            /**
+             * Format: double
+             * @description Azimuth (the sensor is not turned to north exactly), degrees.
+             * @default null
+             */
+            azimuth_deg: number | null;
+            /**
+             * Format: double
+             * @description Clock, seconds.
+             * @default null
+             */
+            clock_s: number | null;
+            /**
+             * Format: double
+             * @description Elevation (it does not stand level), degrees.
+             * @default null
+             */
+            elevation_deg: number | null;
+            /**
+             * Format: double
+             * @description Slant range, metres.
+             * @default null
+             */
+            range_m: number | null;
+        };
         /** @description What became of everything received. `received = used + rejected + shed`, exactly. */
         Books: {
             /** @description Whether the books of every input balance. */
@@ -700,6 +730,12 @@ export interface components {
         Coverage: {
             /**
              * Format: double
+             * @description Area covered where it is not a sector of a circle, square kilometres; used for the density of false plots.
+             * @default null
+             */
+            area_km2: number | null;
+            /**
+             * Format: double
              * @description First azimuth of the sector clockwise from true north, degrees.
              * @default null
              */
@@ -716,6 +752,13 @@ export interface components {
              * @default null
              */
             detection_probability: number | null;
+            /**
+             * Format: double
+             * @description Fraction of `range_max_m`, 0 to 1, up to which `detection_probability` holds; from there it falls linearly to 0.3 of
+             *     itself at `range_max_m`. `None`: it holds everywhere.
+             * @default null
+             */
+            detection_taper_from: number | null;
             /**
              * Format: double
              * @description Greatest elevation, degrees.
@@ -1337,6 +1380,21 @@ export interface components {
          * @enum {string}
          */
         Protocol: "remote_id_wifi_beacon" | "remote_id_wifi_nan" | "remote_id_bluetooth_legacy" | "remote_id_bluetooth_long_range" | "remote_id" | "mode_s" | "adsb" | "adsb_non_transponder" | "tisb" | "adsr" | "multilateration" | "dji_drone_id" | "other";
+        /** @description Radar cross-section of a class as this sensor sees it: normally distributed in decibels. */
+        RcsModel: {
+            /** @description The class. */
+            class: components["schemas"]["Class"];
+            /**
+             * Format: double
+             * @description Mean, dBsm (decibels over one square metre).
+             */
+            mean_dbsm: number;
+            /**
+             * Format: double
+             * @description One sigma, dB.
+             */
+            sd_db: number;
+        };
         /** @description readsb's `receiver.json`. */
         ReceiverJson: {
             /**
@@ -1361,6 +1419,24 @@ export interface components {
             refresh: number;
             /** @description The program and its version. */
             version: string;
+        };
+        /**
+         * @description What a sensor cannot tell apart: two aircraft nearer to each other than both of these give one plot, at their mean.
+         *     Without a range the azimuth alone decides; without an azimuth everything is told apart.
+         */
+        Resolution: {
+            /**
+             * Format: double
+             * @description Difference of azimuth, degrees.
+             * @default null
+             */
+            azimuth_deg: number | null;
+            /**
+             * Format: double
+             * @description Difference of slant range, metres.
+             * @default null
+             */
+            range_m: number | null;
         };
         /** @description When to raise an alert. The default rule set is [`Rule::defaults`]. */
         Rule: {
@@ -1387,6 +1463,13 @@ export interface components {
         };
         /** @description A configured source of reports. */
         Sensor: {
+            /** @description Its systematic errors, as expected before they are estimated. */
+            bias_sd?: components["schemas"]["BiasModel"];
+            /**
+             * Format: double
+             * @description False plots expected of one look over all of its coverage.
+             */
+            clutter_per_look?: number | null;
             /** @description Where it sees. */
             coverage: components["schemas"]["Coverage"];
             /** @description How well it sees. */
@@ -1398,6 +1481,21 @@ export interface components {
             /** @description What it is. */
             kind: components["schemas"]["SensorKind"];
             place?: components["schemas"]["Geodetic"] | null;
+            /** @description Radar cross-sections by class, each class once at most; empty where it measures none. */
+            rcs?: components["schemas"]["RcsModel"][];
+            /** @description What it cannot tell apart. */
+            resolution?: components["schemas"]["Resolution"];
+            /**
+             * @description Whether it turns, once an interval: then it looks at azimuth a, degrees clockwise from true north, a/360 of an
+             *     interval after its scan's start.
+             */
+            rotating?: boolean;
+            /**
+             * Format: double
+             * @description Speed of what carries the signal, metres per second, where that matters (343 for sound in air): a bearing points to
+             *     where the source was when the signal left it.
+             */
+            signal_speed_mps?: number | null;
         };
         /** @description Names a configured sensor. */
         SensorId: string;

@@ -89,6 +89,8 @@ pub(crate) struct Voice {
     pub(crate) track: Option<TrackId>,
     /// Its name for the tracker.
     pub(crate) label: u64,
+    /// The protocol of its latest claim.
+    pub(crate) last_protocol: Option<Protocol>,
     /// Protocols it spoke, as a set of bits.
     pub(crate) spoke: u8,
     /// Everything it said came by a transponder.
@@ -121,6 +123,7 @@ impl Voice {
             evidence: EvidenceSet::default(),
             track: None,
             label: id,
+            last_protocol: None,
             spoke: 0,
             by_transponder: true,
             speed_max_mps: SPEED_MAX_DRONE_MPS,
@@ -189,6 +192,7 @@ impl Voice {
     /// Takes in everything but the position.
     pub(crate) fn absorb(&mut self, claim: &Claim, received_at: Time, ambiguous: bool) {
         self.spoke |= family(claim.protocol);
+        self.last_protocol = Some(claim.protocol);
         self.by_transponder &= matches!(claim.protocol, Protocol::Adsb | Protocol::ModeS);
         if !is_remote_id(claim.protocol) && claim.protocol != Protocol::DjiDroneId {
             self.speed_max_mps = SPEED_MAX_AEROPLANE_MPS;

@@ -396,13 +396,13 @@ impl Picture {
     /// What it is beyond reasonable doubt: only then may a rule let it pass for what it is. What speaks for itself is no
     /// bird, and an intruder that a radar sometimes takes for one must not go unwarned.
     fn surely(&self, entry: &Entry) -> Option<Class> {
-        let best = self.classification(entry).best().filter(|(_, p)| *p >= SURE).map(|(class, _)| class);
+        let best = self.labelled(entry).best().filter(|(_, p)| *p >= SURE).map(|(class, _)| class);
         best.filter(|class| *class != Class::Bird || entry.voices.is_empty())
     }
 
     /// What it is, when that is likelier than not; what speaks for itself is no bird.
     fn class_of(&self, entry: &Entry) -> Option<Class> {
-        let best = self.classification(entry).best().filter(|(_, p)| *p >= 0.5).map(|(class, _)| class);
+        let best = self.labelled(entry).best().filter(|(_, p)| *p >= 0.5).map(|(class, _)| class);
         best.filter(|class| *class != Class::Bird || entry.voices.is_empty())
     }
 

@@ -1,18 +1,15 @@
 //! Reports on their way to the tracker.
 
 use super::Picture;
-use crate::align::{TimeSource, align};
+use crate::align::{TimeSource, align, align_measured};
 use lapwing_model::{
-    Claim, Classification, ErrorModel, Fault, FaultKind, Heights, InputId, Ledger, Measurement, Place, Plot, Protocol,
-    Report, SensorId, SensorStatus, SensorTrack, Sighting, Time, TrackId, math,
+    Claim, Fault, FaultKind, Heights, InputId, Ledger, Measurement, Place, Plot, Protocol, Report, SensorId,
+    SensorStatus, SensorTrack, Sighting, Time, TrackId, math,
 };
-use lapwing_track::{Label, Observation, Outcome, Velocity};
+use lapwing_track::{Label, Observation, Outcome, Scan as Look, Velocity};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// A sensor's own track is smoothed: its errors hang together in time, and as many plots they would count too much. Their
-/// standard deviations are taken as twice as large (four times the variance), until tracks are fused as tracks.
-const SENSOR_TRACK_INFLATION: f64 = 2.0;
 /// One sigma per axis of a velocity that a sensor gives without saying how well, metres per second.
 const PLOT_VELOCITY_SD_MPS: f64 = 2.0;
 /// One sigma of a direction that a person points to, radians (10 degrees), and of a place a person names, metres.
@@ -35,7 +32,6 @@ struct Scan {
     sensor: SensorId,
     number: Option<u64>,
     observations: Vec<Observation>,
-    classes: Vec<Option<Classification>>,
 }
 
 impl Reception<'_> {
@@ -56,6 +52,13 @@ impl Reception<'_> {
 
     fn time(&mut self, measured_at: Option<Time>) -> Time {
         let (at, source) = align(measured_at, self.received_at);
+        self.say_time(source, measured_at);
+        at
+    }
+
+    /// The time of what a sensor measured itself: late is late, and not now.
+    fn measured_time(&mut self, measured_at: Option<Time>) -> Time {
+        let (at, source) = align_measured(measured_at, self.received_at);
         self.say_time(source, measured_at);
         at
     }
@@ -108,7 +111,7 @@ impl Picture {
             };
             *r.used.entry(sensor.clone()).or_default() += 1;
             match report {
-                Report::Plot(plot) => self.plot(&mut r, sensor, plot, 1.0),
+                Report::Plot(plot) => self.plot(&mut r, sensor, plot, false),
                 Report::SensorTrack(track) => self.sensor_track(&mut r, sensor, track),
                 Report::Claim(claim) => {
                     self.flush(&mut r);
@@ -118,10 +121,7 @@ impl Picture {
                     self.flush(&mut r);
                     self.sighting(&mut r, &sensor, sighting);
                 }
-                Report::SensorStatus(status) => {
-                    self.flush(&mut r);
-                    self.status(&mut r, &sensor, &status);
-                }
+                Report::SensorStatus(status) => self.status(&mut r, &sensor, &status),
             }
         }
         self.flush(&mut r);
@@ -137,56 +137,61 @@ impl Picture {
         self.emit_all(out);
     }
 
-    fn plot(&mut self, r: &mut Reception<'_>, sensor: SensorId, plot: Plot, inflation: f64) {
+    fn plot(&mut self, r: &mut Reception<'_>, sensor: SensorId, plot: Plot, sensor_track: bool) {
         if r.scan.as_ref().is_some_and(|s| s.sensor != sensor || s.number != plot.scan || plot.scan.is_none()) {
             self.flush(r);
         }
-        let measured_at = r.time(plot.measured_at);
+        let measured_at = r.measured_time(plot.measured_at);
         let velocity = match (plot.speed_mps, plot.course_rad) {
             (Some(speed), Some(course)) => Some(Velocity {
                 east_mps: speed * math::sin(course),
                 north_mps: speed * math::cos(course),
                 up_mps: None,
-                sd_mps: PLOT_VELOCITY_SD_MPS * inflation,
+                sd_mps: PLOT_VELOCITY_SD_MPS,
             }),
             _ => None,
         };
-        let measurement = match self.health.sensor(&sensor) {
-            Some(s) if inflation != 1.0 => inflated(plot.measurement, &s.error, inflation),
-            _ => plot.measurement,
-        };
         let observation = Observation {
-            measured_at,
-            measurement,
             velocity,
-            label: None,
-            self_report: false,
+            sensor_track,
             confidence: plot.confidence,
+            classification: plot.classification,
+            rcs_dbsm: plot.rcs_dbsm,
+            entry: self.cause,
+            ..Observation::new(measured_at, plot.measurement)
         };
         let number = plot.scan;
-        let scan = r.scan.get_or_insert_with(|| Scan { sensor, number, observations: Vec::new(), classes: Vec::new() });
+        let scan = r.scan.get_or_insert_with(|| Scan { sensor, number, observations: Vec::new() });
         scan.observations.push(observation);
-        scan.classes.push(plot.classification);
     }
 
-    /// A track of the sensor's own: its state as a plot of larger errors. An end needs nothing: it simply stops.
+    /// A track of the sensor's own: its state as a plot whose errors hang together in time. An end needs nothing: it simply
+    /// stops.
     fn sensor_track(&mut self, r: &mut Reception<'_>, sensor: SensorId, track: SensorTrack) {
         if !track.ended {
-            self.plot(r, sensor, track.plot, SENSOR_TRACK_INFLATION);
+            self.plot(r, sensor, track.plot, true);
         }
     }
 
-    /// Gives the gathered plots of one scan to the tracker.
+    /// Gives the gathered plots of one scan to the tracker, as far as they have come.
     fn flush(&mut self, r: &mut Reception<'_>) {
-        let Some(scan) = r.scan.take() else { return };
+        if let Some(scan) = r.scan.take() {
+            let began_at = scan.observations.first().map_or(r.received_at, |o| o.measured_at);
+            self.give(r, scan, began_at, false);
+        }
+    }
+
+    /// Gives a scan, or a part of one, to the tracker.
+    fn give(&mut self, r: &mut Reception<'_>, scan: Scan, began_at: Time, complete: bool) {
         let mut outcomes = Vec::with_capacity(scan.observations.len());
         if let Some(sensor) = self.health.sensor(&scan.sensor) {
-            self.tracker.observe(sensor, &scan.observations, &mut outcomes);
+            let look = Look { number: scan.number, began_at, complete };
+            self.tracker.observe_scan(sensor, look, &scan.observations, &mut outcomes);
         }
         self.drain_tracker();
-        for ((outcome, observation), class) in outcomes.into_iter().zip(&scan.observations).zip(&scan.classes) {
+        for (outcome, observation) in outcomes.into_iter().zip(&scan.observations) {
             if let Some(id) = self.outcome(r, &scan.sensor, outcome) {
-                self.measured(id, &scan.sensor, observation, class.as_ref());
+                self.measured(id, &scan.sensor, observation);
             }
         }
     }
@@ -194,8 +199,8 @@ impl Picture {
     /// The track an observation went to.
     fn outcome(&mut self, r: &mut Reception<'_>, sensor: &SensorId, outcome: Outcome) -> Option<TrackId> {
         match outcome {
-            Outcome::Updated(id) | Outcome::Began(id) => Some(id),
-            Outcome::Held => None,
+            Outcome::Updated(id) | Outcome::Began(id) | Outcome::Repeated(Some(id)) => Some(id),
+            Outcome::Held | Outcome::Late | Outcome::Repeated(None) => None,
             Outcome::Rejected(reason) => {
                 if let Some(count) = r.used.get_mut(sensor) {
                     *count = count.saturating_sub(1);
@@ -207,14 +212,14 @@ impl Picture {
     }
 
     /// A sensor's own measurement contributed to a track.
-    fn measured(&mut self, id: TrackId, sensor: &SensorId, observation: &Observation, class: Option<&Classification>) {
-        let (now, cause) = (self.now, self.cause);
+    fn measured(&mut self, id: TrackId, sensor: &SensorId, observation: &Observation) {
+        let now = self.now;
         let Some(entry) = self.tracks.get_mut(&id) else { return };
-        entry.contributed(sensor, None, observation.measured_at.min(now), cause);
+        entry.contributed(sensor, None, observation.measured_at.min(now), observation.entry);
         if self.health.sensor(sensor).is_some_and(|s| super::heights::measures_height(s, &observation.measurement)) {
             entry.height_seen_at = Some(now);
         }
-        if let Some(class) = class {
+        if let Some(class) = &observation.classification {
             entry.classified(class);
         }
         self.dirty.insert(id);
@@ -239,17 +244,17 @@ impl Picture {
             }
         }
         let mut track = self.emitters.get(heard.voice).and_then(|v| v.track);
+        let mut late = false;
         if let Some(position) = heard.position {
             r.say_time(position.source, claim.measured_at);
             let takes_height = self.takes_height(track, &position);
+            let measurement = Measurement::Position {
+                place: position.place,
+                heights: if takes_height { position.heights } else { Heights::UNKNOWN },
+                horizontal_sd_m: position.horizontal_sd_m,
+                vertical_sd_m: position.vertical_sd_m,
+            };
             let observation = Observation {
-                measured_at: position.at,
-                measurement: Measurement::Position {
-                    place: position.place,
-                    heights: if takes_height { position.heights } else { Heights::UNKNOWN },
-                    horizontal_sd_m: position.horizontal_sd_m,
-                    vertical_sd_m: position.vertical_sd_m,
-                },
                 velocity: position.velocity.map(|(east_mps, north_mps)| Velocity {
                     east_mps,
                     north_mps,
@@ -259,23 +264,20 @@ impl Picture {
                 label: self.emitters.get(heard.voice).map(|v| Label(v.label)),
                 // Multilateration and ground radar measure; the aircraft only lends its name.
                 self_report: !matches!(claim.protocol, Protocol::Multilateration | Protocol::Tisb),
-                confidence: None,
+                entry: self.cause,
+                ..Observation::new(position.at, measurement)
             };
             let mut outcomes = Vec::with_capacity(1);
             if let Some(sensor) = self.health.sensor(sensor) {
                 self.tracker.observe(sensor, std::slice::from_ref(&observation), &mut outcomes);
             }
             self.drain_tracker();
-            let went_to = outcomes.pop().and_then(|o| self.outcome(r, sensor, o));
-            if let Some(id) = went_to {
+            let outcome = outcomes.pop();
+            late = outcome == Some(Outcome::Late);
+            if let Some(id) = outcome.and_then(|o| self.outcome(r, sensor, o)) {
                 self.note_split(id, heard.split_from, position.place);
                 track = Some(id);
-                if let Some(voice) = self.emitters.get_mut(heard.voice) {
-                    voice.track = Some(id);
-                }
-                if let Some(entry) = self.tracks.get_mut(&id) {
-                    entry.voices.insert(heard.voice);
-                }
+                self.spoke(heard.voice, id);
                 if !observation.self_report {
                     self.seen_independently(id, sensor, &observation);
                 }
@@ -289,11 +291,43 @@ impl Picture {
                 }
                 self.dirty.insert(id);
             }
+            // A late claim finds its track with the tracker's next look back.
+            None if late => {}
             None => self.tell_placeless(heard.voice, claim),
         }
         let touched: Vec<TrackId> =
             heard.touched.iter().filter_map(|v| self.emitters.get(*v)).filter_map(|v| v.track).collect();
         self.dirty.extend(touched);
+    }
+
+    /// A voice's claim went to a track.
+    fn spoke(&mut self, voice: u64, id: TrackId) {
+        if let Some(voice) = self.emitters.get_mut(voice) {
+            voice.track = Some(id);
+        }
+        if let Some(entry) = self.tracks.get_mut(&id) {
+            entry.voices.insert(voice);
+        }
+    }
+
+    /// What came late has found its track.
+    pub(super) fn took_late(&mut self, id: TrackId, sensor: &SensorId, observation: &Observation) {
+        let voice = observation.label.and_then(|label| self.emitters.with_label(label.0));
+        let Some(voice) = voice else {
+            self.measured(id, sensor, observation);
+            return;
+        };
+        self.spoke(voice, id);
+        if observation.self_report {
+            let now = self.now;
+            let protocol = self.emitters.get(voice).and_then(|v| v.last_protocol);
+            if let Some(entry) = self.tracks.get_mut(&id) {
+                entry.contributed(sensor, protocol, observation.measured_at.min(now), observation.entry);
+            }
+            self.dirty.insert(id);
+        } else {
+            self.measured(id, sensor, observation);
+        }
     }
 
     /// A voice that was split off another began a track: says from which, and why.
@@ -320,18 +354,15 @@ impl Picture {
         post.error.horizontal_sd_m.get_or_insert(POINTING_SD_M);
         post.error.vertical_sd_m.get_or_insert(POINTING_SD_M);
         let observation = Observation {
-            measured_at: r.time(sighting.measured_at),
-            measurement,
-            velocity: None,
-            label: None,
-            self_report: false,
-            confidence: None,
+            classification: sighting.classification,
+            entry: self.cause,
+            ..Observation::new(r.measured_time(sighting.measured_at), measurement)
         };
         let mut outcomes = Vec::with_capacity(1);
         self.tracker.observe(&post, std::slice::from_ref(&observation), &mut outcomes);
         self.drain_tracker();
         if let Some(id) = outcomes.pop().and_then(|o| self.outcome(r, sensor, o)) {
-            self.measured(id, sensor, &observation, sighting.classification.as_ref());
+            self.measured(id, sensor, &observation);
         }
     }
 
@@ -341,53 +372,32 @@ impl Picture {
             self.health.declared(sensor, health, status.text.as_ref(), now, &mut out);
             self.emit_all(out);
         }
-        if status.scan.is_some() {
-            let at = r.time(status.measured_at);
-            if let Some(s) = self.health.sensor(sensor) {
-                self.tracker.looked(s, at);
+        let Some(number) = status.scan else {
+            self.flush(r);
+            return;
+        };
+        let at = r.measured_time(status.measured_at);
+        let whole = |scan: &Scan| {
+            scan.sensor == *sensor
+                && scan.number == Some(number)
+                && status.scan_plots.is_some_and(|n| n as usize == scan.observations.len())
+        };
+        match r.scan.take() {
+            // All of it came in this reception.
+            Some(scan) if whole(&scan) => self.give(r, scan, at, true),
+            None if status.scan_plots == Some(0) => {
+                let scan = Scan { sensor: sensor.clone(), number: Some(number), observations: Vec::new() };
+                self.give(r, scan, at, true);
             }
-            self.drain_tracker();
-            self.not_seen(sensor);
+            other => {
+                r.scan = other;
+                self.flush(r);
+                if let Some(s) = self.health.sensor(sensor) {
+                    self.tracker.looked(s, at);
+                }
+                self.drain_tracker();
+            }
         }
-    }
-}
-
-/// A measurement with its standard deviations, its own or the sensor's, times a factor.
-fn inflated(measurement: Measurement, error: &ErrorModel, factor: f64) -> Measurement {
-    let rad = |deg: Option<f64>| deg.map(math::rad);
-    let times = |own: Option<f64>, model: Option<f64>| own.or(model).map(|sd| sd * factor);
-    match measurement {
-        Measurement::Position { place, heights, horizontal_sd_m, vertical_sd_m } => Measurement::Position {
-            place,
-            heights,
-            horizontal_sd_m: times(horizontal_sd_m, error.horizontal_sd_m),
-            vertical_sd_m: times(vertical_sd_m, error.vertical_sd_m),
-        },
-        Measurement::RangeAzimuth {
-            range_m,
-            azimuth_rad,
-            elevation_rad,
-            range_rate_mps,
-            range_sd_m,
-            azimuth_sd_rad,
-            elevation_sd_rad,
-            range_rate_sd_mps,
-        } => Measurement::RangeAzimuth {
-            range_m,
-            azimuth_rad,
-            elevation_rad,
-            range_rate_mps,
-            range_sd_m: times(range_sd_m, error.range_sd_m),
-            azimuth_sd_rad: times(azimuth_sd_rad, rad(error.azimuth_sd_deg)),
-            elevation_sd_rad: times(elevation_sd_rad, rad(error.elevation_sd_deg)),
-            range_rate_sd_mps: times(range_rate_sd_mps, error.range_rate_sd_mps),
-        },
-        Measurement::Bearing { azimuth_rad, elevation_rad, azimuth_sd_rad, elevation_sd_rad } => Measurement::Bearing {
-            azimuth_rad,
-            elevation_rad,
-            azimuth_sd_rad: times(azimuth_sd_rad, rad(error.azimuth_sd_deg)),
-            elevation_sd_rad: times(elevation_sd_rad, rad(error.elevation_sd_deg)),
-        },
-        Measurement::RangeDifference { .. } | Measurement::Presence => measurement,
+        self.not_seen(sensor);
     }
 }

@@ -101,9 +101,15 @@ impl Entry {
         self.last_at = self.last_at.max(at);
         self.changed = true;
         self.source(Source { sensor: sensor.clone(), protocol, last_at: at, count: 1 });
-        let Some(entry) = entry else { return };
+        if let Some(entry) = entry {
+            self.came_from(entry);
+        }
+    }
+
+    /// A journal entry led to it.
+    fn came_from(&mut self, entry: Position) {
         let latest = self.last_entries.back().or(self.first_entries.last());
-        if latest == Some(&entry) {
+        if latest.is_some_and(|l| *l >= entry) {
             return;
         }
         self.entries_total += 1;
@@ -177,9 +183,15 @@ impl Picture {
         while let Some(change) = self.tracker.poll() {
             match change {
                 Change::Began(id) => {
-                    self.tracks.entry(id).or_insert_with(|| Entry::new(self.now));
+                    let now = self.now;
+                    let entry = self.tracks.entry(id).or_insert_with(|| Entry::new(now));
+                    // The plots before it was a track.
+                    for first in self.tracker.first_entries(id) {
+                        entry.came_from(first);
+                    }
                     self.dirty.insert(id);
                 }
+                Change::Late { track, sensor, observation } => self.took_late(track, &sensor, &observation),
                 Change::Phase(id, phase) => {
                     if let Some(entry) = self.tracks.get_mut(&id) {
                         entry.phase = phase;
@@ -300,6 +312,7 @@ impl Picture {
     pub(super) fn announce(&mut self, id: TrackId) {
         let Some(entry) = self.tracks.get(&id).filter(|e| !e.announced) else { return };
         let split_from = entry.split_from.clone();
+        self.learn_geoid(id);
         if let Some(track) = self.track(id, true) {
             if let Some(entry) = self.tracks.get_mut(&id) {
                 (entry.announced, entry.changed, entry.urgent) = (true, false, false);
@@ -326,7 +339,15 @@ impl Picture {
         }
     }
 
+    /// Readers of a height above the sea may not remember: what they will ask for is known before.
+    fn learn_geoid(&mut self, id: TrackId) {
+        if let Some(place) = self.place_of(id) {
+            self.geoid.undulation_m(place);
+        }
+    }
+
     fn tell_track(&mut self, id: TrackId) {
+        self.learn_geoid(id);
         if let Some(track) = self.track(id, false) {
             if let Some(entry) = self.tracks.get_mut(&id) {
                 (entry.changed, entry.urgent) = (false, false);
@@ -416,7 +437,7 @@ impl Picture {
                 self.said_accuracy_m(id, entry, &estimate),
             ),
             identity: entry.identity.clone(),
-            classification: self.classification(entry),
+            classification: self.classification(id, entry),
             status: voices.iter().find_map(|v| v.status),
             operator: voices.iter().find_map(|v| v.operator.clone()),
             text: voices.iter().find_map(|v| v.text.clone()),
@@ -429,10 +450,16 @@ impl Picture {
         })
     }
 
-    /// What sensors take it for; where none says, what it says itself.
-    pub(super) fn classification(&self, entry: &Entry) -> Classification {
-        if !entry.class.is_silent() {
-            return entry.class.classification();
+    /// What its sensors' labels alone say it is.
+    pub(super) fn labelled(&self, entry: &Entry) -> Classification {
+        entry.class.classification()
+    }
+
+    /// What sensors and its flight make of it; where they say nothing, what it says itself.
+    pub(super) fn classification(&self, id: TrackId, entry: &Entry) -> Classification {
+        let fused = self.tracker.classification(id);
+        if !fused.probabilities.is_empty() {
+            return fused;
         }
         let voices = entry.voices.iter().filter_map(|v| self.emitters.get(*v));
         voices

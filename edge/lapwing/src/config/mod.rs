@@ -5,20 +5,20 @@
 
 mod diagnose;
 mod places;
+mod sensors;
 mod tables;
 mod wires;
 
 pub(crate) use diagnose::Problems;
 use diagnose::list;
 pub(crate) use diagnose::near_miss;
-use lapwing_model::height::geoid_undulation_m;
 use lapwing_model::site::InputInfo;
-use lapwing_model::{AirText, Place, Sensor, SensorId, Site, Span, limits};
+use lapwing_model::{AirText, Place, Site};
 use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use tables::{JournalTable, SensorTable, ServerTable, SiteTable};
+use tables::{JournalTable, ServerTable, SiteTable};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -239,58 +239,6 @@ impl<'a> Reader<'a> {
             return None;
         }
         Some(JournalConfig { directory: self.folder.join(table.directory.get_ref()), segment_bytes_max: mib << 20 })
-    }
-
-    fn sensors(&mut self) -> Vec<Sensor> {
-        let mut sensors: Vec<Sensor> = Vec::new();
-        let values = self.many("sensor");
-        self.at_most(&values, limits::SENSORS_MAX, "sensor");
-        for value in values {
-            let span = value.span();
-            let Some(table) = self.typed::<SensorTable>(value) else { continue };
-            let Some(id) = self.id(&table.id, "sensor", SensorId::new) else { continue };
-            if sensors.iter().any(|s| s.id == id) {
-                self.problems.push(
-                    table.id.span(),
-                    format!("sensor `{id}` is there twice"),
-                    "expected an id of its own",
-                    None,
-                );
-                continue;
-            }
-            let interval_s = *table.interval_s.get_ref();
-            if !(interval_s > 0.0 && interval_s <= 86_400.0) {
-                self.problems.push(
-                    table.interval_s.span(),
-                    format!("`sensor.interval_s`: {interval_s}"),
-                    "expected more than 0 and at most 86400 seconds",
-                    None,
-                );
-                continue;
-            }
-            let place = self.place(&span, table.latitude_deg.as_ref(), table.longitude_deg.as_ref());
-            let place = place.map(|p| {
-                let from_msl = table.altitude_msl_m.map(|h| h + geoid_undulation_m(p));
-                p.at_height(table.height_ellipsoid_m.or(from_msl).unwrap_or(0.0))
-            });
-            if place.is_some() && table.height_ellipsoid_m.is_none() && table.altitude_msl_m.is_none() {
-                self.problems.push(
-                    span,
-                    format!("sensor `{id}` stands somewhere, but its height is not said"),
-                    "expected `height_ellipsoid_m` or `altitude_msl_m`",
-                    None,
-                );
-            }
-            sensors.push(Sensor {
-                id,
-                kind: table.kind,
-                place,
-                interval: Span::from_seconds_f64(interval_s),
-                coverage: table.coverage,
-                error: table.error,
-            });
-        }
-        sensors
     }
 
     pub(super) fn at_most(&mut self, values: &[Spanned<DeValue<'a>>], max: usize, key: &str) {

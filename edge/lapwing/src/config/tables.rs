@@ -2,7 +2,9 @@
 //! line of an error.
 
 use lapwing_model::height::Datum;
-use lapwing_model::{Class, Coverage, ErrorModel, IdentityStatus, SensorKind, Time, ZoneKind};
+use lapwing_model::{
+    BiasModel, Class, Coverage, ErrorModel, IdentityStatus, RcsModel, Resolution, SensorKind, Time, ZoneKind,
+};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -61,6 +63,22 @@ pub(crate) struct SensorTable {
     /// How well it sees.
     #[serde(default)]
     pub(crate) error: ErrorModel,
+    /// Whether it turns, once an interval.
+    #[serde(default)]
+    pub(crate) rotating: bool,
+    /// False plots expected of one look.
+    pub(crate) clutter_per_look: Option<f64>,
+    /// What it cannot tell apart.
+    #[serde(default)]
+    pub(crate) resolution: Resolution,
+    /// Speed of what carries the signal, metres per second.
+    pub(crate) signal_speed_mps: Option<f64>,
+    /// Systematic errors expected of it.
+    #[serde(default)]
+    pub(crate) bias_sd: BiasModel,
+    /// Radar cross-sections by class.
+    #[serde(default)]
+    pub(crate) rcs: Vec<RcsModel>,
 }
 
 /// `[[zone]]`: either a GeoJSON file or one circle.

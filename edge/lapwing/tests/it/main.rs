@@ -24,3 +24,4 @@ mod replay;
 mod start;
 mod support;
 mod tour;
+mod track;

@@ -26,19 +26,14 @@ pub(super) fn at(east_m: f64, north_m: f64) -> Place {
 }
 
 fn sensor(name: &str, kind: SensorKind, interval_s: i64, coverage: Coverage) -> Sensor {
-    Sensor {
-        id: sensor_id(name),
-        kind,
-        place: Some(HERE.at_height(400.0)),
-        interval: Span::from_seconds(interval_s),
-        coverage,
-        error: ErrorModel {
-            range_sd_m: Some(10.0),
-            azimuth_sd_deg: Some(0.5),
-            elevation_sd_deg: Some(1.0),
-            ..ErrorModel::default()
-        },
-    }
+    let error = ErrorModel {
+        range_sd_m: Some(10.0),
+        azimuth_sd_deg: Some(0.5),
+        elevation_sd_deg: Some(1.0),
+        ..ErrorModel::default()
+    };
+    let place = Some(HERE.at_height(400.0));
+    Sensor { coverage, error, ..Sensor::new(sensor_id(name), kind, place, Span::from_seconds(interval_s)) }
 }
 
 fn box_zone(name: &str, west: f64, south: f64, east: f64, north: f64) -> Zone {

@@ -1,0 +1,274 @@
+//! What a sensor reads wrong all the time: range, azimuth, elevation and clock, estimated from co-operative aircraft
+//! (Lin, Bar-Shalom & Kirubarajan 2004, *Exact multisensor dynamic bias estimation with local tracks*, is the joint form;
+//! here each aircraft that says where it is gives an estimate of its own, and those that agree are taken together).
+//!
+//! Never from one aircraft, whose satellite receiver has an error of its own that does not average out, and which may lie;
+//! never from claims alone, because each must be of an aircraft that the sensor itself keeps seeing there.
+
+use crate::config::Config;
+use crate::filter::{Context, Filter};
+use crate::interface::{Bias, Label};
+use crate::look::Look;
+use crate::project::View;
+use crate::reading::{Kind, Reading};
+use crate::track::Fix;
+use lapwing_model::{Sensor, math};
+
+/// Aircraft remembered per sensor; the least informed gives way.
+const AIRCRAFT_MAX: usize = 12;
+/// Readings an aircraft must have given before it counts.
+const READINGS_MIN: u32 = 12;
+/// Aircraft that must agree.
+const AGREE_MIN: usize = 2;
+/// A claim older than this is not compared, seconds.
+const FIX_MAX_S: f64 = 1.2;
+/// What an aircraft may do between its claim and the reading, m/s².
+const ACCELERATION_MPS2: f64 = 3.0;
+/// One sigma expected of the errors where the sensor does not say: metres, radians, radians, seconds.
+const PRIOR: [f64; 4] = [30.0, 0.03, 0.03, 0.4];
+/// Errors of one reading's residual hang together with those of the next: each counts for this part.
+const INFORMATION: f64 = 0.3;
+/// Residuals beyond this many sigma are of another aircraft.
+const OUTLIER: f64 = 5.0;
+/// An error is applied once it is this many sigma from zero, and not less than this part of the sensor's own noise.
+const SIGNIFICANT: f64 = 3.0;
+const WORTH: f64 = 0.25;
+
+/// Components: range, azimuth, elevation, clock.
+type Four = [f64; 4];
+
+/// One aircraft's view of a sensor's errors.
+#[derive(Debug, Clone)]
+struct View1 {
+    label: Label,
+    readings: u32,
+    x: Four,
+    p: [[f64; 4]; 4],
+    /// Running mean of the variance its own satellite error makes in each component.
+    satellite: Four,
+}
+
+/// A sensor's systematic errors.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BiasFilter {
+    views: Vec<View1>,
+    /// All aircraft together: value and variance; what is applied.
+    mean: Four,
+    variance: Four,
+    aircraft: u32,
+    applied: [bool; 4],
+}
+
+impl BiasFilter {
+    fn prior(sensor: &Sensor) -> Four {
+        let b = &sensor.bias_sd;
+        [
+            b.range_m.map_or(PRIOR[0], |s| s.max(1.0)),
+            b.azimuth_deg.map_or(PRIOR[1], |s| math::rad(s).max(1e-4)),
+            b.elevation_deg.map_or(PRIOR[2], |s| math::rad(s).max(1e-4)),
+            b.clock_s.map_or(PRIOR[3], |s| s.max(0.01)),
+        ]
+    }
+
+    /// What is known so far.
+    pub(crate) fn bias(&self) -> Option<Bias> {
+        if self.aircraft == 0 {
+            return None;
+        }
+        let part = |i: usize| (self.mean[i], math::sqrt(self.variance[i].max(0.0)));
+        Some(Bias {
+            range_m: part(0),
+            azimuth_rad: part(1),
+            elevation_rad: part(2),
+            clock_s: part(3),
+            aircraft: self.aircraft,
+            converged: self.aircraft as usize >= AGREE_MIN,
+        })
+    }
+
+    /// The clock's error that is applied, seconds.
+    pub(crate) fn clock_s(&self, config: &Config) -> f64 {
+        if config.align && self.applied[3] { self.mean[3] } else { 0.0 }
+    }
+
+    /// Takes the known errors out of readings; what is not known yet, but expected, widens them.
+    pub(crate) fn correct(&self, readings: &mut [Reading], sensor: &Sensor, config: &Config) {
+        if !config.align {
+            return;
+        }
+        let b = &sensor.bias_sd;
+        let expected = [b.range_m, b.azimuth_deg.map(math::rad), b.elevation_deg.map(math::rad)];
+        for reading in readings {
+            if !matches!(reading.kind, Kind::Polar { .. } | Kind::Bearing { .. }) {
+                continue;
+            }
+            for i in 0..3 {
+                if self.applied[i] {
+                    reading.value[i] -= self.mean[i];
+                    reading.variance[i] += self.variance[i];
+                } else if let Some(sd) = expected[i] {
+                    let known = if self.aircraft as usize >= AGREE_MIN { self.variance[i] } else { sd * sd };
+                    reading.variance[i] += known.min(sd * sd);
+                }
+            }
+            reading.value[1] = math::wrap_pi(reading.value[1]);
+        }
+    }
+
+    /// One residual of each component, with the rate at which the component changes (for the clock).
+    fn learn(&mut self, label: Label, residual: &[Option<(f64, f64, f64, f64)>; 3], sensor: &Sensor) {
+        let prior = Self::prior(sensor);
+        let at = match self.views.iter().position(|v| v.label == label) {
+            Some(at) => at,
+            None => {
+                if self.views.len() >= AIRCRAFT_MAX {
+                    let least = (0..self.views.len()).min_by_key(|i| self.views[*i].readings);
+                    if let Some(least) = least {
+                        self.views.swap_remove(least);
+                    }
+                }
+                let mut p = [[0.0; 4]; 4];
+                for i in 0..4 {
+                    p[i][i] = prior[i] * prior[i];
+                }
+                self.views.push(View1 { label, readings: 0, x: [0.0; 4], p, satellite: [0.0; 4] });
+                self.views.len() - 1
+            }
+        };
+        let Some(view) = self.views.get_mut(at) else { return };
+        view.readings = view.readings.saturating_add(1);
+        for (i, part) in residual.iter().enumerate() {
+            let Some((value, rate, variance, satellite)) = *part else { continue };
+            let share = 1.0 / f64::from(view.readings.min(50));
+            view.satellite[i] += share * (satellite - view.satellite[i]);
+            // value = x_i - rate * clock + noise: a late time stamp is of an earlier place.
+            let mut h = [0.0; 4];
+            h[i] = 1.0;
+            h[3] = -rate;
+            let mut ph = [0.0; 4];
+            for r in 0..4 {
+                for c in 0..4 {
+                    ph[r] += view.p[r][c] * h[c];
+                }
+            }
+            let noise = (variance + satellite) / INFORMATION;
+            let mut s = noise;
+            let mut innovation = value;
+            for r in 0..4 {
+                s += h[r] * ph[r];
+                innovation -= h[r] * view.x[r];
+            }
+            if innovation * innovation > OUTLIER * OUTLIER * s {
+                continue;
+            }
+            for r in 0..4 {
+                view.x[r] += ph[r] / s * innovation;
+            }
+            for r in 0..4 {
+                for c in 0..4 {
+                    view.p[r][c] -= ph[r] * ph[c] / s;
+                }
+            }
+        }
+        self.combine(sensor);
+    }
+
+    /// All aircraft that count, together; one that disagrees with the rest is left out.
+    fn combine(&mut self, sensor: &Sensor) {
+        let error = &sensor.error;
+        let own = [
+            error.range_sd_m.unwrap_or(20.0),
+            math::rad(error.azimuth_sd_deg.unwrap_or(1.0)),
+            math::rad(error.elevation_sd_deg.unwrap_or(1.0)),
+            0.2,
+        ];
+        let prior = Self::prior(sensor);
+        let mut aircraft = 0;
+        for i in 0..4 {
+            let of = |v: &View1| (v.x[i], v.p[i][i] + v.satellite[i]);
+            let informed = |v: &View1| v.readings >= READINGS_MIN && v.p[i][i] < 0.5 * prior[i] * prior[i];
+            let mut list: Vec<(f64, f64)> = self.views.iter().filter(|v| informed(v)).map(of).collect();
+            list.sort_by(|a, b| a.0.total_cmp(&b.0));
+            // The median stands for the rest.
+            let Some(median) = list.get(list.len() / 2).map(|m| m.0) else {
+                self.applied[i] = false;
+                (self.mean[i], self.variance[i]) = (0.0, prior[i] * prior[i]);
+                continue;
+            };
+            let (mut sum, mut weight, mut count) = (0.0, 1.0 / (prior[i] * prior[i]), 0);
+            for (x, variance) in &list {
+                let floor = variance + (0.1 * own[i]) * (0.1 * own[i]);
+                if list.len() > 2 && (x - median) * (x - median) > 9.0 * (floor + own[i] * own[i] * 0.25) {
+                    continue;
+                }
+                sum += x / floor;
+                weight += 1.0 / floor;
+                count += 1;
+            }
+            self.mean[i] = sum / weight;
+            self.variance[i] = 1.0 / weight;
+            aircraft = aircraft.max(count);
+            let sigma = math::sqrt(self.variance[i]);
+            let size = math::fabs(self.mean[i]);
+            // Once applied it stays applied, as long as aircraft agree: an error that comes and goes would make tracks jump.
+            let significant = size > SIGNIFICANT * sigma && size > WORTH * own[i];
+            self.applied[i] = count >= AGREE_MIN && (significant || self.applied[i]);
+        }
+        self.aircraft = aircraft as u32;
+    }
+}
+
+impl Filter {
+    /// Holds a plot of a track against what the aircraft says of itself.
+    pub(crate) fn learn_bias(&mut self, slot: u32, reading: &Reading, look: &Look, ctx: &mut Context<'_>) {
+        if !ctx.config.align {
+            return;
+        }
+        let Some(fix) = self.tracks.get(slot).filter(|t| t.supported).and_then(|t| t.fix) else { return };
+        // The raw reading, not the corrected one.
+        let Some(raw) = look.readings.iter().find(|r| r.fingerprint == reading.fingerprint) else { return };
+        let (polar, elevation) = match raw.kind {
+            Kind::Polar { elevation, .. } => (true, elevation),
+            Kind::Bearing { elevation } => (false, elevation),
+            _ => return,
+        };
+        let dt = raw.at.since(fix.at).as_seconds_f64();
+        if math::fabs(dt) > FIX_MAX_S {
+            return;
+        }
+        let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
+        let sensor = post.sensor.clone();
+        let mean = fix.at_time(dt);
+        let scene = ctx.scene(look.sensor, fix.region, true);
+        let Some(view) = View::new(&scene, &mean) else { return };
+        let (azimuth_rate, elevation_rate) = view.turn_rates();
+        let drift = 0.5 * ACCELERATION_MPS2 * dt * dt;
+        let white = fix.sd_m * fix.sd_m + drift * drift;
+        let satellite = ctx.config.claim_bias_m;
+        let (h2, v2) = (satellite.0 * satellite.0, satellite.1 * satellite.1);
+        let (ground2, range2) = (view.ground_m * view.ground_m, view.range_m * view.range_m);
+        let mut residual = [None; 3];
+        if polar {
+            residual[0] = Some((raw.value[0] - view.range_m, view.rate_mps, raw.variance[0] + white, h2));
+        }
+        let off = math::wrap_pi(raw.value[1] - view.azimuth_rad());
+        residual[1] = Some((off, azimuth_rate, raw.variance[1] + white / ground2, h2 / ground2));
+        if elevation {
+            let off = raw.value[2] - view.elevation_rad();
+            residual[2] = Some((off, elevation_rate, raw.variance[2] + 4.0 * white / range2, v2 / range2));
+        }
+        self.memory(look.sensor).bias.learn(fix.label, &residual, &sensor);
+    }
+}
+
+impl Fix {
+    /// Where it says it is `dt` seconds later.
+    fn at_time(&self, dt: f64) -> [f64; 6] {
+        let mut mean = [0.0; 6];
+        for i in 0..3 {
+            mean[i] = self.position[i] + self.velocity[i] * dt;
+            mean[i + 3] = self.velocity[i];
+        }
+        mean
+    }
+}

@@ -1,0 +1,417 @@
+//! How tracks begin: plots near no track become candidates with the little existence that the Poisson intensity of the
+//! undetected gives them; candidates that keep being seen become tracks.
+//!
+//! A candidate takes the likeliest plot near it, weighed by what the tracks left of that plot; it lives for a few looks.
+
+use crate::config::Config;
+use crate::filter::{Context, Filter, Pair, Took};
+use crate::gaussian::Gaussian;
+use crate::look::{Look, up_of};
+use crate::motion::{UNKNOWN_HEIGHT_VARIANCE, forget_height};
+use crate::project::ground_range;
+use crate::reading::{Kind, Reading};
+use crate::region::RegionId;
+use crate::track::Candidate;
+use lapwing_model::{Time, math};
+
+/// What tracks must leave of a plot for it to begin a candidate.
+const LEFT_MIN: f64 = 0.1;
+/// Candidates at most; beyond, plots begin none until some have died.
+const CANDIDATES_MAX: usize = 60_000;
+/// Readings a candidate goes on with at most, and the least probability of one beside the likeliest.
+const BRANCHES_MAX: usize = 3;
+const BRANCH_MIN: f64 = 0.02;
+/// A plot that begins a track was surely real if it is this sure; else it counts as stray.
+const STRAY_BELOW: f64 = 0.5;
+/// One sigma of the position above which a position is too vague to begin with, metres.
+const START_SD_MAX_M: f64 = 2_000.0;
+
+/// A bearing that belongs to no track, kept for triangulation.
+#[derive(Debug, Clone)]
+pub(crate) struct Bearing {
+    pub(crate) sensor: u32,
+    pub(crate) at: Time,
+    pub(crate) reading: Reading,
+    /// What the tracks left of it.
+    pub(crate) left: f64,
+}
+
+impl Filter {
+    /// Candidates take what the tracks left; what is left then begins new ones.
+    pub(crate) fn resolve_weak(&mut self, look: &Look, ctx: &mut Context<'_>) {
+        self.candidates_take(look, ctx);
+        for reading in 0..look.readings.len() {
+            let left = 1.0 - ctx.work.taken.get(reading).copied().unwrap_or(1.0);
+            self.note_stray(reading, left, look, ctx);
+            let Some(kind) = ctx.work.readings.get(reading).map(|r| r.kind) else { continue };
+            if left >= LEFT_MIN && kind.has_position() {
+                self.begin(reading, left, look, ctx);
+            }
+        }
+    }
+
+    /// Each candidate with the readings that may be its: it takes the likeliest, and for each other likely one a copy of it goes
+    /// on with that, all with the probability that it is so.
+    fn candidates_take(&mut self, look: &Look, ctx: &mut Context<'_>) {
+        let mut pairs = std::mem::take(&mut ctx.work.weak_pairs);
+        // Pairs of one candidate stand together; the weight of each is its likelihood against clutter, times what the tracks
+        // left of the reading.
+        for pair in &mut pairs {
+            let r = ctx.work.weak.get(pair.visible as usize).and_then(|w| self.candidates.get(w.slot));
+            let left = 1.0 - ctx.work.taken.get(pair.reading as usize).copied().unwrap_or(1.0);
+            pair.log_ratio += math::log((r.map_or(0.0, |c| c.existence) * left).max(1e-300));
+        }
+        pairs.sort_unstable_by(|a, b| {
+            a.visible.cmp(&b.visible).then(b.log_ratio.total_cmp(&a.log_ratio)).then(a.reading.cmp(&b.reading))
+        });
+        ctx.work.owner.clear();
+        ctx.work.owner.resize(ctx.work.weak.len(), 0);
+        let mut ready = std::mem::take(&mut ctx.work.ready);
+        ready.clear();
+        for list in pairs.chunk_by(|a, b| a.visible == b.visible) {
+            self.candidate_takes(list, look, &mut ready, ctx);
+        }
+        if look.complete {
+            for v in 0..ctx.work.weak.len() {
+                let visible = ctx.work.weak[v];
+                if ctx.work.owner[v] == 0 && visible.detection > 0.0 {
+                    self.candidate_missed(visible.slot, visible.detection, ctx.config);
+                }
+            }
+        }
+        // The surest first: each reading makes one track at most.
+        ready.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        for (p, slot, reading) in &ready {
+            let Some(taken) = ctx.work.taken.get_mut(*reading as usize) else { continue };
+            if *taken > 1.0 - LEFT_MIN {
+                continue;
+            }
+            *taken = (*taken + p).min(1.0);
+            if self.candidates.get(*slot).is_some_and(|c| is_ready(c, ctx.config)) {
+                self.promote(*slot, Some(*reading), ctx);
+            }
+        }
+        ctx.work.ready = ready;
+        pairs.clear();
+        ctx.work.weak_pairs = pairs;
+    }
+
+    /// One candidate and its pairs, likeliest first.
+    fn candidate_takes(&mut self, list: &[Pair], look: &Look, ready: &mut Vec<(f64, u32, u32)>, ctx: &mut Context<'_>) {
+        let Some(first) = list.first() else { return };
+        let v = first.visible as usize;
+        let Some(visible) = ctx.work.weak.get(v).copied() else { return };
+        let detection = if look.complete { visible.detection.max(0.0) } else { 0.0 };
+        let Some(r) = self.candidates.get(visible.slot).map(|c| c.existence) else { return };
+        let weights: f64 = list.iter().map(|p| math::exp(p.log_ratio)).sum();
+        let total = weights + (1.0 - r * detection).max(1e-12);
+        let missed = r * (1.0 - detection) / total;
+        let before = self.candidates.get(visible.slot).cloned();
+        for (n, pair) in list.iter().take(BRANCHES_MAX).enumerate() {
+            let p = math::exp(pair.log_ratio) / total;
+            if n > 0 && p < BRANCH_MIN {
+                break;
+            }
+            let slot = if n == 0 {
+                ctx.work.owner[v] = 1;
+                visible.slot
+            } else {
+                let Some(mut copy) = before.clone().filter(|_| self.candidates.len() < CANDIDATES_MAX) else { break };
+                copy.key = key_of(copy.key, n);
+                self.candidates.insert(copy)
+            };
+            // What it loses by the likeliest being wrong stays with the first.
+            let existence = if n == 0 { p + missed } else { p };
+            if !self.candidate_updated(slot, pair.reading, existence, look, ctx) {
+                continue;
+            }
+            ready.push((p, slot, pair.reading));
+        }
+    }
+
+    /// A candidate takes a reading. Whether it is still there.
+    fn candidate_updated(&mut self, slot: u32, reading: u32, existence: f64, look: &Look, ctx: &mut Context<'_>) -> bool {
+        let Some(value) = ctx.work.readings.get(reading as usize).cloned() else { return false };
+        let Some(candidate) = self.candidates.get(slot) else { return false };
+        let (region, height_known) = (candidate.region, candidate.height_known);
+        let scene = ctx.scene(look.sensor, region, height_known);
+        let mut state = candidate.state;
+        if let Some(linear) = scene.linear(&value, &state.mean)
+            && let Some(after) = state.updated(&linear)
+        {
+            state = after;
+        }
+        let up = if height_known { None } else { up_of(&scene, &value, &state.mean) };
+        let Some(post) = ctx.posts.get(look.sensor as usize) else { return false };
+        let (interval, listens) = (post.sensor.interval, post.listens);
+        let speed = ctx.config.vertical_speed_start_sd_mps;
+        let Some(candidate) = self.candidates.get_mut(slot) else { return false };
+        candidate.state = state;
+        if let Some((up, variance)) = up {
+            candidate.height_known = true;
+            candidate.state.mean[2] = up;
+            candidate.state.mean[5] = 0.0;
+            candidate.state.covariance[2][2] = variance;
+            candidate.state.covariance[5][5] = speed * speed;
+        }
+        candidate.existence = existence.min(1.0 - 1e-9);
+        candidate.emits |= listens;
+        candidate.remember(look.sensor, interval, &value);
+        if candidate.existence < ctx.config.candidate_min {
+            self.forget_candidate(slot);
+            return false;
+        }
+        self.file_candidate(slot, ctx);
+        true
+    }
+
+    fn candidate_missed(&mut self, slot: u32, detection: f64, config: &Config) {
+        let Some(candidate) = self.candidates.get_mut(slot) else { return };
+        let r = candidate.existence;
+        candidate.existence = r * (1.0 - detection) / (1.0 - r * detection).max(1e-12);
+        if candidate.existence < config.candidate_min {
+            self.forget_candidate(slot);
+        }
+    }
+
+    pub(crate) fn forget_candidate(&mut self, slot: u32) {
+        self.candidates.remove(slot);
+        self.candidate_grid.forget(slot);
+    }
+
+    fn file_candidate(&mut self, slot: u32, ctx: &Context<'_>) {
+        let Some(c) = self.candidates.get(slot) else { return };
+        self.candidate_grid.file(slot, ctx.regions.about(c.region, c.state.mean[0], c.state.mean[1]));
+    }
+
+    /// Makes a track of a candidate.
+    pub(crate) fn promote(&mut self, slot: u32, reading: Option<u32>, ctx: &mut Context<'_>) {
+        if self.tracks.len() >= ctx.config.tracks_max && !self.make_room(false, ctx.config) {
+            return;
+        }
+        let Some(candidate) = self.candidates.remove(slot) else { return };
+        self.candidate_grid.forget(slot);
+        let track = candidate.promoted(ctx.config);
+        let slot = self.insert(track, ctx.regions);
+        self.settle(slot, ctx);
+        if let Some(took) = reading.and_then(|r| ctx.work.took.get_mut(r as usize)) {
+            *took = Took::Began(slot);
+        }
+    }
+
+    /// Ends the least supported tracks, a few per cent at a time so that a flood does not search the whole table for each
+    /// of its plots. A measurement may also displace what only claims to be, a claim may not: a flood of forged claims must
+    /// not blind the radar. Whether there is room now.
+    pub(crate) fn make_room(&mut self, for_claim: bool, config: &Config) -> bool {
+        let mut weak: Vec<(bool, f64, u64, u32)> = self
+            .tracks
+            .iter()
+            .filter(|(_, t)| t.phase == lapwing_model::Phase::Tentative || (!for_claim && t.claimed_only()))
+            .map(|(slot, t)| (t.phase != lapwing_model::Phase::Tentative, t.existence, t.key, slot))
+            .collect();
+        weak.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(b.2.cmp(&a.2)));
+        let count = (config.tracks_max / 64).max(1);
+        for (_, _, _, slot) in weak.iter().take(count) {
+            self.end(*slot, "gave-way");
+        }
+        self.tracks.len() < config.tracks_max
+    }
+
+    /// What is left of a plot counts as stray, for the density of false plots here and over all.
+    fn note_stray(&mut self, reading: usize, left: f64, look: &Look, ctx: &Context<'_>) {
+        let Some(value) = ctx.work.readings.get(reading) else { return };
+        let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
+        // What took it may itself be a patch of clutter: only a track that has moved vouches for its plots.
+        let vouched = match ctx.work.took.get(reading) {
+            Some(Took::Track(slot)) => self.tracks.get(*slot).is_some_and(|t| {
+                t.strayed_m > 60.0 || t.self_reported || t.sensors.iter().flatten().count() > 1
+            }),
+            _ => false,
+        };
+        let stray = if vouched { left } else { 1.0 };
+        let (range, azimuth, far) = (value.value[0], value.value[1], post.sensor.coverage.range_max_m);
+        let polar = matches!(value.kind, Kind::Polar { .. });
+        let memory = self.memory(look.sensor);
+        if left > STRAY_BELOW {
+            memory.stray += left;
+        }
+        if let (true, Some(far)) = (polar, far) {
+            memory.map.strayed(range, far, azimuth, stray);
+        }
+    }
+
+    /// Begins a candidate at a reading.
+    fn begin(&mut self, reading: usize, left: f64, look: &Look, ctx: &mut Context<'_>) {
+        let config = ctx.config;
+        if self.candidates.len() >= CANDIDATES_MAX {
+            return;
+        }
+        let Some(value) = ctx.work.readings.get(reading).cloned() else { return };
+        let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
+        let height = matches!(value.kind, Kind::Position { height: true } | Kind::Polar { elevation: true, .. });
+        let (_, log_ground) = post.log_volume(&value, height, config);
+        let interval = post.interval_s();
+        let other = ctx.work.log_other.get(reading).map_or(0.0, |o| o[usize::from(height)]);
+        let uniform = self.memories.get(look.sensor as usize).map_or(0.0, |m| m.undetected(post, config));
+        let mut born = uniform / 1e6 * math::exp(log_ground - other);
+        let from = post.frame;
+        let Some((place, sd)) = value.about(from.as_ref()) else { return };
+        if sd > START_SD_MAX_M {
+            return;
+        }
+        let region = ctx.regions.at(place);
+        let Some((mut state, height_known)) = start(&value, look.sensor, region, ctx) else { return };
+        // Known places of births: the strongest that reaches here gives the velocity.
+        let mut strongest = 0.0;
+        for site in &config.birth_sites {
+            let at = ctx.regions.frame(region).to_enu(site.place.at_height(0.0));
+            let (de, dn) = (state.mean[0] - at.east_m, state.mean[1] - at.north_m);
+            let variance = site.horizontal_sd_m * site.horizontal_sd_m;
+            let (se, sn) = (variance + state.covariance[0][0], variance + state.covariance[1][1]);
+            let density = math::exp(-0.5 * (de * de / se + dn * dn / sn)) / (math::TAU * math::sqrt(se * sn));
+            // Against the density of everything else, per square metre on the ground.
+            let ratio = site.rate_per_s * interval * density * math::exp(log_ground - other);
+            if ratio > 1e-9 {
+                born += ratio;
+                if ratio > strongest {
+                    strongest = ratio;
+                    let share = variance / se;
+                    if share < 0.9 {
+                        for (axis, d) in [(0, de), (1, dn)] {
+                            state.mean[axis] -= d * (1.0 - share);
+                            state.covariance[axis][axis] *= share;
+                        }
+                    }
+                    state.mean[3] = site.velocity_mps.0;
+                    state.mean[4] = site.velocity_mps.1;
+                    for axis in [3, 4] {
+                        state.covariance[axis][axis] = site.velocity_sd_mps * site.velocity_sd_mps;
+                    }
+                }
+            }
+        }
+        let detection = post_detection(look, ctx);
+        let odds = left * born * detection;
+        let existence = odds / (odds + 1.0);
+        let existence = crate::existence::Existence::new(existence)
+            .detected(crate::existence::confidence_log_ratio(value.confidence))
+            .probability();
+        if existence < config.candidate_min {
+            return;
+        }
+        // The range rate narrows the unknown velocity at once.
+        let scene = ctx.scene(look.sensor, region, height_known);
+        if let Kind::Polar { rate: true, .. } = value.kind
+            && let Some(linear) = scene.linear(&value, &state.mean)
+            && let Some(row) = linear.rows().last().copied()
+        {
+            let mut only = crate::gaussian::Linear::default();
+            only.push(row.jacobian, row.innovation, row.variance);
+            state = state.updated(&only).unwrap_or(state);
+        }
+        if let Some(velocity) = value.velocity {
+            let mut modes = crate::imm::Modes::new(state, &crate::imm::Models::single(config.motion_fast));
+            crate::look::use_velocity(&mut modes, velocity, scene.frame, height_known, config);
+            state = modes.merged();
+        }
+        let interval = ctx.posts.get(look.sensor as usize).map_or(config.interval_max, |p| p.sensor.interval);
+        let mut candidate = Candidate {
+            key: key_of(look.key, reading),
+            region,
+            at: value.at,
+            height_known,
+            state,
+            existence,
+            emits: false,
+            plots: 0,
+            last_at: value.at,
+            sensor: look.sensor,
+            interval,
+            class: crate::class::Classifier::default(),
+            first_entries: [None; crate::track::FIRST_ENTRIES],
+            sensors: 0,
+        };
+        candidate.remember(look.sensor, interval, &value);
+        let ready = is_ready(&candidate, config);
+        let slot = self.candidates.insert(candidate);
+        self.file_candidate(slot, ctx);
+        if ready {
+            self.promote(slot, Some(reading as u32), ctx);
+        }
+    }
+}
+
+/// Whether a candidate is a track.
+pub(crate) fn is_ready(candidate: &Candidate, config: &Config) -> bool {
+    candidate.existence >= config.existence_begin
+}
+
+/// A key that depends on the look and the reading alone.
+pub(crate) fn key_of(look: u64, reading: usize) -> u64 {
+    let mixed = (look ^ (reading as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed ^ (mixed >> 31)).max(1)
+}
+
+fn post_detection(look: &Look, ctx: &Context<'_>) -> f64 {
+    let post = ctx.posts.get(look.sensor as usize);
+    post.and_then(|p| p.sensor.coverage.detection_probability).unwrap_or(ctx.config.detection_probability).clamp(0.05, 1.0)
+}
+
+/// A first state in a region's frame: position from the reading, velocity zero with the configured width; and whether the
+/// height is known.
+pub(crate) fn start(reading: &Reading, sensor: u32, region: RegionId, ctx: &mut Context<'_>) -> Option<(Gaussian, bool)> {
+    let config = ctx.config;
+    let mut out = Gaussian { mean: [0.0; 6], covariance: [[0.0; 6]; 6] };
+    let height_known = match reading.kind {
+        Kind::Position { height } => {
+            let at = ctx.regions.frame(region).ecef_to_enu(reading.point);
+            (out.mean[0], out.mean[1], out.mean[2]) = (at.east_m, at.north_m, at.up_m);
+            out.covariance[0][0] = reading.variance[0];
+            out.covariance[1][1] = reading.variance[1];
+            out.covariance[2][2] = if height { reading.variance[2] } else { UNKNOWN_HEIGHT_VARIANCE[0] };
+            height
+        }
+        Kind::Polar { elevation, .. } => {
+            let scene = ctx.scene(sensor, region, elevation);
+            let pose = scene.pose?;
+            let [range, azimuth, e, _] = reading.value;
+            let (range, range_variance, e, e_variance) = if elevation {
+                (range, reading.variance[0], e, reading.variance[2])
+            } else {
+                let (ground, variance) = ground_range(reading, false, config);
+                (ground, variance, 0.0, 0.0)
+            };
+            let (sa, ca, se, ce) = (math::sin(azimuth), math::cos(azimuth), math::sin(e), math::cos(e));
+            // Unit vectors along range, azimuth and elevation, each with its sigma in metres.
+            let axes = [
+                ([sa * ce, ca * ce, se], range_variance),
+                ([ca, -sa, 0.0], range * range * ce * ce * reading.variance[1]),
+                ([-sa * se, -ca * se, ce], range * range * e_variance),
+            ];
+            let along = pose.out_of_horizon(axes[0].0);
+            for i in 0..3 {
+                out.mean[i] = pose.position[i] + range * along[i];
+                // Straight overhead the azimuth says nothing: keep a floor, or the covariance would be singular.
+                out.covariance[i][i] = 0.25;
+            }
+            for (axis, variance) in axes {
+                let axis = pose.out_of_horizon(axis);
+                for i in 0..3 {
+                    for j in 0..3 {
+                        out.covariance[i][j] += axis[i] * axis[j] * variance;
+                    }
+                }
+            }
+            elevation
+        }
+        Kind::Bearing { .. } | Kind::RangeDifference => return None,
+    };
+    let (h, v) = (config.speed_start_sd_mps, config.vertical_speed_start_sd_mps);
+    for (axis, sd) in [(3, h), (4, h), (5, v)] {
+        out.covariance[axis][axis] = sd * sd;
+    }
+    if !height_known {
+        forget_height(&mut out);
+    }
+    Some((out, height_known))
+}

@@ -1,0 +1,260 @@
+//! What an aircraft is: labels of sensors, radar cross-section and the way it flies, added up as evidence.
+//!
+//! A tempered naive Bayes in log-probabilities: what one sensor says again and again is not independent, so each word
+//! counts for part of one, and what was added fades, so that a track that was mistaken at first recovers.
+
+use crate::interface::Observation;
+use lapwing_model::{Class, Classification, Sensor, SensorKind, math};
+
+const CLASSES: usize = Class::ALL.len();
+/// Weight of one label's log-likelihood. A sensor whose label is wrong is often wrong again on the next look: two labels
+/// count as one independent one.
+const LABEL_WEIGHT: f64 = 0.5;
+/// Weight of one radar cross-section: it scintillates, and the aspect stays the same for some looks.
+const RCS_WEIGHT: f64 = 0.5;
+/// Mean and one sigma of the cross-section of a class the sensor says nothing of, dBsm and dB.
+const RCS_UNSAID: (f64, f64) = (-10.0, 12.0);
+/// What a second in one place says for "does not fly", nats; and for how long, and within how many metres.
+const STILL: f64 = 0.6;
+const STILL_WITHIN_M: f64 = 45.0;
+/// What a track says that has left that place: what does not fly stays.
+const LEFT: f64 = 3.0;
+/// Weight of one second of speed: an aircraft keeps its speed for several seconds.
+const SPEED_WEIGHT: f64 = 0.12;
+/// What a radio emission found by a direction finder says for "drone" against "bird", in nats each: birds do not transmit.
+const EMITS: f64 = 0.25;
+/// What is left of older evidence after each label: memory of about fifty labels.
+const MEMORY: f64 = 0.985;
+/// What a label leaves to each class it does not name, at least: a label is never proof.
+const FLOOR: f64 = 0.02;
+/// No evidence grows beyond this many nats: a later contradiction must be able to win.
+const NATS_MAX: f64 = 12.0;
+/// The surest a classification is ever said to be.
+const CERTAINTY_MAX: f64 = 0.98;
+/// Probabilities below are left out: unknown.
+const SHOWN_MIN: f64 = 0.01;
+
+/// How common each is before anything is known, in the order of [`Class::ALL`]: birds outnumber the rest.
+const PRIOR: [f64; CLASSES] = [0.05, 0.05, 0.25, 0.5, 0.05, 0.05, 0.02, 0.03];
+
+/// Where [`Class::Ground`] stands.
+const GROUND: usize = CLASSES - 1;
+
+/// Log-likelihood of each class given one observation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Evidence([f64; CLASSES]);
+
+fn is_drone(class: Class) -> bool {
+    matches!(class, Class::Drone | Class::Multirotor | Class::FixedWing)
+}
+
+impl Evidence {
+    /// What an observation says of its class; `None` when nothing.
+    pub(crate) fn of(observation: &Observation, sensor: &Sensor) -> Option<Self> {
+        let mut out = [0.0; CLASSES];
+        let mut any = false;
+        if let Some(word) = observation.classification.as_ref().filter(|w| !w.probabilities.is_empty()) {
+            any = true;
+            let said: f64 = word.probabilities.values().filter(|p| p.is_finite()).map(|p| p.clamp(0.0, 1.0)).sum();
+            let unsaid = (1.0 - said).max(0.0) / CLASSES as f64;
+            for (cell, class) in out.iter_mut().zip(Class::ALL) {
+                let own = word.probabilities.get(&class).copied().unwrap_or(0.0);
+                // "Drone" speaks for each kind of drone.
+                let group = word.probabilities.get(&Class::Drone).filter(|_| is_drone(class)).copied().unwrap_or(0.0);
+                let p = if own.is_finite() && group.is_finite() { own.max(group).clamp(0.0, 1.0) } else { 0.0 };
+                *cell += LABEL_WEIGHT * math::log((p + unsaid).max(FLOOR));
+            }
+        }
+        if let Some(rcs) = observation.rcs_dbsm.filter(|r| r.is_finite())
+            && !sensor.rcs.is_empty()
+        {
+            any = true;
+            for (cell, class) in out.iter_mut().zip(Class::ALL) {
+                let model = sensor.rcs.iter().find(|m| m.class == class).or_else(|| {
+                    let drone = is_drone(class);
+                    sensor.rcs.iter().find(|m| drone && m.class == Class::Drone)
+                });
+                // A class without a model may have any.
+                let (mean, width) = model.map_or(RCS_UNSAID, |m| (m.mean_dbsm, m.sd_db.max(1.0)));
+                let d = (rcs - mean) / width;
+                *cell += RCS_WEIGHT * (-0.5 * d * d - math::log(width)).max(-8.0);
+            }
+        }
+        if sensor.kind == SensorKind::RfDirection {
+            any = true;
+            for (cell, class) in out.iter_mut().zip(Class::ALL) {
+                let emits = is_drone(class);
+                *cell += if emits { EMITS } else { -EMITS };
+            }
+        }
+        any.then_some(Self(out))
+    }
+}
+
+/// Evidence added up.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Classifier {
+    nats: [f64; CLASSES],
+    words: u32,
+}
+
+impl Classifier {
+    /// Adds what one observation says, with a weight.
+    pub(crate) fn add(&mut self, evidence: &Evidence) {
+        self.words = self.words.saturating_add(1);
+        for (cell, more) in self.nats.iter_mut().zip(&evidence.0) {
+            *cell = *cell * MEMORY + more;
+        }
+        self.level();
+    }
+
+    /// Adds a second of a track that has never been farther than `strayed_m` from where it began.
+    pub(crate) fn stayed(&mut self, strayed_m: f64) {
+        if self.words == 0 {
+            return;
+        }
+        if let Some(ground) = self.nats.get_mut(GROUND) {
+            *ground += if strayed_m < STILL_WITHIN_M { STILL } else { -LEFT };
+        }
+        self.level();
+    }
+
+    /// Adds a second of flight at a speed. Only a speed that is known says anything.
+    pub(crate) fn flew(&mut self, speed_mps: f64, speed_sd_mps: f64) {
+        if self.words == 0 || !(speed_sd_mps < 4.0) {
+            return;
+        }
+        // Rough densities of the speed of each, metres per second: birds 6 to 16, drones 0 to 30, aeroplanes above 40,
+        // helicopters anything, balloons slow, ground clutter still.
+        let bell = |mean: f64, sd: f64| {
+            let d = (speed_mps - mean) / sd;
+            math::log(math::exp(-0.5 * d * d) / sd + 1e-4)
+        };
+        let level = |to: f64, fall: f64| {
+            if speed_mps < to { math::log(1.0 / to) } else { math::log(1.0 / to) - (speed_mps - to) / fall }
+        };
+        for (cell, class) in self.nats.iter_mut().zip(Class::ALL) {
+            let nats = match class {
+                Class::Multirotor | Class::Drone => level(24.0, 5.0),
+                Class::FixedWing => bell(26.0, 9.0),
+                Class::Bird => bell(11.0, 3.5),
+                Class::Aeroplane => bell(80.0, 30.0),
+                Class::Helicopter => bell(50.0, 25.0),
+                Class::Balloon => bell(4.0, 4.0),
+                // Whether it moves is told by its place, see `stayed`.
+                Class::Ground => bell(4.0, 4.0),
+            };
+            *cell += SPEED_WEIGHT * nats.max(-10.0);
+        }
+        self.level();
+    }
+
+    /// The best stands at zero, the others below, none lower than the bound.
+    fn level(&mut self) {
+        let best = self.nats.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        for cell in &mut self.nats {
+            *cell = (*cell - best).max(-NATS_MAX);
+        }
+    }
+
+    /// Takes over another's evidence where there is none, else the mean of both.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        if self.words == 0 {
+            *self = *other;
+        } else if other.words > 0 {
+            for (cell, theirs) in self.nats.iter_mut().zip(&other.nats) {
+                *cell += theirs;
+            }
+            self.words = self.words.saturating_add(other.words);
+            self.level();
+        }
+    }
+
+    /// Probability of each class; empty while nothing was said.
+    pub(crate) fn classification(&self) -> Classification {
+        let mut out = Classification::default();
+        if self.words == 0 {
+            return out;
+        }
+        let weight = |(nats, prior): (&f64, f64)| prior * math::exp(*nats);
+        let total: f64 = self.nats.iter().zip(PRIOR).map(weight).sum();
+        for (class, pair) in Class::ALL.into_iter().zip(self.nats.iter().zip(PRIOR)) {
+            let p = weight(pair) / total * CERTAINTY_MAX;
+            if p >= SHOWN_MIN {
+                out.probabilities.insert(class, p);
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lapwing_model::{Measurement, RcsModel, SensorId, Span, Time};
+
+    fn sensor(kind: SensorKind) -> Sensor {
+        let mut out = Sensor::new(SensorId::new("s").unwrap(), kind, None, Span::from_seconds(1));
+        for (class, mean_dbsm) in [(Class::Drone, -18.0), (Class::Bird, -23.0), (Class::Aeroplane, 5.0)] {
+            out.rcs.push(RcsModel { class, mean_dbsm, sd_db: 4.0 });
+        }
+        out
+    }
+
+    fn observation() -> Observation {
+        Observation::new(Time::from_seconds(0), Measurement::Presence)
+    }
+
+    fn best(c: &Classifier) -> Option<Class> {
+        c.classification().best().map(|(class, _)| class)
+    }
+
+    #[test]
+    fn nothing_said_is_unknown() {
+        let mut c = Classifier::default();
+        c.flew(12.0, 1.0);
+        assert!(c.classification().probabilities.is_empty());
+    }
+
+    #[test]
+    fn labels_win_with_time_and_can_be_overturned() {
+        let camera = sensor(SensorKind::Camera);
+        let said = |class| {
+            let mut o = observation();
+            o.classification = Some(Classification::single(class, 0.85));
+            Evidence::of(&o, &camera).unwrap()
+        };
+        let mut c = Classifier::default();
+        for _ in 0..20 {
+            c.add(&said(Class::Bird));
+        }
+        assert_eq!(best(&c), Some(Class::Bird));
+        for _ in 0..25 {
+            c.add(&said(Class::Drone));
+        }
+        assert_eq!(best(&c), Some(Class::Drone));
+    }
+
+    #[test]
+    fn cross_section_emission_and_speed_speak() {
+        let radar = sensor(SensorKind::Radar);
+        let mut o = observation();
+        let mut c = Classifier::default();
+        o.rcs_dbsm = Some(6.0);
+        for _ in 0..5 {
+            c.add(&Evidence::of(&o, &radar).unwrap());
+        }
+        assert_eq!(best(&c), Some(Class::Aeroplane));
+        let mut c = Classifier::default();
+        o.rcs_dbsm = Some(-21.0);
+        for _ in 0..5 {
+            c.add(&Evidence::of(&o, &radar).unwrap());
+            c.flew(11.0, 1.0);
+        }
+        assert_eq!(best(&c), Some(Class::Bird));
+        for _ in 0..20 {
+            c.add(&Evidence::of(&observation(), &sensor(SensorKind::RfDirection)).unwrap());
+        }
+        assert_eq!(best(&c), Some(Class::Drone), "birds do not transmit");
+    }
+}

@@ -1,0 +1,90 @@
+//! Where a sensor sees false plots again and again: a clutter map (Musicki & Evans 2006, *Clutter map information for data
+//! association and track initialization*). Masts, trees and roads give plots in the same place; a density spread evenly
+//! over the coverage would take them for hovering drones.
+
+use lapwing_model::math;
+
+/// Cells around the compass.
+const AZIMUTHS: usize = 72;
+/// Cells along the range.
+const RANGES: usize = 40;
+/// Weight of a look in the running mean of a cell.
+const WEIGHT: f64 = 0.06;
+
+/// Stray plots per look in cells of range and azimuth.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClutterMap {
+    /// Mean stray plots per look, by cell; empty until the first plot.
+    mean: Vec<f32>,
+    /// Looks so far at which each cell was brought up to date.
+    touched: Vec<u32>,
+    looks: u32,
+}
+
+fn cell(range_m: f64, range_max_m: f64, azimuth_rad: f64) -> usize {
+    let a = (math::wrap_tau(azimuth_rad) / math::TAU * AZIMUTHS as f64) as usize;
+    let r = (range_m / range_max_m * RANGES as f64).max(0.0) as usize;
+    r.min(RANGES - 1) * AZIMUTHS + a.min(AZIMUTHS - 1)
+}
+
+impl ClutterMap {
+    /// A look has ended.
+    pub(crate) fn looked(&mut self) {
+        self.looks = self.looks.saturating_add(1);
+    }
+
+    /// A plot belonged to no aircraft with probability `stray`.
+    pub(crate) fn strayed(&mut self, range_m: f64, range_max_m: f64, azimuth_rad: f64, stray: f64) {
+        if self.mean.is_empty() {
+            self.mean = vec![0.0; AZIMUTHS * RANGES];
+            self.touched = vec![0; AZIMUTHS * RANGES];
+        }
+        let at = cell(range_m, range_max_m, azimuth_rad);
+        let now = self.at(at);
+        if let (Some(mean), Some(touched)) = (self.mean.get_mut(at), self.touched.get_mut(at)) {
+            *mean = (now + WEIGHT * stray) as f32;
+            *touched = self.looks;
+        }
+    }
+
+    /// A cell's mean, faded by the looks since it was touched.
+    fn at(&self, cell: usize) -> f64 {
+        let (Some(mean), Some(touched)) = (self.mean.get(cell), self.touched.get(cell)) else { return 0.0 };
+        if *mean == 0.0 {
+            return 0.0;
+        }
+        f64::from(*mean) * math::pow(1.0 - WEIGHT, f64::from(self.looks.saturating_sub(*touched)))
+    }
+
+    /// Stray plots expected per look in the cell around a place, in units of an even spread of `per_look` over all cells;
+    /// never below one.
+    pub(crate) fn excess(&self, range_m: f64, range_max_m: f64, azimuth_rad: f64, per_look: f64) -> f64 {
+        if self.mean.is_empty() {
+            return 1.0;
+        }
+        let even = per_look / (AZIMUTHS * RANGES) as f64;
+        (self.at(cell(range_m, range_max_m, azimuth_rad)) / even.max(1e-9)).max(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_is_learned_and_forgotten() {
+        let mut map = ClutterMap::default();
+        assert_eq!(map.excess(1_000.0, 5_000.0, 1.0, 15.0), 1.0);
+        for _ in 0..30 {
+            map.looked();
+            map.strayed(1_000.0, 5_000.0, 1.0, 0.7);
+        }
+        let there = map.excess(1_000.0, 5_000.0, 1.0, 15.0);
+        assert!(there > 50.0, "{there}");
+        assert_eq!(map.excess(1_000.0, 5_000.0, 2.0, 15.0), 1.0, "and nowhere else");
+        for _ in 0..200 {
+            map.looked();
+        }
+        assert_eq!(map.excess(1_000.0, 5_000.0, 1.0, 15.0), 1.0);
+    }
+}

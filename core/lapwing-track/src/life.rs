@@ -1,0 +1,257 @@
+//! What time alone decides, once a second: who coasts, who is over, which two are one.
+
+use crate::filter::{Context, Filter, Note};
+use crate::gaussian::{Gaussian, Linear, Vector};
+use crate::interface::Label;
+use crate::look::gate;
+use crate::track::Track;
+use lapwing_model::{Phase, Span, Time, math};
+
+/// Time alone decides on whole seconds, so that live running and replay decide at the same times.
+pub(crate) const STEP: Span = Span::from_seconds(1);
+/// Two tracks farther apart than this are not compared, metres.
+const TWIN_RADIUS_M: f64 = 200.0;
+/// More tracks than this within that radius are a crowd.
+const CROWD: usize = 32;
+/// A candidate not seen for this many of its sensor's intervals is forgotten.
+const CANDIDATE_INTERVALS: i64 = 4;
+
+impl Filter {
+    /// Lets time decide at each whole second up to `to`.
+    pub(crate) fn step_to(&mut self, to: Time, ctx: &mut Context<'_>) {
+        loop {
+            let next = match self.stepped {
+                Some(last) => last + STEP,
+                None if self.tracks.len() + self.candidates.len() == 0 => return,
+                None => {
+                    // The first track has come: time decides from the second before it on.
+                    let first = (self.clock.unwrap_or(to) + Span::from_nanos(1)).round_up(STEP);
+                    self.stepped = Some(first - STEP);
+                    first
+                }
+            };
+            if next > to || self.stepped.is_some_and(|last| next <= last) {
+                return;
+            }
+            self.stepped = Some(next);
+            if self.tracks.len() + self.candidates.len() == 0 {
+                // Nothing to decide: begin again with the first track.
+                self.stepped = None;
+                return;
+            }
+            self.step(next, ctx);
+        }
+    }
+
+    fn step(&mut self, at: Time, ctx: &mut Context<'_>) {
+        let config = ctx.config;
+        let mut slots = std::mem::take(&mut ctx.work.near);
+        slots.clear();
+        slots.extend(self.candidates.slots());
+        for slot in &slots {
+            let old = self.candidates.get(*slot).is_some_and(|c| {
+                let interval = c.interval.clamp(Span::from_millis(500), config.interval_max);
+                at.since(c.last_at) > Span::from_nanos(interval.as_nanos().saturating_mul(CANDIDATE_INTERVALS))
+                    || c.existence < config.candidate_min
+            });
+            if old {
+                self.forget_candidate(*slot);
+            }
+        }
+        slots.clear();
+        slots.extend(self.tracks.slots());
+        for slot in &slots {
+            self.age(*slot, at, ctx);
+        }
+        self.join_twins(&slots, at, ctx);
+        ctx.work.near = slots;
+    }
+
+    fn age(&mut self, slot: u32, at: Time, ctx: &mut Context<'_>) {
+        let config = ctx.config;
+        let Some(track) = self.tracks.get_mut(slot) else { return };
+        let silent = at.since(track.last_at);
+        let interval = track.interval(config);
+        let quiet = Span::from_seconds_f64(interval.as_seconds_f64() * config.coast_after_intervals);
+        let limit = if track.self_reported {
+            config.end_claimed_after
+        } else {
+            config.end_measured_after.max(Span::from_nanos(interval.as_nanos().saturating_mul(4)))
+        };
+        let state = track.state_at(at, config);
+        // Of what moves: a speed that is known says what it may be.
+        let speed_sd = math::sqrt(state.covariance[3][3].max(state.covariance[4][4]).max(0.0));
+        track.class.flew(state.speed_mps(), speed_sd);
+        if track.last_at.since(at).abs() < STEP {
+            track.class.stayed(track.strayed_m);
+        }
+        let sd = state.horizontal_sd_m();
+        // A claim may be vague from the start; only what silence makes vague ends for it.
+        let vague = silent > quiet && sd > config.horizontal_sd_max_m;
+        // What still claims to be there goes on: the contradiction is worth showing.
+        let refuted = track.existence < config.existence_end && !track.self_reported;
+        let unsure = track.phase == Phase::Tentative && silent > quiet;
+        if silent > limit || unsure {
+            self.end(slot, "not-seen");
+        } else if vague {
+            self.end(slot, "too-uncertain");
+        } else if refuted {
+            self.end(slot, "refuted");
+        } else if track.phase == Phase::Confirmed && silent > quiet {
+            track.phase = Phase::Coasting;
+            self.touched.push(slot);
+        }
+    }
+
+    /// Joins unnamed tracks with what they have been consistent with, in place and speed, for some seconds, unless one
+    /// sensor saw both in one look.
+    fn join_twins(&mut self, slots: &[u32], at: Time, ctx: &mut Context<'_>) {
+        for slot in slots {
+            let Some(track) = self.tracks.get(*slot) else { continue };
+            if track.is_named() || track.phase == Phase::Tentative {
+                continue;
+            }
+            let twin = self.twin_of(*slot, track, at, ctx);
+            let before = track.twin;
+            let key = twin.and_then(|t| self.tracks.get(t)).map(|t| t.key);
+            let count = match (key, before) {
+                (Some(k), Some((was, n))) if k == was => n.saturating_add(1),
+                (Some(_), _) => 1,
+                (None, _) => 0,
+            };
+            if let Some(twin) = twin.filter(|_| count >= ctx.config.join_after) {
+                // The older stays: by published id, and before that by slot.
+                let own = self.tracks.get(*slot).map_or((true, 0), |t| (t.id.0 == 0, t.id.0));
+                let theirs = self.tracks.get(twin).map_or((true, 0), |t| (t.id.0 == 0, t.id.0));
+                let (into, from) = if (own, *slot) <= (theirs, twin) { (*slot, twin) } else { (twin, *slot) };
+                self.join(into, from, at, ctx);
+            } else if let Some(track) = self.tracks.get_mut(*slot) {
+                track.twin = key.map(|k| (k, count));
+            }
+        }
+    }
+
+    /// Joins `from` into `into`: labels, supports and the better state go over, `from` ends.
+    pub(crate) fn join(&mut self, into: u32, from: u32, at: Time, ctx: &mut Context<'_>) -> bool {
+        if into == from || self.tracks.get(into).is_none() {
+            return false;
+        }
+        self.leave_cluster(into);
+        let Some(gone) = self.remove(from) else { return false };
+        let config = ctx.config;
+        let Some(track) = self.tracks.get(into) else { return false };
+        let at = at.max(track.at).max(gone.at);
+        let own = track.state_at(at, config);
+        let theirs = self.state_in(&gone, at, track.region, ctx);
+        let size = |s: &Gaussian| s.covariance[0][0] + s.covariance[1][1];
+        let better = (gone.height_known && !track.height_known)
+            || (gone.height_known == track.height_known && size(&theirs) < size(&own));
+        let Some(track) = self.tracks.get_mut(into) else { return false };
+        if better {
+            for state in track.best.modes.states_mut() {
+                *state = theirs;
+            }
+            track.height_known = gone.height_known;
+            track.at = at;
+        }
+        track.absorb(&gone, config);
+        if gone.phase == Phase::Confirmed {
+            track.phase = Phase::Confirmed;
+        }
+        for (label, claimed) in &gone.labels {
+            if track.add_label(*label, *claimed) {
+                self.labels.insert((*label, into));
+            }
+        }
+        self.notes.push(Note::Joined { into: track.key, from: gone.key });
+        self.settle(into, ctx);
+        true
+    }
+
+    /// Takes a label from a track and gives it to a copy of it under another key.
+    pub(crate) fn split(&mut self, key: u64, label: Label, new: u64, ctx: &mut Context<'_>) {
+        let Some(slot) = self.tracks.iter().find(|(_, t)| t.key == key && t.carries(label)).map(|(slot, _)| slot) else {
+            return;
+        };
+        let Some(track) = self.tracks.get_mut(slot) else { return };
+        let mut copy = track.clone();
+        track.labels.retain(|(own, _)| *own != label);
+        track.twin = None;
+        self.labels.remove(&(label, slot));
+        copy.key = new;
+        copy.id = lapwing_model::TrackId(0);
+        copy.cluster = None;
+        copy.twin = None;
+        copy.labels.retain(|(own, _)| *own == label);
+        self.insert(copy, ctx.regions);
+    }
+
+    /// The track that `track` cannot be told from, if there is one: the closest.
+    fn twin_of(&self, slot: u32, track: &Track, at: Time, ctx: &Context<'_>) -> Option<u32> {
+        let state = track.state_at(at, ctx.config);
+        let place = ctx.regions.about(track.region, state.mean[0], state.mean[1]);
+        let mut near = Vec::new();
+        self.track_grid.near(place, TWIN_RADIUS_M, &mut near);
+        // In a crowd nobody is anybody's twin; and a crowd must not cost its square each second.
+        if near.len() > CROWD * 8 {
+            return None;
+        }
+        let mut best: Option<(f64, u32)> = None;
+        let mut close = 0;
+        for other_slot in near {
+            let Some(other) = self.tracks.get(other_slot).filter(|o| other_slot != slot && o.phase != Phase::Tentative)
+            else {
+                continue;
+            };
+            let theirs = self.state_in(other, at, track.region, ctx);
+            let (de, dn) = (theirs.mean[0] - state.mean[0], theirs.mean[1] - state.mean[1]);
+            if de * de + dn * dn > TWIN_RADIUS_M * TWIN_RADIUS_M {
+                continue;
+            }
+            close += 1;
+            if close > CROWD {
+                return None;
+            }
+            if track.seen_apart(other) || (track.cluster.is_some() && track.cluster == other.cluster) {
+                continue;
+            }
+            let both = track.height_known && other.height_known;
+            let distance = apart(&state, &theirs, both);
+            let closer = best.is_none_or(|(d, b)| (distance, other_slot) < (d, b));
+            if closer && distance <= gate(if both { 6 } else { 4 }) {
+                best = Some((distance, other_slot));
+            }
+        }
+        best.map(|(_, slot)| slot)
+    }
+}
+
+/// Squared Mahalanobis distance of two states in what both know: horizontal place and velocity, and the vertical.
+fn apart(mine: &Gaussian, theirs: &Gaussian, both_heights: bool) -> f64 {
+    let mut sum = *mine;
+    let mut rest: Vector = [0.0; 6];
+    for i in 0..6 {
+        rest[i] = theirs.mean[i] - mine.mean[i];
+        for j in 0..6 {
+            sum.covariance[i][j] += theirs.covariance[i][j];
+        }
+    }
+    // The distance under the summed covariance, as the misfit of measuring "no difference" exactly.
+    let known: &[usize] = if both_heights { &[0, 1, 2, 3, 4, 5] } else { &[0, 1, 3, 4] };
+    sum.mean = rest;
+    let mut misfit = 0.0;
+    for axis in known {
+        let mut one = Linear::default();
+        let mut row = [0.0; 6];
+        row[*axis] = 1.0;
+        one.push(row, -sum.mean[*axis], 1e-6);
+        match (sum.surprise(&one), sum.updated(&one)) {
+            (Some((distance, _)), Some(after)) => {
+                misfit += distance;
+                sum = after;
+            }
+            _ => return f64::INFINITY,
+        }
+    }
+    misfit
+}

@@ -1,0 +1,913 @@
+//! One look of one sensor: what it could see, what it saw, and what follows for each.
+
+use crate::config::Config;
+use crate::filter::{Context, Filter, Memory, Pair, Took, Visible};
+use crate::grid::SLACK_M;
+use crate::imm::{Foresight, Modes};
+use crate::post::Post;
+use crate::project::{Pose, Projection, Scene, View};
+use crate::reading::{Kind, Reading};
+use lapwing_model::{Ecef, Span, Time, math};
+
+/// A look made ready: readings of one sensor that are of different aircraft.
+#[derive(Debug, Clone)]
+pub(crate) struct Look {
+    /// Number of the sensor.
+    pub(crate) sensor: u32,
+    /// When it was, by the clock of the server.
+    pub(crate) at: Time,
+    /// Whether what it covers and did not see was missed.
+    pub(crate) complete: bool,
+    /// Part of the compass it looked at: from and width, radians; all of it when `None`.
+    pub(crate) sector: Option<(f64, f64)>,
+    /// Whether it is the last part of its scan.
+    pub(crate) last: bool,
+    /// What it saw.
+    pub(crate) readings: Vec<Reading>,
+    /// Says which look it is; readings of it begin tracks with keys made of this.
+    pub(crate) key: u64,
+    /// Its plots came before it, one by one: what the sensor saw since this time was not missed.
+    pub(crate) unseen_since: Option<Time>,
+}
+
+/// Tracks beside a look's sector that it may still see, radians.
+const SECTOR_MARGIN_RAD: f64 = 0.12;
+/// Readings of one look up to which all are tried against all.
+const FEW: usize = 6;
+/// Probability of a hypothesis below which the rest of a simple case is forgotten.
+const CLEAR: f64 = 0.02;
+/// The most that one reading can be said to be likelier than clutter, in nats.
+const LOG_RATIO_CAP: f64 = 25.0;
+/// Above this, an unresolved partner explains a miss.
+const UNRESOLVED: f64 = 0.5;
+/// A track is ahead of a look by no more than this; else it is not compared.
+const AHEAD_MAX: Span = Span::from_seconds(6);
+/// A pair this much less likely than the best of its hypothesis is no pair, nats.
+const UNLIKELY_NATS: f64 = 7.5;
+
+impl Filter {
+    /// Takes in a look. Where each reading went is left in `ctx.work.took`.
+    pub(crate) fn look(&mut self, look: &Look, ctx: &mut Context<'_>) {
+        self.clock = Some(self.clock.map_or(look.at, |c| c.max(look.at)));
+        ctx.work.took.clear();
+        ctx.work.took.resize(look.readings.len(), Took::Held);
+        self.prepare(look, ctx);
+        self.find_visible(look, ctx);
+        self.pair(look, ctx);
+        self.resolve_strong(look, ctx);
+        self.resolve_weak(look, ctx);
+        self.bear(look, ctx);
+        if look.last && look.complete {
+            let memory = self.memory(look.sensor);
+            memory.looked_at = Some(look.at);
+            let stray = std::mem::take(&mut memory.stray);
+            memory.stray_per_look = Some(memory.stray_per_look.map_or(stray, |mean| mean + 0.1 * (stray - mean)));
+            memory.map.looked();
+            if let Some(post) = ctx.posts.get(look.sensor as usize) {
+                // The intensity of the undetected thins out with each look and fills up with births (Williams 2015,
+                // equations 24 and 30, for an intensity that is even over the coverage).
+                let seen = post.usual_detection();
+                let born = ctx.config.birth_per_km2_s * post.interval_s();
+                let memory = self.memory(look.sensor);
+                let before = memory.undetected_per_km2.unwrap_or(ctx.config.birth_first_per_km2);
+                memory.undetected_per_km2 = Some(before * (1.0 - seen) + born);
+            }
+        }
+    }
+
+    /// Corrects the readings by what is known of the sensor's biases, and finds how dense all else is that each may be.
+    fn prepare(&mut self, look: &Look, ctx: &mut Context<'_>) {
+        let config = ctx.config;
+        self.memory(look.sensor);
+        let Some(memory) = self.memories.get(look.sensor as usize) else { return };
+        let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
+        let work = &mut *ctx.work;
+        work.readings.clear();
+        work.readings.extend(look.readings.iter().cloned());
+        memory.bias.correct(&mut work.readings, &post.sensor, config);
+        let clutter = post.clutter(memory.stray_per_look, config);
+        let born = memory.undetected(post, config);
+        work.log_other.clear();
+        for reading in &work.readings {
+            let mut both = [0.0; 2];
+            for (i, height_known) in [false, true].into_iter().enumerate() {
+                let (log_volume, log_ground) = post.log_volume(reading, height_known, config);
+                let mut density = clutter * math::exp(-log_volume);
+                if let (Kind::Polar { .. }, Some(far)) = (reading.kind, post.sensor.coverage.range_max_m) {
+                    density *= memory.map.excess(reading.value[0], far, reading.value[1], clutter);
+                }
+                if reading.kind.has_position() {
+                    density += born / 1e6 * math::exp(log_ground);
+                }
+                both[i] = math::log(density.max(1e-300));
+            }
+            work.log_other.push(both);
+        }
+    }
+
+    /// Finds what the look may see, brings it to the look's time, and projects it into the sensor's readings.
+    fn find_visible(&mut self, look: &Look, ctx: &mut Context<'_>) {
+        ctx.work.visible.clear();
+        ctx.work.weak.clear();
+        ctx.work.projections.clear();
+        let Some(post) = ctx.posts.get_mut(look.sensor as usize) else { return };
+        let disc = post.disc;
+        // The poses are looked up for each track: taken out, so that sensor and frames can be read beside them.
+        let mut poses = std::mem::take(&mut post.poses);
+        let mut near = std::mem::take(&mut ctx.work.near);
+        near.clear();
+        match disc {
+            Some((place, range)) => self.track_grid.near(place, range + SLACK_M, &mut near),
+            None => near.extend(self.tracks.slots()),
+        }
+        let gaze = Gaze::new(self, look, ctx);
+        for slot in &near {
+            self.show_track(*slot, look, &gaze, &mut poses, ctx);
+        }
+        near.clear();
+        match disc {
+            Some((place, range)) => self.candidate_grid.near(place, range + SLACK_M, &mut near),
+            None => near.extend(self.candidates.slots()),
+        }
+        for slot in &near {
+            self.show_candidate(*slot, look, &gaze, &mut poses, ctx);
+        }
+        ctx.work.near = near;
+        if let Some(post) = ctx.posts.get_mut(look.sensor as usize) {
+            post.poses = poses;
+        }
+    }
+
+    fn show_track(&mut self, slot: u32, look: &Look, gaze: &Gaze, poses: &mut Vec<Option<Pose>>, ctx: &mut Context<'_>) {
+        let config = ctx.config;
+        let Some(track) = self.tracks.get(slot) else { return };
+        let (region, height_known) = (track.region, track.height_known);
+        if track.at.since(look.at) > AHEAD_MAX {
+            return;
+        }
+        let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
+        let pose = post.frame.as_ref().map(|from| ctx.regions.pose(poses, from, region));
+        let mut mean = track.best.modes.mean();
+        let near = pose.map(|pose| pose.to(&mean));
+        let margin = track.best.modes.states()[0].horizontal_sd_m();
+        let Some((to, beside)) = gaze.when(look, near, margin) else { return };
+        self.predict(slot, to, config);
+        let Some(track) = self.tracks.get(slot) else { return };
+        let ahead_s = track.at.since(to).as_seconds_f64().max(0.0);
+        let frame = ctx.regions.frame(region);
+        let scene = Scene { frame, pose, height_known, signal_speed_mps: post.signal_speed_mps, config };
+        if track.at != to || ahead_s > 0.0 || near.is_none() {
+            mean = track.best.modes.mean();
+            for axis in 0..3 {
+                mean[axis] -= ahead_s * mean[axis + 3];
+            }
+        } else {
+            mean = track.best.modes.mean();
+        }
+        let d = pose.map(|pose| pose.to(&mean));
+        let first = ctx.work.projections.len() as u32;
+        let projections = &mut ctx.work.projections;
+        let cluster = track.cluster.and_then(|c| self.clusters.get(c));
+        let count = cluster.map_or(1, |c| c.hypotheses(slot).len());
+        if let Some(kind) = gaze.kind {
+            let motion = if ahead_s > 0.0 { track.models(config).motions.first().copied() } else { None };
+            let mut show = |modes: &Modes| {
+                projections.push(Projection::EMPTY);
+                if let Some(projection) = projections.last_mut() {
+                    projection.fill(&scene, kind, modes.states(), &modes.weights, gaze.other, ahead_s, motion);
+                    if gaze.clock_s != 0.0 {
+                        projection.delayed(&scene, kind, &mean, gaze.clock_s);
+                    }
+                }
+            };
+            match cluster {
+                None => show(&track.best.modes),
+                Some(cluster) => cluster.hypotheses(slot).iter().for_each(|h| show(&h.modes)),
+            }
+        }
+        let mut detection = post.detection(d.unwrap_or([0.0; 3]), height_known, margin, config);
+        if !gaze.misses {
+            // Without a completed look there is no miss, but what is seen is seen with the usual probability.
+            detection = detection.max(0.05);
+        }
+        // Seen by a plot that came before the word that the look is complete.
+        let seen = |since| track.seen_by(look.sensor).is_some_and(|at| at > since);
+        let silent = post.listens && !track.emits;
+        if beside || silent || look.unseen_since.is_some_and(seen) {
+            detection = -detection;
+        }
+        let polar = d.filter(|_| gaze.resolves).map(polar_of);
+        ctx.work.visible.push(Visible { slot, first, count: count as u32, detection, ahead_s, polar });
+    }
+
+    fn show_candidate(
+        &mut self,
+        slot: u32,
+        look: &Look,
+        gaze: &Gaze,
+        poses: &mut Vec<Option<Pose>>,
+        ctx: &mut Context<'_>,
+    ) {
+        let config = ctx.config;
+        let Some(candidate) = self.candidates.get_mut(slot) else { return };
+        if candidate.at.since(look.at) > Span::from_millis(500) {
+            return;
+        }
+        let height_known = candidate.height_known;
+        let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
+        let pose = post.frame.as_ref().map(|from| ctx.regions.pose(poses, from, candidate.region));
+        let near = pose.map(|pose| pose.to(&candidate.state.mean));
+        let margin = candidate.state.horizontal_sd_m();
+        let Some((to, beside)) = gaze.when(look, near, margin) else { return };
+        let dt = to.since(candidate.at).as_seconds_f64();
+        if dt > 0.0 {
+            let motion = config.models.motions.first().copied().unwrap_or(config.motion_fast);
+            crate::motion::predict(&mut candidate.state, motion, dt, height_known);
+            candidate.at = to;
+            candidate.existence *= config.survival(dt);
+        }
+        let frame = ctx.regions.frame(candidate.region);
+        let scene = Scene { frame, pose, height_known, signal_speed_mps: post.signal_speed_mps, config };
+        let first = ctx.work.projections.len() as u32;
+        if let Some(kind) = gaze.kind {
+            ctx.work.projections.push(Projection::EMPTY);
+            if let Some(projection) = ctx.work.projections.last_mut() {
+                let one = std::slice::from_ref(&candidate.state);
+                projection.fill(&scene, kind, one, &[1.0, 0.0, 0.0], gaze.other, 0.0, None);
+            }
+        }
+        let d = pose.map(|pose| pose.to(&candidate.state.mean));
+        let mut detection = post.detection(d.unwrap_or([0.0; 3]), height_known, margin, config);
+        if !gaze.misses {
+            detection = detection.max(0.05);
+        }
+        if beside || (post.listens && !candidate.emits) {
+            detection = -detection;
+        }
+        ctx.work.weak.push(Visible { slot, first, count: 1, detection, ahead_s: 0.0, polar: None });
+    }
+
+    /// Finds the pairs that may be: gates each reading against each projection near it.
+    fn pair(&mut self, look: &Look, ctx: &mut Context<'_>) {
+        ctx.work.pairs.clear();
+        ctx.work.weak_pairs.clear();
+        let Some(kind) = look.readings.first().map(|r| r.kind) else { return };
+        // Readings in the order of their sharpest component, so that each projection asks only those near it.
+        let mixed = look.readings.iter().any(|r| r.kind != kind);
+        let all = look.readings.len() <= FEW || mixed;
+        let work = &mut *ctx.work;
+        work.order.clear();
+        work.order.extend(work.readings.iter().enumerate().map(|(i, r)| (sort_key(r), i as u32)));
+        if !all {
+            work.order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        }
+        // Errors within a scan are alike; the greatest is taken.
+        let mut widest = [0.0; 4];
+        for reading in &work.readings {
+            for (w, v) in widest.iter_mut().zip(&reading.variance) {
+                *w = f64::max(*w, *v);
+            }
+        }
+        let widest = widest.map(|w| 4.0 * math::sqrt(w));
+        let projections = std::mem::take(&mut work.projections);
+        let visible = std::mem::take(&mut work.visible);
+        let weak = std::mem::take(&mut work.weak);
+        let context = PairContext { kind, all, mixed, widest, sensor: look.sensor };
+        for (strong, list) in [(true, &visible), (false, &weak)] {
+            for (v, one) in list.iter().enumerate() {
+                let of = if strong {
+                    self.tracks.get(one.slot).map(|t| (t.region, t.height_known))
+                } else {
+                    self.candidates.get(one.slot).map(|c| (c.region, c.height_known))
+                };
+                let Some(place) = of else { continue };
+                for h in 0..one.count {
+                    let at = (one.first + h) as usize;
+                    if let Some(projection) = projections.get(at).filter(|p| p.valid) {
+                        self.pair_one((v as u32, h, strong), one, projection, place, &context, ctx);
+                    }
+                }
+            }
+        }
+        ctx.work.projections = projections;
+        ctx.work.visible = visible;
+        ctx.work.weak = weak;
+    }
+
+    fn pair_one(
+        &self,
+        (v, h, strong): (u32, u32, bool),
+        visible: &Visible,
+        projection: &Projection,
+        (region, height_known): (u16, bool),
+        context: &PairContext,
+        ctx: &mut Context<'_>,
+    ) {
+        let readings = std::mem::take(&mut ctx.work.readings);
+        let order = std::mem::take(&mut ctx.work.order);
+        let mut found = std::mem::take(if strong { &mut ctx.work.pairs } else { &mut ctx.work.weak_pairs });
+        let log_other = std::mem::take(&mut ctx.work.log_other);
+        let windows = if context.all {
+            [(0, order.len()), (0, 0)]
+        } else {
+            windows(context, projection, &order, ctx.regions.frame(region))
+        };
+        if windows.iter().any(|(from, to)| from < to) {
+            let log_detection = math::log(math::fabs(visible.detection).max(1e-3));
+            let scene = ctx.scene(context.sensor, region, height_known);
+            let start = found.len();
+            for (_, r) in windows.iter().flat_map(|(from, to)| order.get(*from..*to).unwrap_or(&[])) {
+                let Some(reading) = readings.get(*r as usize) else { continue };
+                let foresight = if !context.mixed || reading.kind == context.kind {
+                    let (y, variance) = scene.innovations(reading, &projection.rows);
+                    projection.foresight(&y, &variance)
+                } else {
+                    self.foresee_other(visible.slot, strong, reading, &scene)
+                };
+                let Some(foresight) = foresight.filter(|f| f.distance <= gate(projection.rows.count)) else { continue };
+                let other = log_other.get(*r as usize).map_or(0.0, |o| o[usize::from(height_known)]);
+                let log_ratio = (log_detection + foresight.log_likelihood - other).min(LOG_RATIO_CAP);
+                found.push(Pair { visible: v, hypothesis: h, reading: *r, log_ratio, foresight });
+            }
+            drop_unlikely(&mut found, start);
+        }
+        ctx.work.readings = readings;
+        ctx.work.order = order;
+        ctx.work.log_other = log_other;
+        *(if strong { &mut ctx.work.pairs } else { &mut ctx.work.weak_pairs }) = found;
+    }
+
+    /// A scan of several kinds is rare: what is not of the first kind is projected again.
+    fn foresee_other(&self, slot: u32, strong: bool, reading: &Reading, scene: &Scene<'_>) -> Option<Foresight> {
+        let again = if strong {
+            let track = self.tracks.get(slot)?;
+            Projection::new(scene, reading.kind, &track.best.modes, Some(reading.point))?
+        } else {
+            let candidate = self.candidates.get(slot)?;
+            Projection::of(scene, reading.kind, &candidate.state, Some(reading.point))?
+        };
+        let (y, variance) = scene.innovations(reading, &again.rows);
+        again.foresight(&y, &variance)
+    }
+
+    /// Settles the tracks: alone where they are alone, together where they share readings or hypotheses.
+    fn resolve_strong(&mut self, look: &Look, ctx: &mut Context<'_>) {
+        let (tracks, readings) = (ctx.work.visible.len(), look.readings.len());
+        ctx.work.taken.clear();
+        ctx.work.taken.resize(readings, 0.0);
+        self.find_unresolved(look, ctx);
+        // Union of tracks that share a reading or a cluster.
+        let work = &mut *ctx.work;
+        work.root.clear();
+        work.root.extend(0..tracks as u32);
+        work.owner.clear();
+        work.owner.resize(readings, u32::MAX);
+        for i in 0..work.pairs.len() {
+            let Pair { visible, reading, .. } = work.pairs[i];
+            match work.owner[reading as usize] {
+                u32::MAX => work.owner[reading as usize] = visible,
+                other => unite(&mut work.root, visible, other),
+            }
+        }
+        let mut clusters: Vec<(u32, u32)> = Vec::new();
+        for v in 0..tracks as u32 {
+            let slot = work.visible[v as usize].slot;
+            if let Some(cluster) = self.tracks.get(slot).and_then(|t| t.cluster) {
+                match clusters.iter().find(|(c, _)| *c == cluster) {
+                    Some((_, other)) => unite(&mut work.root, v, *other),
+                    None => clusters.push((cluster, v)),
+                }
+            }
+        }
+        for v in 0..tracks {
+            if let Some((partner, _)) = work.unresolved.get(v).copied().flatten() {
+                unite(&mut work.root, v as u32, partner);
+            }
+        }
+        work.groups.clear();
+        for v in 0..tracks as u32 {
+            let root = find(&mut work.root, v);
+            work.groups.push((root, v));
+        }
+        work.groups.sort_unstable();
+        // Pairs by track, so that each group finds its own.
+        work.pairs.sort_unstable_by_key(|p| (p.visible, p.hypothesis, p.reading));
+        let groups = std::mem::take(&mut ctx.work.groups);
+        for group in groups.chunk_by(|a, b| a.0 == b.0) {
+            let simple = match group {
+                [(_, v)] => {
+                    let slot = ctx.work.visible[*v as usize].slot;
+                    self.tracks.get(slot).is_some_and(|t| t.cluster.is_none()) && self.alone(*v, look, ctx)
+                }
+                _ => false,
+            };
+            if !simple {
+                self.together(group, look, ctx);
+            }
+        }
+        ctx.work.groups = groups;
+    }
+
+    /// A track that shares nothing: misses, takes its only likely reading, or, when that is unclear, `false`.
+    fn alone(&mut self, v: u32, look: &Look, ctx: &mut Context<'_>) -> bool {
+        let visible = ctx.work.visible[v as usize];
+        let pairs = range_of(&ctx.work.pairs, v);
+        let Some(track) = self.tracks.get_mut(visible.slot) else { return true };
+        let r = track.best.existence;
+        let detection = if look.complete && visible.detection > 0.0 { visible.detection } else { 0.0 };
+        let nothing = 1.0 - r * detection;
+        let mut total = nothing;
+        let mut best: Option<(f64, usize)> = None;
+        for i in pairs.clone() {
+            let w = r * math::exp(ctx.work.pairs[i].log_ratio);
+            total += w;
+            if best.is_none_or(|(b, _)| w > b) {
+                best = Some((w, i));
+            }
+        }
+        let clear = match best {
+            None => true,
+            Some((w, _)) => (1.0 - w / total) < CLEAR || w / total < CLEAR,
+        };
+        if !clear {
+            return false;
+        }
+        let missed_existence = if nothing > 0.0 { r * (1.0 - detection) / nothing } else { 0.0 };
+        match best.filter(|(w, _)| *w / total >= 0.5) {
+            Some((w, i)) => {
+                let p = w / total;
+                let pair = ctx.work.pairs[i];
+                let existence = p + (1.0 - p) * missed_existence;
+                self.take(v, &pair, existence, look, ctx);
+                ctx.work.taken[pair.reading as usize] = p;
+                ctx.work.took[pair.reading as usize] = Took::Track(visible.slot);
+            }
+            None => {
+                for i in pairs {
+                    let pair = ctx.work.pairs[i];
+                    ctx.work.taken[pair.reading as usize] += r * math::exp(pair.log_ratio) / total;
+                }
+                let p = 1.0 - nothing / total;
+                let existence = p + (1.0 - p) * missed_existence;
+                self.miss(visible.slot, detection, existence, ctx);
+            }
+        }
+        true
+    }
+
+    /// A track takes a reading into its only hypothesis.
+    fn take(&mut self, v: u32, pair: &Pair, existence: f64, look: &Look, ctx: &mut Context<'_>) {
+        let visible = ctx.work.visible[v as usize];
+        let at = (visible.first + pair.hypothesis) as usize;
+        let Some(reading) = ctx.work.readings.get(pair.reading as usize).cloned() else { return };
+        let projection = ctx.work.projections.get(at).filter(|p| p.valid).copied();
+        let Some(track) = self.tracks.get(visible.slot) else { return };
+        let (region, height_known, mut modes) = (track.region, track.height_known, track.best.modes);
+        self.update_modes(&mut modes, &reading, projection.as_ref(), pair, visible.ahead_s, None, look, (region, height_known), ctx);
+        let Some(track) = self.tracks.get_mut(visible.slot) else { return };
+        track.best.modes = modes;
+        track.best.existence = existence;
+        track.existence = existence;
+        self.credit(visible.slot, pair.log_ratio, &reading, look, ctx);
+    }
+
+    /// Updates a hypothesis with a reading. `merged`: the reading is of two aircraft the sensor could not tell apart, and
+    /// these variances are added to it.
+    #[expect(clippy::too_many_arguments, reason = "the whole context of one update")]
+    pub(crate) fn update_modes(
+        &self,
+        modes: &mut Modes,
+        reading: &Reading,
+        projection: Option<&Projection>,
+        pair: &Pair,
+        ahead_s: f64,
+        merged: Option<[f64; 4]>,
+        look: &Look,
+        (region, height_known): (u16, bool),
+        ctx: &mut Context<'_>,
+    ) {
+        let config = ctx.config;
+        let scene = ctx.scene(look.sensor, region, height_known);
+        let same = projection.filter(|_| look.readings.first().is_some_and(|r| r.kind == reading.kind));
+        let rebuilt;
+        let projection = match same {
+            Some(p) => p,
+            None => match Projection::new(&scene, reading.kind, modes, Some(reading.point)) {
+                Some(p) => {
+                    rebuilt = p;
+                    &rebuilt
+                }
+                None => return,
+            },
+        };
+        let (y, mut variance) = scene.innovations(reading, &projection.rows);
+        if let Some(more) = merged {
+            for (v, m) in variance.iter_mut().zip(&more) {
+                *v += m;
+            }
+        }
+        if reading.correlated {
+            // A sensor's own track repeats its past in each of its states (Bar-Shalom & Li 1995, *Multitarget-Multisensor
+            // Tracking*, 8.4): each is taken for a quarter of the information it claims.
+            for v in &mut variance {
+                *v *= 4.0;
+            }
+        }
+        let mut linear = projection.linear(&y, &variance);
+        // A bearing whose cone is wide at the state is bent: linearise again where the first update leads.
+        let bent = matches!(reading.kind, Kind::Bearing { .. }) && projection.reach[0] > 0.8;
+        if bent && ahead_s == 0.0 {
+            let mut trial = *modes;
+            trial.update(&linear, &pair.foresight.by_mode);
+            let there = trial.mean();
+            if let Some(again) = scene.linear(reading, &there) {
+                let mut moved = again;
+                let here = modes.mean();
+                for row in moved.rows_mut() {
+                    for i in 0..6 {
+                        row.innovation -= row.jacobian[i] * (here[i] - there[i]);
+                    }
+                }
+                linear = moved;
+            }
+        }
+        modes.update(&linear, &pair.foresight.by_mode);
+        if let Some(velocity) = reading.velocity {
+            use_velocity(modes, velocity, scene.frame, height_known, config);
+        }
+    }
+
+    /// Notes with a track that a reading supported it.
+    pub(crate) fn credit(&mut self, slot: u32, log_ratio: f64, reading: &Reading, look: &Look, ctx: &mut Context<'_>) {
+        let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
+        let (number, interval, listens) = (post.number, post.sensor.interval, post.listens);
+        let Some(track) = self.tracks.get_mut(slot) else { return };
+        track.emits |= listens;
+        track.remember(number, interval, reading);
+        track.measured(log_ratio, reading, ctx.config);
+        track.seen_again();
+        self.learn_height(slot, reading, look, ctx);
+        self.learn_bias(slot, reading, look, ctx);
+        if let Some(label) = reading.label {
+            self.name(slot, label, false);
+        }
+        self.settle(slot, ctx);
+    }
+
+    /// A track was looked for and not seen.
+    pub(crate) fn miss(&mut self, slot: u32, detection: f64, existence: f64, ctx: &mut Context<'_>) {
+        let Some(track) = self.tracks.get_mut(slot) else { return };
+        if detection > 0.0 {
+            track.missed(detection, ctx.config);
+        }
+        track.best.existence = existence;
+        track.existence = existence;
+        self.settle(slot, ctx);
+    }
+
+    /// Pairs of tracks nearer than the sensor can tell apart: one plot for both, and the other's absence is no miss
+    /// (Koch & van Keuk 1997, *Multiple hypothesis track maintenance with possibly unresolved measurements*).
+    fn find_unresolved(&mut self, look: &Look, ctx: &mut Context<'_>) {
+        let tracks = ctx.work.visible.len();
+        ctx.work.unresolved.clear();
+        ctx.work.unresolved.resize(tracks, None);
+        let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
+        let resolution = post.sensor.resolution;
+        ctx.work.resolution = Some(resolution);
+        let Some(azimuth) = resolution.azimuth_deg.map(math::rad).filter(|a| *a > 0.0) else { return };
+        if tracks < 2 {
+            return;
+        }
+        let work = &mut *ctx.work;
+        work.order.clear();
+        work.order.extend(
+            work.visible.iter().enumerate().filter_map(|(i, v)| v.polar.map(|(_, a)| (a, i as u32))),
+        );
+        work.order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        for i in 0..work.order.len() {
+            let (a, v) = work.order[i];
+            for (b, w) in work.order.iter().skip(i + 1).take(16).copied() {
+                if b - a >= azimuth {
+                    break;
+                }
+                let (Some((ra, _)), Some((rb, _))) = (work.visible[v as usize].polar, work.visible[w as usize].polar) else {
+                    continue;
+                };
+                let apart = math::fabs(ra - rb);
+                if resolution.range_m.is_some_and(|r| apart >= r) {
+                    continue;
+                }
+                let near = (b - a) / azimuth + resolution.range_m.map_or(0.0, |r| apart / r);
+                for (me, other) in [(v, w), (w, v)] {
+                    let known = &mut work.unresolved[me as usize];
+                    if known.is_none_or(|(_, n)| near < n) {
+                        *known = Some((other, near));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a track's absence may be because a partner took its plot.
+    pub(crate) fn partner(&self, v: u32, ctx: &Context<'_>) -> Option<u32> {
+        ctx.work.unresolved.get(v as usize).copied().flatten().filter(|(_, near)| *near < 2.0 * UNRESOLVED + 0.5).map(|(p, _)| p)
+    }
+
+    /// The first measured height of a track that had none.
+    fn learn_height(&mut self, slot: u32, reading: &Reading, look: &Look, ctx: &mut Context<'_>) {
+        let Some(track) = self.tracks.get(slot).filter(|t| !t.height_known) else { return };
+        let (region, at) = (track.region, track.best.modes.mean());
+        let scene = ctx.scene(look.sensor, region, false);
+        let Some((up, variance)) = up_of(&scene, reading, &at) else { return };
+        let speed = ctx.config.vertical_speed_start_sd_mps;
+        let set = |modes: &mut Modes| {
+            for state in modes.states_mut() {
+                state.mean[2] = up;
+                state.mean[5] = 0.0;
+                state.covariance[2][2] = variance;
+                state.covariance[5][5] = speed * speed;
+            }
+        };
+        let Some(track) = self.tracks.get_mut(slot) else { return };
+        track.height_known = true;
+        set(&mut track.best.modes);
+        if let Some(cluster) = track.cluster.and_then(|c| self.clusters.get_mut(c)) {
+            for hypothesis in cluster.hypotheses_of(slot) {
+                set(&mut hypothesis.modes);
+            }
+        }
+    }
+}
+
+/// The height a reading measures near a place: up in the scene's frame, with its variance.
+pub(crate) fn up_of(scene: &Scene<'_>, reading: &Reading, at: &[f64; 6]) -> Option<(f64, f64)> {
+    match reading.kind {
+        Kind::Position { height: true } => {
+            Some((scene.frame.ecef_to_enu(reading.point).up_m, reading.variance[2].max(0.25)))
+        }
+        Kind::Polar { elevation: true, .. } => {
+            let pose = scene.pose?;
+            let [range, azimuth, elevation, _] = reading.value;
+            let (s, c) = (math::sin(elevation), math::cos(elevation));
+            let d = pose.out_of_horizon([range * c * math::sin(azimuth), range * c * math::cos(azimuth), range * s]);
+            let up = pose.position[2] + d[2];
+            let _ = at;
+            let variance = reading.variance[0] * s * s + range * range * c * c * reading.variance[2];
+            Some((up, variance.max(0.25)))
+        }
+        _ => None,
+    }
+}
+
+/// Uses a velocity that came along, unless it flatly contradicts the motion seen (a frozen or forged field).
+pub(crate) fn use_velocity(
+    modes: &mut Modes,
+    measured: crate::interface::Velocity,
+    frame: &lapwing_model::LocalFrame,
+    height_known: bool,
+    config: &crate::Config,
+) {
+    let _ = config;
+    let up = measured.up_mps.filter(|u| u.is_finite());
+    let ok = measured.east_mps.is_finite() && measured.north_mps.is_finite() && measured.sd_mps.is_finite();
+    if !ok || measured.sd_mps < 0.0 || math::hypot(measured.east_mps, measured.north_mps) > 1_000.0 {
+        return;
+    }
+    let mean = modes.mean();
+    // East and north turn along the way: by a lot near the pole.
+    let at = lapwing_model::Enu::new(mean[0], mean[1], mean[2]);
+    let local = lapwing_model::LocalFrame::new(frame.to_geodetic(at));
+    let said = lapwing_model::Enu::new(measured.east_mps, measured.north_mps, up.unwrap_or(0.0));
+    let v = frame.rotate(local.unrotate(said));
+    let variance = measured.sd_mps.max(0.1) * measured.sd_mps.max(0.1);
+    let mut linear = crate::gaussian::Linear::default();
+    for (axis, value) in [(3, v.east_m), (4, v.north_m), (5, v.up_m)] {
+        if axis == 5 && !(up.is_some() && height_known) {
+            continue;
+        }
+        let mut row = [0.0; 6];
+        row[axis] = 1.0;
+        linear.push(row, value - mean[axis], variance);
+    }
+    if let Some(foresight) = modes.foresaw(&linear)
+        && foresight.distance <= 3.0 * gate(linear.rows().len())
+    {
+        modes.update(&linear, &foresight.by_mode);
+    }
+}
+
+impl Projection {
+    /// What a clock that is late by `clock_s` shifts: the reading is of that much earlier.
+    fn delayed(&mut self, scene: &Scene<'_>, kind: Kind, mean: &[f64; 6], clock_s: f64) {
+        let Some(view) = View::new(scene, mean) else { return };
+        let (azimuth, elevation) = view.turn_rates();
+        let first = match kind {
+            Kind::Polar { .. } => {
+                self.rows.predicted[0] -= clock_s * view.rate_mps;
+                1
+            }
+            Kind::Bearing { .. } => 0,
+            _ => return,
+        };
+        self.rows.predicted[first] -= clock_s * azimuth;
+        let next = first + 1;
+        let has_elevation = match kind {
+            Kind::Polar { elevation, .. } | Kind::Bearing { elevation } => elevation && scene.height_known,
+            _ => false,
+        };
+        if has_elevation && next < self.rows.count {
+            self.rows.predicted[next] -= clock_s * elevation;
+        }
+    }
+}
+
+/// Normalised innovation squared that a right association stays below in 9,997 of 10,000 cases, by number of components
+/// (quantiles of the chi-square distribution).
+pub(crate) fn gate(components: usize) -> f64 {
+    match components {
+        0 | 1 => 13.1,
+        2 => 16.2,
+        3 => 18.8,
+        4 => 21.1,
+        5 => 23.2,
+        _ => 25.3,
+    }
+}
+
+/// The pairs of one track, in a list sorted by track.
+pub(crate) fn range_of(pairs: &[Pair], visible: u32) -> std::ops::Range<usize> {
+    let from = pairs.partition_point(|p| p.visible < visible);
+    let to = pairs.partition_point(|p| p.visible <= visible);
+    from..to
+}
+
+fn find(root: &mut [u32], mut i: u32) -> u32 {
+    while root[i as usize] != i {
+        root[i as usize] = root[root[i as usize] as usize];
+        i = root[i as usize];
+    }
+    i
+}
+
+fn unite(root: &mut [u32], a: u32, b: u32) {
+    let (a, b) = (find(root, a), find(root, b));
+    root[a.max(b) as usize] = a.min(b);
+}
+
+/// Where in the sorted readings those near a projection are: up to two stretches.
+fn windows(
+    context: &PairContext,
+    projection: &Projection,
+    order: &[(f64, u32)],
+    frame: &lapwing_model::LocalFrame,
+) -> [(usize, usize); 2] {
+    let everything = [(0, order.len()), (0, 0)];
+    let stretch = |from: f64, to: f64| {
+        (order.partition_point(|(k, _)| *k < from), order.partition_point(|(k, _)| *k <= to))
+    };
+    match context.kind {
+        Kind::Polar { .. } | Kind::Bearing { .. } => {
+            let at = usize::from(matches!(context.kind, Kind::Polar { .. }));
+            let (middle, half) = (projection.rows.predicted[at], projection.reach[at] + context.widest[1]);
+            if half >= math::PI {
+                return everything;
+            }
+            let (from, to) = (middle - half, middle + half);
+            if from < -math::PI {
+                [stretch(-4.0, to), stretch(from + math::TAU, 4.0)]
+            } else if to > math::PI {
+                [stretch(from, 4.0), stretch(-4.0, to - math::TAU)]
+            } else {
+                [stretch(from, to), (0, 0)]
+            }
+        }
+        Kind::Position { .. } => {
+            let origin = frame.origin();
+            if math::fabs(origin.latitude_deg) > 70.0 || math::fabs(origin.longitude_deg) > 179.0 {
+                return everything;
+            }
+            let (e, n) = (projection.rows.predicted[0], projection.rows.predicted[1]);
+            // To second order; the reach gets two metres and half a hundredth of the way for what is left out.
+            let half_m = projection.reach[0] + context.widest[0] + 2.0;
+            let phi = math::rad(origin.latitude_deg) + n / 6_372_000.0;
+            let per_deg = 111_320.0 * math::cos(phi) * 1.001;
+            let middle = origin.longitude_deg + e / per_deg;
+            let half = half_m / per_deg * 1.02 + math::fabs(e) / per_deg * 0.005;
+            [stretch(middle - half, middle + half), (0, 0)]
+        }
+        Kind::RangeDifference => {
+            let (middle, half) = (projection.rows.predicted[0], projection.reach[0] + context.widest[0]);
+            [stretch(middle - half, middle + half), (0, 0)]
+        }
+    }
+}
+
+/// What readings are sorted by: their sharpest component.
+fn sort_key(reading: &Reading) -> f64 {
+    match reading.kind {
+        Kind::Position { .. } => reading.place.longitude_deg,
+        Kind::RangeDifference => reading.value[0],
+        Kind::Polar { .. } | Kind::Bearing { .. } => reading.value[1],
+    }
+}
+
+/// Of the pairs of one hypothesis, those far less likely than its best only tie it to others for nothing.
+fn drop_unlikely(pairs: &mut Vec<Pair>, start: usize) {
+    let best = pairs.iter().skip(start).map(|p| p.log_ratio).fold(f64::NEG_INFINITY, f64::max);
+    let mut kept = start;
+    for i in start..pairs.len() {
+        if pairs[i].log_ratio >= best - UNLIKELY_NATS {
+            pairs.swap(kept, i);
+            kept += 1;
+        }
+    }
+    pairs.truncate(kept);
+}
+
+fn polar_of(d: [f64; 3]) -> (f64, f64) {
+    (math::sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]), math::atan2(d[0], d[1]))
+}
+
+/// What the pairing of one look needs throughout.
+struct PairContext {
+    kind: Kind,
+    /// Whether every reading is tried with every projection.
+    all: bool,
+    /// Whether readings of other kinds are among them.
+    mixed: bool,
+    /// Four sigma of each component of the readings, the greatest.
+    widest: [f64; 4],
+    sensor: u32,
+}
+
+/// What is found once a look, for all that it may see.
+struct Gaze {
+    kind: Option<Kind>,
+    other: Option<Ecef>,
+    clock_s: f64,
+    far_m: Option<f64>,
+    turn_s: f64,
+    /// Whether what is not seen was missed.
+    misses: bool,
+    /// Whether it may fail to tell two apart.
+    resolves: bool,
+}
+
+impl Gaze {
+    fn new(filter: &Filter, look: &Look, ctx: &Context<'_>) -> Self {
+        let post = ctx.posts.get(look.sensor as usize);
+        let first = look.readings.first();
+        Self {
+            kind: first.map(|r| r.kind),
+            other: first.map(|r| r.point),
+            clock_s: filter.memories.get(look.sensor as usize).map_or(0.0, |m| m.bias.clock_s(ctx.config)),
+            far_m: post.and_then(|p| p.sensor.coverage.range_max_m),
+            turn_s: post.map_or(1.0, Post::interval_s),
+            misses: look.complete && post.is_some_and(|p| p.measures),
+            resolves: post.is_some_and(|p| p.sensor.resolution.azimuth_deg.is_some()),
+        }
+    }
+
+    /// When the sensor looks at what is at `d` (in its horizon), and whether that is beside the part of the turn this look is
+    /// of. `None` for what it cannot see now.
+    fn when(&self, look: &Look, d: Option<[f64; 3]>, margin: f64) -> Option<(Time, bool)> {
+        let Some(d) = d else { return Some((look.at, false)) };
+        if let Some(far) = self.far_m {
+            let slack = far + 200.0 + 4.0 * margin.min(5_000.0);
+            if d[0] * d[0] + d[1] * d[1] > slack * slack {
+                return None;
+            }
+        }
+        let Some((from, width)) = look.sector else { return Some((look.at, false)) };
+        let into = math::wrap_tau(math::atan2(d[0], d[1]) - from);
+        if into <= width {
+            // A turning sensor looks at each azimuth at its own time.
+            return Some((look.at + Span::from_seconds_f64(self.turn_s * into / math::TAU), false));
+        }
+        let beside = into.min(math::TAU - into).min(math::fabs(into - width));
+        (beside <= SECTOR_MARGIN_RAD).then_some((look.at, true))
+    }
+}
+
+impl Memory {
+    /// Aircraft per km² that a look now may detect for the first time.
+    pub(crate) fn undetected(&self, post: &Post, config: &Config) -> f64 {
+        match self.undetected_per_km2 {
+            Some(density) => density,
+            None if post.measures => config.birth_first_per_km2,
+            None => config.birth_per_km2_s * post.interval_s(),
+        }
+    }
+}
+
+impl Post {
+    /// The detection probability inside its coverage.
+    pub(crate) fn usual_detection(&self) -> f64 {
+        self.detection
+    }
+
+    /// Whether a look by it can refute: it measures.
+    pub(crate) fn refutes(&self) -> bool {
+        self.measures
+    }
+}

@@ -1,0 +1,84 @@
+//! What the tracking cost: processor time and memory of this process.
+
+use super::rows::Counts;
+use serde_json::{Map, Value};
+
+/// A running meter.
+pub(super) struct Running {
+    began_s: f64,
+    memory_before_mib: Option<f64>,
+}
+
+/// What it showed at the end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meter {
+    /// Processor time of the whole process, user and system, seconds.
+    cpu_s: f64,
+    /// Most memory the process ever had, MiB: with the input, which is read before.
+    peak_memory_mib: Option<f64>,
+    /// Memory of the process with the input read and nothing tracked, MiB.
+    memory_before_mib: Option<f64>,
+}
+
+/// Starts the meter.
+pub(super) fn start() -> Running {
+    Running { memory_before_mib: status_mib("VmRSS:"), began_s: cpu_s() }
+}
+
+impl Running {
+    /// Stops it.
+    pub(super) fn stop(self) -> Meter {
+        Meter {
+            cpu_s: cpu_s() - self.began_s,
+            peak_memory_mib: status_mib("VmHWM:"),
+            memory_before_mib: self.memory_before_mib,
+        }
+    }
+}
+
+impl Meter {
+    fn rate(&self, counts: &Counts) -> f64 {
+        counts.detections as f64 / self.cpu_s.max(1e-9)
+    }
+
+    /// In a line.
+    pub(super) fn text(&self, counts: &Counts) -> String {
+        let memory = self.peak_memory_mib.map_or_else(String::new, |m| format!(", {m:.0} MiB at most"));
+        format!(
+            "{} detections, {} ticks in {:.3} CPU seconds: {:.0} detections a CPU second{memory}",
+            counts.detections,
+            counts.ticks,
+            self.cpu_s,
+            self.rate(counts)
+        )
+    }
+
+    /// For a machine.
+    pub(super) fn json(&self, counts: &Counts) -> Map<String, Value> {
+        let all = serde_json::json!({
+            "detections": counts.detections,
+            "ticks": counts.ticks,
+            "cpu_s": self.cpu_s,
+            "detections_per_cpu_s": self.rate(counts),
+            "peak_memory_mib": self.peak_memory_mib,
+            "memory_before_mib": self.memory_before_mib,
+        });
+        match all {
+            Value::Object(all) => all,
+            _ => Map::new(),
+        }
+    }
+}
+
+/// Processor time of this process so far, user and system of all its threads, seconds.
+fn cpu_s() -> f64 {
+    let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    t.tv_sec as f64 + t.tv_nsec as f64 / 1e9
+}
+
+/// A line of Linux's own account of this process, MiB; `None` elsewhere.
+fn status_mib(key: &str) -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix(key))?;
+    line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib / 1024.0)
+}

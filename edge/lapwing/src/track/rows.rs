@@ -1,0 +1,279 @@
+//! The detections file: every row made into what the picture takes in, before anything is tracked.
+//!
+//! A `scan` row and the detections behind it arrive together and become one input: the plots, then the word that the scan
+//! is complete. A row that cannot be read is counted and told, and never costs the others.
+
+mod claim;
+mod plot;
+
+use super::scenario::{self, Scenario};
+use super::sensors::{Kind, Posts};
+use lapwing_model::{AirText, Fault, Heights, InputId, Ledger, LocalFrame, Name, Report, SensorStatus, Time};
+use lapwing_picture::Input;
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+/// Bad rows told one by one; the rest is counted.
+const TOLD_MAX: usize = 10;
+
+/// One row as it is written.
+#[derive(Deserialize)]
+struct Row<'a> {
+    #[serde(borrow)]
+    k: Cow<'a, str>,
+    ta: f64,
+    #[serde(borrow, default)]
+    s: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    sc: Option<Cow<'a, str>>,
+    t: Option<f64>,
+    m: Option<u32>,
+    v: Option<Vec<f64>>,
+    rcs: Option<f64>,
+    #[serde(borrow, default)]
+    label: Option<Cow<'a, str>>,
+    sd: Option<Vec<f64>>,
+    cov: Option<Vec<f64>>,
+    #[serde(borrow, default)]
+    id: Option<Cow<'a, str>>,
+    rssi: Option<f64>,
+}
+
+/// One thing to do.
+pub(super) enum Step {
+    /// The line takes this in at that time.
+    Input(Time, Input),
+    /// The picture of that time is asked for; its time in seconds of the scenario, as it was written.
+    Tick(Time, f64),
+}
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Rows that detect or claim something.
+    pub(super) detections: u64,
+    /// Rows that ask for the picture.
+    pub(super) ticks: u64,
+}
+
+/// Rows that could not be read.
+#[derive(Debug, Default)]
+pub(super) struct BadRows {
+    /// How many.
+    pub(super) count: u64,
+    /// The first ones: line, and what is wrong.
+    first: Vec<(usize, String)>,
+}
+
+impl BadRows {
+    fn note(&mut self, line: usize, why: String) {
+        self.count += 1;
+        if self.first.len() < TOLD_MAX {
+            self.first.push((line, why));
+        }
+    }
+
+    /// Tells of them on the standard error.
+    pub(super) fn tell(&self, file: &str) {
+        for (line, why) in &self.first {
+            eprintln!("warning: {file}:{line}: {why}");
+        }
+        let more = self.count.saturating_sub(self.first.len() as u64);
+        if more > 0 {
+            eprintln!("warning: {file}: {more} more rows cannot be read");
+        }
+    }
+}
+
+/// A whole file.
+pub(super) struct Detections {
+    /// What to do, in order of arrival.
+    pub(super) steps: Vec<Step>,
+    /// How much there is.
+    pub(super) counts: Counts,
+    /// What could not be read.
+    pub(super) bad: BadRows,
+    /// How each claimed name was written.
+    pub(super) names: BTreeMap<Name, String>,
+}
+
+/// Reads the rows of a file.
+pub(super) fn read(text: &[u8], scenario: &Scenario, posts: &Posts) -> Detections {
+    let found =
+        Detections { steps: Vec::new(), counts: Counts::default(), bad: BadRows::default(), names: BTreeMap::new() };
+    let mut reader = Reader { frame: &scenario.frame, posts, found, scans: HashMap::new(), open: None };
+    for (index, line) in text.split(|b| *b == b'\n').enumerate() {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        if let Err(why) = reader.row(line) {
+            reader.found.bad.note(index + 1, why);
+            if let Some(open) = &mut reader.open {
+                open.missing = open.missing.saturating_sub(1);
+            }
+            reader.close_full();
+        }
+    }
+    reader.close();
+    reader.found
+}
+
+/// Reports of one scan that arrive together.
+struct Open {
+    post: usize,
+    scan: Option<u64>,
+    ta: Time,
+    /// When the scan began and how many plots it has, where its row said so.
+    said: Option<(Time, u32)>,
+    /// Plots still to come.
+    missing: u32,
+    reports: Vec<Report>,
+}
+
+struct Reader<'a> {
+    frame: &'a LocalFrame,
+    posts: &'a Posts,
+    found: Detections,
+    /// The number of each scan, by its sensor and its name: a scan that comes twice keeps its number.
+    scans: HashMap<(usize, String), u64>,
+    open: Option<Open>,
+}
+
+impl Reader<'_> {
+    fn row(&mut self, line: &[u8]) -> Result<(), String> {
+        let row: Row = serde_json::from_slice(line).map_err(|e| format!("not a row: {e}"))?;
+        let ta = instant(row.ta, "ta")?;
+        match row.k.as_ref() {
+            "tick" => self.tick(&row),
+            "scan" => self.scan(&row, ta),
+            word => match Kind::of(word) {
+                Some(Kind::Own) => self.claim(&row, ta),
+                Some(kind) => self.plot(&row, kind, ta),
+                None => Err(format!("`k`: there is no kind of row `{}`", AirText::new(word))),
+            },
+        }
+    }
+
+    fn tick(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let t = row.t.ok_or("`t` is missing")?;
+        let at = instant(t, "t")?;
+        self.close();
+        self.found.counts.ticks += 1;
+        self.found.steps.push(Step::Tick(at, t));
+        Ok(())
+    }
+
+    fn scan(&mut self, row: &Row<'_>, ta: Time) -> Result<(), String> {
+        let post = self.post(row)?;
+        let name = row.sc.as_deref().ok_or("`sc` is missing")?;
+        let at = instant(row.t.ok_or("`t` is missing")?, "t")?;
+        let m = row.m.ok_or("`m` is missing")?;
+        self.close();
+        let scan = Some(self.number(post, name));
+        let reports = Vec::with_capacity(usize::try_from(m).unwrap_or(0).min(4096) + 1);
+        self.open = Some(Open { post, scan, ta, said: Some((at, m)), missing: m, reports });
+        self.close_full();
+        Ok(())
+    }
+
+    fn plot(&mut self, row: &Row<'_>, kind: Kind, ta: Time) -> Result<(), String> {
+        let index = self.post(row)?;
+        let post = self.posts.posts.get(index).ok_or("no such sensor")?;
+        if post.kind != kind {
+            return Err(format!("`k` is `{}`, which sensor `{}` does not measure", row.k, post.input));
+        }
+        let mut plot = plot::plot(row, kind, post, self.frame)?;
+        let scan = row.sc.as_deref().map(|name| self.number(index, name));
+        plot.scan = scan;
+        let belongs =
+            self.open.as_ref().is_some_and(|o| o.post == index && o.scan == scan && scan.is_some() && o.ta == ta);
+        if !belongs {
+            // Its scan's own row is missing or was bad: the plots stand without the word that the scan is complete.
+            self.close();
+            self.open = Some(Open { post: index, scan, ta, said: None, missing: u32::MAX, reports: Vec::new() });
+        }
+        if let Some(open) = &mut self.open {
+            open.reports.push(Report::Plot(plot));
+            open.missing = open.missing.saturating_sub(1);
+        }
+        self.found.counts.detections += 1;
+        self.close_full();
+        Ok(())
+    }
+
+    fn claim(&mut self, row: &Row<'_>, ta: Time) -> Result<(), String> {
+        let index = self.post(row)?;
+        let post = self.posts.posts.get(index).ok_or("no such sensor")?;
+        if post.kind != Kind::Own {
+            return Err(format!("`k` is `self`, which sensor `{}` does not receive", post.input));
+        }
+        let claim = claim::claim(row, post, self.frame)?;
+        let written = row.id.as_deref().unwrap_or_default();
+        for name in &claim.names {
+            if !self.found.names.contains_key(name) {
+                self.found.names.insert(name.clone(), written.to_owned());
+            }
+        }
+        self.close();
+        self.found.counts.detections += 1;
+        self.push(post.input.clone(), ta, vec![Report::Claim(Box::new(claim))], 1);
+        Ok(())
+    }
+
+    fn post(&self, row: &Row<'_>) -> Result<usize, String> {
+        let id = row.s.as_deref().ok_or("`s` is missing")?;
+        self.posts.by_id.get(id).copied().ok_or_else(|| format!("`s`: there is no sensor `{}`", AirText::new(id)))
+    }
+
+    fn number(&mut self, post: usize, name: &str) -> u64 {
+        let next = self.scans.len() as u64 + 1;
+        *self.scans.entry((post, name.to_owned())).or_insert(next)
+    }
+
+    /// Ends the open scan if it has everything it announced.
+    fn close_full(&mut self) {
+        if self.open.as_ref().is_some_and(|o| o.said.is_some() && o.missing == 0) {
+            self.close();
+        }
+    }
+
+    /// Ends the open scan.
+    fn close(&mut self) {
+        let Some(mut open) = self.open.take() else { return };
+        let Some(post) = self.posts.posts.get(open.post) else { return };
+        let rows = open.reports.len() as u64 + u64::from(open.said.is_some());
+        if let Some((at, plots)) = open.said {
+            open.reports.push(Report::SensorStatus(SensorStatus {
+                sensor: None,
+                measured_at: Some(at),
+                health: None,
+                place: None,
+                heights: Heights::UNKNOWN,
+                scan: open.scan,
+                scan_plots: Some(plots),
+                text: None,
+            }));
+        }
+        self.push(post.input.clone(), open.ta, open.reports, rows);
+    }
+
+    fn push(&mut self, input: InputId, ta: Time, reports: Vec<Report>, rows: u64) {
+        let books = Ledger { received: rows, used: rows, ..Ledger::default() };
+        let faults: Vec<Fault> = Vec::new();
+        self.found.steps.push(Step::Input(ta, Input::Decoded { input, received_at: ta, reports, faults, books }));
+    }
+}
+
+/// A time of the scenario.
+fn instant(seconds: f64, key: &str) -> Result<Time, String> {
+    scenario::time(seconds).ok_or_else(|| format!("`{key}` is {seconds}, which is no time"))
+}
+
+/// As many numbers as were expected.
+fn exactly<const N: usize>(numbers: &[f64], key: &str) -> Result<[f64; N], String> {
+    numbers.try_into().map_err(|_| format!("`{key}` has {} numbers, expected {N}", numbers.len()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! The rows of the answer, into memory.
+
+use super::frame::State;
+use lapwing_model::{Class, Classification, Phase, SensorId, TrackId};
+use std::io::Write;
+
+/// Probabilities below are left out.
+const SHOWN_MIN: f64 = 5e-5;
+
+/// One track at one tick.
+pub(super) struct TrackRow<'a> {
+    /// Seconds of the scenario.
+    pub(super) t: f64,
+    /// Which.
+    pub(super) id: TrackId,
+    /// Where and how fast.
+    pub(super) state: &'a State,
+    /// Probability that there is an aircraft.
+    pub(super) existence: f64,
+    /// Where it is in its life.
+    pub(super) phase: Phase,
+    /// Whether only self-reports support it.
+    pub(super) claimed_only: bool,
+    /// Whether its height was ever measured.
+    pub(super) height_known: bool,
+    /// What it is.
+    pub(super) class: &'a Classification,
+    /// The first name it gave, as it was written.
+    pub(super) name: Option<&'a str>,
+    /// Whether what it says of itself cannot be true.
+    pub(super) contradicted: bool,
+}
+
+/// Rows so far.
+#[derive(Default)]
+pub(super) struct Writer {
+    out: Vec<u8>,
+}
+
+impl Writer {
+    /// One track at one tick.
+    pub(super) fn track(&mut self, row: &TrackRow<'_>) {
+        let c = &row.state.covariance;
+        let upper = [c[0][0], c[0][1], c[0][2], c[1][1], c[1][2], c[2][2]];
+        self.text("{\"t\":");
+        self.number(row.t, 6);
+        self.text(",\"id\":\"T");
+        self.whole(row.id.0);
+        self.text("\",\"p\":");
+        self.list(&row.state.position, 3);
+        self.text(",\"v\":");
+        self.list(&row.state.velocity, 3);
+        self.text(",\"P\":");
+        self.list(&upper, 5);
+        self.text(",\"e\":");
+        self.number(row.existence, 4);
+        self.text(",\"st\":");
+        self.text(match (row.claimed_only, row.phase) {
+            (true, _) => "\"claimed\"",
+            (false, Phase::Confirmed | Phase::Coasting) => "\"confirmed\"",
+            (false, Phase::Tentative | Phase::Ended) => "\"tentative\"",
+        });
+        self.class(row.class);
+        if let Some(name) = row.name {
+            self.text(",\"rid\":");
+            self.string(name);
+        }
+        self.flags(row);
+        self.text("}\n");
+    }
+
+    fn class(&mut self, class: &Classification) {
+        let sum = |of: &[Class]| -> f64 { of.iter().filter_map(|c| class.probabilities.get(c)).sum() };
+        let all = [
+            ("drone", sum(&[Class::Multirotor, Class::FixedWing, Class::Drone])),
+            ("bird", sum(&[Class::Bird])),
+            ("aircraft", sum(&[Class::Aeroplane, Class::Helicopter])),
+            ("other", sum(&[Class::Balloon, Class::Ground])),
+        ];
+        let mut before = ",\"cls\":{\"";
+        for (word, probability) in all.into_iter().filter(|(_, p)| *p >= SHOWN_MIN) {
+            self.text(before);
+            self.text(word);
+            self.text("\":");
+            self.number(probability, 4);
+            before = ",\"";
+        }
+        if before == ",\"" {
+            self.text("}");
+        }
+    }
+
+    fn flags(&mut self, row: &TrackRow<'_>) {
+        let all = [
+            ("\"coasting\"", row.phase == Phase::Coasting),
+            ("\"height_unknown\"", !row.height_known),
+            ("\"contradicted\"", row.contradicted),
+        ];
+        self.text(",\"flags\":[");
+        for (i, (word, _)) in all.iter().filter(|(_, on)| *on).enumerate() {
+            if i > 0 {
+                self.text(",");
+            }
+            self.text(word);
+        }
+        self.text("]");
+    }
+
+    /// A claim is contradicted.
+    pub(super) fn rid_mismatch(&mut self, t: f64, name: &str) {
+        self.text("{\"k\":\"alert\",\"t\":");
+        self.number(t, 6);
+        self.text(",\"type\":\"rid_mismatch\",\"rid\":");
+        self.string(name);
+        self.text("}\n");
+    }
+
+    /// A sensor has fallen silent.
+    pub(super) fn sensor_silent(&mut self, t: f64, sensor: &SensorId) {
+        self.text("{\"k\":\"alert\",\"t\":");
+        self.number(t, 6);
+        self.text(",\"type\":\"sensor_silent\",\"sensor\":");
+        self.string(sensor.as_str());
+        self.text("}\n");
+    }
+
+    /// The estimated systematic error of a sensor, in the order and the units of its `v`.
+    pub(super) fn bias(&mut self, t: f64, sensor: &SensorId, v: &[f64]) {
+        self.text("{\"k\":\"bias\",\"t\":");
+        self.number(t, 6);
+        self.text(",\"s\":");
+        self.string(sensor.as_str());
+        self.text(",\"v\":");
+        self.list(v, 6);
+        self.text("}\n");
+    }
+
+    /// All rows.
+    pub(super) fn into_rows(self) -> Vec<u8> {
+        self.out
+    }
+
+    fn text(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    fn string(&mut self, text: &str) {
+        // Writing into memory does not fail, and neither does a text.
+        let _ = serde_json::to_writer(&mut self.out, text);
+    }
+
+    fn list(&mut self, numbers: &[f64], decimals: u8) {
+        self.text("[");
+        for (i, number) in numbers.iter().enumerate() {
+            if i > 0 {
+                self.text(",");
+            }
+            self.number(*number, decimals);
+        }
+        self.text("]");
+    }
+
+    /// A number with so many decimals at most: fixed point, for rows are many and the general way is slow.
+    fn number(&mut self, number: f64, decimals: u8) {
+        let scale = 10_u64.pow(u32::from(decimals));
+        let scaled = (number.abs() * scale as f64).round();
+        if scaled.is_nan() || scaled >= 9e15 {
+            // Beyond what fixed point holds; what is not finite has no JSON.
+            let _ = if number.is_finite() { write!(self.out, "{number:e}") } else { write!(self.out, "null") };
+            return;
+        }
+        let scaled = scaled as u64;
+        if number < 0.0 && scaled > 0 {
+            self.text("-");
+        }
+        self.whole(scaled / scale);
+        let mut fraction = scaled % scale;
+        if fraction == 0 {
+            return;
+        }
+        let mut digits = [b'0'; 20];
+        let mut length = usize::from(decimals).min(digits.len());
+        for digit in digits.iter_mut().take(length).rev() {
+            *digit = b'0' + (fraction % 10) as u8;
+            fraction /= 10;
+        }
+        while length > 0 && digits[length - 1] == b'0' {
+            length -= 1;
+        }
+        self.text(".");
+        self.out.extend_from_slice(&digits[..length]);
+    }
+
+    fn whole(&mut self, mut number: u64) {
+        let mut digits = [0_u8; 20];
+        let mut first = digits.len();
+        loop {
+            first -= 1;
+            digits[first] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        self.out.extend_from_slice(&digits[first..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(x: f64, decimals: u8) -> String {
+        let mut writer = Writer::default();
+        writer.number(x, decimals);
+        String::from_utf8(writer.into_rows()).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_json_and_as_near_as_their_decimals() {
+        for (x, decimals, expected) in [
+            (0.0, 3, "0"),
+            (-0.0001, 3, "0"),
+            (-0.0006, 3, "-0.001"),
+            (1.5, 3, "1.5"),
+            (-1234.5678, 3, "-1234.568"),
+            (0.045, 6, "0.045"),
+            (299.999_999, 6, "299.999999"),
+            (999.9996, 3, "1000"),
+            (1e20, 3, "1e20"),
+            (f64::NAN, 3, "null"),
+            (f64::INFINITY, 3, "null"),
+        ] {
+            assert_eq!(number(x, decimals), expected);
+        }
+        let mut x = 1e-9;
+        while x < 1e9 {
+            let back: f64 = number(x, 5).parse().unwrap();
+            assert!((back - x).abs() <= 0.500_001e-5, "{x} {back}");
+            x *= 1.37;
+        }
+    }
+
+    #[test]
+    fn a_row_has_everything_a_scorer_asks_for() {
+        let state = State {
+            position: [1.0, -2.5, 0.0],
+            velocity: [0.0; 3],
+            covariance: [[9.0, 0.5, 0.0], [0.5, 8.0, 0.0], [0.0, 0.0, 1e6]],
+        };
+        let sensor = SensorId::new("s").unwrap();
+        let mut writer = Writer::default();
+        let class = Classification {
+            probabilities: [(Class::Drone, 0.5), (Class::Multirotor, 0.3), (Class::Bird, 0.1)].into_iter().collect(),
+        };
+        let row = TrackRow {
+            t: 12.0,
+            id: TrackId(17),
+            state: &state,
+            existence: 0.25,
+            phase: Phase::Tentative,
+            claimed_only: false,
+            height_known: false,
+            class: &class,
+            name: Some("RID-\"1\""),
+            contradicted: true,
+        };
+        writer.track(&row);
+        let silent = Classification::default();
+        writer.track(&TrackRow { phase: Phase::Coasting, height_known: true, class: &silent, name: None, ..row });
+        writer.sensor_silent(1.25, &sensor);
+        writer.rid_mismatch(2.0, "x");
+        writer.bias(3.0, &sensor, &[25.0, 1.2]);
+        let text = String::from_utf8(writer.into_rows()).unwrap();
+        let rows: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert_eq!(rows[0]["t"], 12);
+        assert_eq!(rows[0]["id"], "T17");
+        assert_eq!(rows[0]["p"], serde_json::json!([1, -2.5, 0]));
+        assert_eq!(rows[0]["P"], serde_json::json!([9, 0.5, 0, 8, 0, 1_000_000]));
+        assert_eq!(rows[0]["st"], "tentative");
+        assert_eq!(rows[0]["cls"], serde_json::json!({"drone": 0.8, "bird": 0.1}));
+        assert_eq!(rows[0]["rid"], "RID-\"1\"");
+        assert_eq!(rows[0]["flags"], serde_json::json!(["height_unknown", "contradicted"]));
+        assert_eq!((&rows[1]["st"], rows[1].get("cls"), rows[1].get("rid")), (&"confirmed".into(), None, None));
+        assert_eq!(rows[1]["flags"], serde_json::json!(["coasting", "contradicted"]));
+        assert_eq!(rows[2], serde_json::json!({"k":"alert","t":1.25,"type":"sensor_silent","sensor":"s"}));
+        assert_eq!(rows[3], serde_json::json!({"k":"alert","t":2,"type":"rid_mismatch","rid":"x"}));
+        assert_eq!(rows[4], serde_json::json!({"k":"bias","t":3,"s":"s","v":[25, 1.2]}));
+    }
+}

@@ -20,7 +20,7 @@ const LEFT_MIN: f64 = 0.1;
 const CANDIDATES_MAX: usize = 60_000;
 /// Readings a candidate goes on with at most, and the least probability of one beside the likeliest.
 const BRANCHES_MAX: usize = 3;
-const BRANCH_MIN: f64 = 0.02;
+const BRANCH_MIN: f64 = 0.1;
 /// A plot that begins a track was surely real if it is this sure; else it counts as stray.
 const STRAY_BELOW: f64 = 0.5;
 /// One sigma of the position above which a position is too vague to begin with, metres.
@@ -106,7 +106,9 @@ impl Filter {
         let weights: f64 = list.iter().map(|p| math::exp(p.log_ratio)).sum();
         let total = weights + (1.0 - r * detection).max(1e-12);
         let missed = r * (1.0 - detection) / total;
-        let before = self.candidates.get(visible.slot).cloned();
+        // A copy only where it may be needed.
+        let branches = list.get(1).is_some_and(|p| math::exp(p.log_ratio) / total >= BRANCH_MIN);
+        let before = if branches { self.candidates.get(visible.slot).cloned() } else { None };
         for (n, pair) in list.iter().take(BRANCHES_MAX).enumerate() {
             let p = math::exp(pair.log_ratio) / total;
             if n > 0 && p < BRANCH_MIN {
@@ -155,7 +157,9 @@ impl Filter {
             candidate.state.covariance[5][5] = speed * speed;
         }
         candidate.existence = existence.min(1.0 - 1e-9);
-        candidate.emits |= listens;
+        if listens {
+            candidate.heard.heard();
+        }
         candidate.remember(look.sensor, interval, &value);
         if candidate.existence < ctx.config.candidate_min {
             self.forget_candidate(slot);
@@ -322,7 +326,7 @@ impl Filter {
             height_known,
             state,
             existence,
-            emits: false,
+            heard: crate::track::Heard::default(),
             plots: 0,
             last_at: value.at,
             sensor: look.sensor,

@@ -3,11 +3,10 @@
 
 use crate::filter::{Context, Filter, Took};
 use crate::gaussian::Linear;
-use crate::imm::Foresight;
 use crate::look::{Look, gate, use_velocity};
 use crate::reading::Reading;
 use crate::track::{Fix, Track};
-use lapwing_model::{Enu, LocalFrame, Place, Span, math};
+use lapwing_model::{Enu, LocalFrame, Phase, Place, Span, math};
 
 /// Slack of the reachability test of claims, metres: rounding of the wire formats, and antennas apart.
 const REACH_SLACK_M: f64 = 30.0;
@@ -15,6 +14,10 @@ const REACH_SLACK_M: f64 = 30.0;
 const ASKED_MAX: usize = 512;
 /// A track that took a name no more often than this took it by mistake: it loses it without a word.
 const MISTAKEN_MAX: u16 = 4;
+/// Squared distance by which a tentative track stands back behind a confirmed one.
+const TENTATIVE_DOUBT: f64 = 12.0;
+/// A track farther from a claim than this, beside what its own uncertainty allows, is not asked, metres.
+const ASKED_WITHIN_M: f64 = 300.0;
 /// Existence that a track which claims to be there keeps, so that a plot can still find it.
 const EXISTENCE_MIN: f64 = 0.02;
 
@@ -41,8 +44,8 @@ impl Filter {
         near.sort_unstable();
         near.dedup();
         near.truncate(ASKED_MAX);
-        let mut own: Option<(f64, u32, Foresight)> = None;
-        let mut other: Option<(f64, u32, Foresight)> = None;
+        let mut own: Option<(f64, u32)> = None;
+        let mut other: Option<(f64, u32)> = None;
         let mut lost = Vec::new();
         for slot in near.iter().copied() {
             let Some(track) = self.tracks.get(slot) else { continue };
@@ -51,7 +54,7 @@ impl Filter {
                 return Took::Repeats(slot);
             }
             let mine = reading.label.is_some_and(|label| track.carries(label));
-            if !mine && track.claimed_otherwise(reading.label) {
+            if !mine && (track.claimed_otherwise(reading.label) || !self.is_near(track, reading, sd, ctx)) {
                 continue;
             }
             if mine && !self.reachable(track, reading, place, sd, ctx) {
@@ -62,15 +65,17 @@ impl Filter {
             let Some((linear, _)) = self.against(slot, reading, look, !mine, ctx) else { continue };
             let Some(track) = self.tracks.get(slot) else { continue };
             let Some(foresight) = track.best.modes.foresaw(&linear) else { continue };
-            let entry = (foresight.distance, slot, foresight);
             if mine {
-                if own.is_none_or(|(d, _, _)| foresight.distance < d) {
-                    own = Some(entry);
+                if own.is_none_or(|(d, _)| foresight.distance < d) {
+                    own = Some((foresight.distance, slot));
                 }
-            } else if foresight.distance <= gate(linear.rows().len())
-                && other.is_none_or(|(d, _, _)| foresight.distance < d)
-            {
-                other = Some(entry);
+            } else if foresight.distance <= gate(linear.rows().len()) {
+                // What has lasted is likelier the one that speaks than what may be a second plot of it.
+                let doubt = if track.phase == Phase::Tentative { TENTATIVE_DOUBT } else { 0.0 };
+                let rank = foresight.distance + doubt;
+                if other.is_none_or(|(d, _)| rank < d) {
+                    other = Some((rank, slot));
+                }
             }
         }
         ctx.work.near = near;
@@ -78,12 +83,22 @@ impl Filter {
             self.unname(slot, reading);
         }
         match own.or(other) {
-            Some((_, slot, _)) => {
+            Some((_, slot)) => {
                 self.take_claim(slot, reading, look, ctx);
                 Took::Track(slot)
             }
             None => self.begin_claimed(reading, look, ctx),
         }
+    }
+
+    /// Whether a track may be meant at all, by a look at its last place.
+    fn is_near(&self, track: &Track, reading: &Reading, sd: f64, ctx: &Context<'_>) -> bool {
+        let at = ctx.regions.frame(track.region).ecef_to_enu(reading.point);
+        let state = &track.best.modes.states()[0];
+        let (e, n) = (at.east_m - state.mean[0], at.north_m - state.mean[1]);
+        let way = state.speed_mps() * reading.at.since(track.at).abs().as_seconds_f64();
+        let reach = ASKED_WITHIN_M + way + 4.0 * (state.horizontal_sd_m() + sd);
+        e * e + n * n <= reach * reach
     }
 
     /// A claim linearised at a track, with its errors as they are for claims; with the claimed velocity beside it where the
@@ -213,7 +228,7 @@ impl Filter {
         let interval = ctx.posts.get(look.sensor as usize).map_or(Span::from_seconds(1), |p| p.sensor.interval);
         let learn = crate::look::up_of(&ctx.scene(look.sensor, 0, true), reading, &[0.0; 6]).is_some();
         let Some(track) = self.tracks.get_mut(slot) else { return };
-        track.remember(look.sensor, interval, reading);
+        track.remember(look.sensor, interval, reading, false);
         track.claims = track.claims.saturating_add(1);
         let before = track.best.existence;
         // A claim repeated is no new evidence: the first one counts, the later ones only stop the decay.

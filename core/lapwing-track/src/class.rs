@@ -15,13 +15,13 @@ const RCS_WEIGHT: f64 = 0.5;
 /// Mean and one sigma of the cross-section of a class the sensor says nothing of, dBsm and dB.
 const RCS_UNSAID: (f64, f64) = (-10.0, 12.0);
 /// What a second in one place says for "does not fly", nats; and for how long, and within how many metres.
-const STILL: f64 = 0.6;
+const STILL: f64 = 1.0;
 const STILL_WITHIN_M: f64 = 45.0;
 /// What a track says that has left that place: what does not fly stays.
 const LEFT: f64 = 3.0;
 /// Weight of one second of speed: an aircraft keeps its speed for several seconds.
-const SPEED_WEIGHT: f64 = 0.12;
-/// What a radio emission found by a direction finder says for "drone" against "bird", in nats each: birds do not transmit.
+const SPEED_WEIGHT: f64 = 0.25;
+/// What one radio emission says for those who send such, and against the others, in nats each.
 const EMITS: f64 = 0.25;
 /// What is left of older evidence after each label: memory of about fifty labels.
 const MEMORY: f64 = 0.985;
@@ -34,8 +34,9 @@ const CERTAINTY_MAX: f64 = 0.98;
 /// Probabilities below are left out: unknown.
 const SHOWN_MIN: f64 = 0.01;
 
-/// How common each is before anything is known, in the order of [`Class::ALL`]: birds outnumber the rest.
-const PRIOR: [f64; CLASSES] = [0.05, 0.05, 0.25, 0.5, 0.05, 0.05, 0.02, 0.03];
+/// How common each is among what sensors take for an aircraft before anything is known, in the order of [`Class::ALL`]: birds
+/// outnumber the rest, and masts and trees come next. For display; no rule lets an aircraft pass on this alone.
+const PRIOR: [f64; CLASSES] = [0.02, 0.02, 0.08, 0.66, 0.03, 0.03, 0.02, 0.14];
 
 /// Where [`Class::Ground`] stands.
 const GROUND: usize = CLASSES - 1;
@@ -80,11 +81,16 @@ impl Evidence {
                 *cell += RCS_WEIGHT * (-0.5 * d * d - math::log(width)).max(-8.0);
             }
         }
-        if sensor.kind == SensorKind::RfDirection {
+        // Birds do not transmit; Remote ID is sent by drones and ADS-B by aircraft with a pilot, mostly.
+        let sends: Option<fn(Class) -> bool> = match sensor.kind {
+            SensorKind::RfDirection | SensorKind::RemoteId => Some(is_drone),
+            SensorKind::Adsb => Some(|class| matches!(class, Class::Aeroplane | Class::Helicopter)),
+            _ => None,
+        };
+        if let Some(sends) = sends {
             any = true;
             for (cell, class) in out.iter_mut().zip(Class::ALL) {
-                let emits = is_drone(class);
-                *cell += if emits { EMITS } else { -EMITS };
+                *cell += if sends(class) { EMITS } else { -EMITS };
             }
         }
         any.then_some(Self(out))
@@ -121,12 +127,13 @@ impl Classifier {
 
     /// Adds a second of flight at a speed. Only a speed that is known says anything.
     pub(crate) fn flew(&mut self, speed_mps: f64, speed_sd_mps: f64) {
-        if self.words == 0 || !(speed_sd_mps < 4.0) {
+        if self.words == 0 || !(speed_sd_mps < 8.0) {
             return;
         }
         // Rough densities of the speed of each, metres per second: birds 6 to 16, drones 0 to 30, aeroplanes above 40,
         // helicopters anything, balloons slow, ground clutter still.
         let bell = |mean: f64, sd: f64| {
+            let sd = math::hypot(sd, speed_sd_mps);
             let d = (speed_mps - mean) / sd;
             math::log(math::exp(-0.5 * d * d) / sd + 1e-4)
         };

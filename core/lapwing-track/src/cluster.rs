@@ -225,6 +225,8 @@ struct Member {
     visible: Option<u32>,
     detection: f64,
     partner: Option<u32>,
+    /// Whether it is the less sure of the two.
+    hides: bool,
 }
 
 impl Filter {
@@ -281,7 +283,11 @@ impl Filter {
                 let visible = group.iter().map(|(_, v)| *v).find(|v| ctx.work.visible[*v as usize].slot == *slot);
                 let seen = visible.map(|v| ctx.work.visible[v as usize].detection).unwrap_or(0.0);
                 let detection = if look.complete { seen.max(0.0) } else { 0.0 };
-                Member { slot: *slot, visible, detection, partner: visible.and_then(|v| self.partner(v, ctx)) }
+                let partner = visible.and_then(|v| self.partner(v, ctx));
+                let rank = |slot: u32| self.tracks.get(slot).map_or((0.0, 0), |t| (t.existence, t.plots));
+                let other = partner.and_then(|p| ctx.work.visible.get(p as usize)).map(|v| v.slot);
+                let hides = other.is_some_and(|other| (rank(*slot), other) < (rank(other), *slot));
+                Member { slot: *slot, visible, detection, partner, hides }
             })
             .collect();
         if cluster.members.len() > config.cluster_tracks_max {
@@ -359,7 +365,8 @@ impl Filter {
 
     /// The probability that a member would have given a plot of its own: less where a partner's plot may be its.
     fn unseen(&self, member: &Member, _ctx: &Context<'_>) -> f64 {
-        if member.partner.is_some() { 0.25 * member.detection } else { member.detection }
+        // Only the weaker of two hides behind the other's plot: else a ghost beside an aircraft would live on its plots.
+        if member.hides { 0.25 * member.detection } else { member.detection }
     }
 
     /// Makes the children's hypotheses, merges those that agree, and puts the cluster back, split where it falls apart.
@@ -489,8 +496,13 @@ impl Filter {
     fn finish(&mut self, member: &Member, parent: u16, deed: Deed, look: &Look, ctx: &mut Context<'_>) {
         match deed {
             Deed::Miss => {
+                if ctx.posts.get(look.sensor as usize).is_some_and(|p| p.listens)
+                    && let Some(track) = self.tracks.get_mut(member.slot)
+                {
+                    track.heard.silent();
+                }
                 if member.detection > 0.0
-                    && member.partner.is_none()
+                    && !member.hides
                     && let Some(track) = self.tracks.get_mut(member.slot)
                 {
                     track.missed(member.detection, ctx.config);

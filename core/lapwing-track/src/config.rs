@@ -102,6 +102,9 @@ pub struct Config {
     pub hypotheses_max: usize,
     /// Weight relative to the best below which a global hypothesis is dropped (default 0.001).
     pub hypothesis_min: f64,
+    /// Probability of being wrong up to which a track that shares nothing takes its likeliest plot and forgets the rest; above
+    /// it several hypotheses are kept (default 0.02).
+    pub ambiguity_min: f64,
     /// Tracks of one cluster up to which several hypotheses are kept; above it the best alone, with existence from the
     /// marginals (default 12).
     pub cluster_tracks_max: usize,
@@ -159,6 +162,7 @@ impl Default for Config {
             align: true,
             hypotheses_max: 24,
             hypothesis_min: 1e-3,
+            ambiguity_min: 0.02,
             cluster_tracks_max: 12,
             first_track_id: 0,
             tracks_max: limits::TRACKS_MAX,

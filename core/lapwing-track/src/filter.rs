@@ -142,6 +142,8 @@ pub(crate) struct Work {
     pub(crate) solver: Solver,
     /// What the looking sensor cannot tell apart, where it says.
     pub(crate) resolution: Option<Resolution>,
+    /// Readings that are positions, in the frame of a region.
+    pub(crate) points: Vec<[f64; 3]>,
     pub(crate) took: Vec<Took>,
     pub(crate) cost: Vec<f64>,
     pub(crate) marginals: Vec<f64>,

@@ -34,8 +34,6 @@ pub(crate) struct Look {
 const SECTOR_MARGIN_RAD: f64 = 0.12;
 /// Readings of one look up to which all are tried against all.
 const FEW: usize = 6;
-/// Probability of a hypothesis below which the rest of a simple case is forgotten.
-const CLEAR: f64 = 0.02;
 /// The most that one reading can be said to be likelier than clutter, in nats.
 const LOG_RATIO_CAP: f64 = 25.0;
 /// Above this, an unresolved partner explains a miss.
@@ -192,7 +190,7 @@ impl Filter {
         }
         // Seen by a plot that came before the word that the look is complete.
         let seen = |since| track.seen_by(look.sensor).is_some_and(|at| at > since);
-        let silent = post.listens && !track.emits;
+        let silent = post.listens && !track.heard.emits();
         if beside || silent || look.unseen_since.is_some_and(seen) {
             detection = -detection;
         }
@@ -241,7 +239,7 @@ impl Filter {
         if !gaze.misses {
             detection = detection.max(0.05);
         }
-        if beside || (post.listens && !candidate.emits) {
+        if beside || (post.listens && !candidate.heard.emits()) {
             detection = -detection;
         }
         ctx.work.weak.push(Visible { slot, first, count: 1, detection, ahead_s: 0.0, polar: None });
@@ -273,6 +271,9 @@ impl Filter {
         let visible = std::mem::take(&mut work.visible);
         let weak = std::mem::take(&mut work.weak);
         let context = PairContext { kind, all, mixed, widest, sensor: look.sensor };
+        // Positions in the frame of each region, found once.
+        let mut points = std::mem::take(&mut ctx.work.points);
+        let mut points_of = None;
         for (strong, list) in [(true, &visible), (false, &weak)] {
             for (v, one) in list.iter().enumerate() {
                 let of = if strong {
@@ -281,14 +282,24 @@ impl Filter {
                     self.candidates.get(one.slot).map(|c| (c.region, c.height_known))
                 };
                 let Some(place) = of else { continue };
+                if matches!(kind, Kind::Position { .. }) && !mixed && points_of != Some(place.0) {
+                    points_of = Some(place.0);
+                    let frame = ctx.regions.frame(place.0);
+                    points.clear();
+                    points.extend(ctx.work.readings.iter().map(|r| {
+                        let at = frame.ecef_to_enu(r.point);
+                        [at.east_m, at.north_m, at.up_m]
+                    }));
+                }
                 for h in 0..one.count {
                     let at = (one.first + h) as usize;
                     if let Some(projection) = projections.get(at).filter(|p| p.valid) {
-                        self.pair_one((v as u32, h, strong), one, projection, place, &context, ctx);
+                        self.pair_one((v as u32, h, strong), one, projection, place, &context, &points, ctx);
                     }
                 }
             }
         }
+        ctx.work.points = points;
         ctx.work.projections = projections;
         ctx.work.visible = visible;
         ctx.work.weak = weak;
@@ -301,6 +312,7 @@ impl Filter {
         projection: &Projection,
         (region, height_known): (u16, bool),
         context: &PairContext,
+        points: &[[f64; 3]],
         ctx: &mut Context<'_>,
     ) {
         let readings = std::mem::take(&mut ctx.work.readings);
@@ -316,9 +328,18 @@ impl Filter {
             let log_detection = math::log(math::fabs(visible.detection).max(1e-3));
             let scene = ctx.scene(context.sensor, region, height_known);
             let start = found.len();
+            let position = matches!(context.kind, Kind::Position { .. }) && !context.mixed;
             for (_, r) in windows.iter().flat_map(|(from, to)| order.get(*from..*to).unwrap_or(&[])) {
                 let Some(reading) = readings.get(*r as usize) else { continue };
-                let foresight = if !context.mixed || reading.kind == context.kind {
+                let foresight = if position {
+                    let Some(at) = points.get(*r as usize) else { continue };
+                    // Most of what is near in longitude is not in latitude.
+                    if math::fabs(at[1] - projection.rows.predicted[1]) > projection.reach[1] + context.widest[1] {
+                        continue;
+                    }
+                    let (y, variance) = Scene::position_innovations(reading, at, &projection.rows);
+                    projection.foresight(&y, &variance)
+                } else if !context.mixed || reading.kind == context.kind {
                     let (y, variance) = scene.innovations(reading, &projection.rows);
                     projection.foresight(&y, &variance)
                 } else {
@@ -410,6 +431,7 @@ impl Filter {
 
     /// A track that shares nothing: misses, takes its only likely reading, or, when that is unclear, `false`.
     fn alone(&mut self, v: u32, look: &Look, ctx: &mut Context<'_>) -> bool {
+        let unclear = ctx.config.ambiguity_min;
         let visible = ctx.work.visible[v as usize];
         let pairs = range_of(&ctx.work.pairs, v);
         let Some(track) = self.tracks.get_mut(visible.slot) else { return true };
@@ -427,7 +449,7 @@ impl Filter {
         }
         let clear = match best {
             None => true,
-            Some((w, _)) => (1.0 - w / total) < CLEAR || w / total < CLEAR,
+            Some((w, _)) => (1.0 - w / total) < unclear || w / total < unclear,
         };
         if !clear {
             return false;
@@ -449,7 +471,8 @@ impl Filter {
                 }
                 let p = 1.0 - nothing / total;
                 let existence = p + (1.0 - p) * missed_existence;
-                self.miss(visible.slot, detection, existence, ctx);
+                let listens = ctx.posts.get(look.sensor as usize).is_some_and(|p| p.listens);
+                self.miss(visible.slot, detection, existence, listens, ctx);
             }
         }
         true
@@ -542,8 +565,10 @@ impl Filter {
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
         let (number, interval, listens) = (post.number, post.sensor.interval, post.listens);
         let Some(track) = self.tracks.get_mut(slot) else { return };
-        track.emits |= listens;
-        track.remember(number, interval, reading);
+        if listens {
+            track.heard.heard();
+        }
+        track.remember(number, interval, reading, listens);
         track.measured(log_ratio, reading, ctx.config);
         track.seen_again();
         self.learn_height(slot, reading, look, ctx);
@@ -555,8 +580,11 @@ impl Filter {
     }
 
     /// A track was looked for and not seen.
-    pub(crate) fn miss(&mut self, slot: u32, detection: f64, existence: f64, ctx: &mut Context<'_>) {
+    pub(crate) fn miss(&mut self, slot: u32, detection: f64, existence: f64, listens: bool, ctx: &mut Context<'_>) {
         let Some(track) = self.tracks.get_mut(slot) else { return };
+        if listens {
+            track.heard.silent();
+        }
         if detection > 0.0 {
             track.missed(detection, ctx.config);
         }

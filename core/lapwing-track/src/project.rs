@@ -160,17 +160,23 @@ impl Scene<'_> {
         Some(out)
     }
 
+    /// Those of a position that is already in the region's frame.
+    pub(crate) fn position_innovations(reading: &Reading, at: &[f64; 3], rows: &Rows) -> ([f64; 4], [f64; 4]) {
+        let (mut y, mut variance) = ([0.0; 4], [0.0; 4]);
+        for i in 0..rows.count.min(3) {
+            y[i] = at[i] - rows.predicted[i];
+            variance[i] = reading.variance[i] + rows.noise[i];
+        }
+        (y, variance)
+    }
+
     /// Innovations and variances of a reading against predicted rows of its kind.
     pub(crate) fn innovations(&self, reading: &Reading, rows: &Rows) -> ([f64; 4], [f64; 4]) {
         let (mut y, mut variance) = ([0.0; 4], [0.0; 4]);
         match reading.kind {
             Kind::Position { .. } => {
                 let z = self.frame.ecef_to_enu(reading.point);
-                let z = [z.east_m, z.north_m, z.up_m];
-                for i in 0..rows.count.min(3) {
-                    y[i] = z[i] - rows.predicted[i];
-                    variance[i] = reading.variance[i];
-                }
+                return Self::position_innovations(reading, &[z.east_m, z.north_m, z.up_m], rows);
             }
             Kind::Polar { elevation, rate } => {
                 let (mut range, mut range_variance) = (reading.value[0], reading.variance[0]);

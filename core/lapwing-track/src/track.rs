@@ -32,6 +32,29 @@ pub(crate) struct Hypothesis {
     pub(crate) existence: f64,
 }
 
+/// How often sensors that listen have heard an aircraft lately: a count that rises with each time and falls with each silence,
+/// so that one bearing taken by mistake does not make a silent aircraft one that should be heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Heard(f32);
+
+impl Heard {
+    /// What was found by ear.
+    pub(crate) const SURELY: Self = Self(12.0);
+
+    pub(crate) fn heard(&mut self) {
+        self.0 = (self.0 + 1.0).min(Self::SURELY.0);
+    }
+
+    pub(crate) fn silent(&mut self) {
+        self.0 = (self.0 - 0.3).max(0.0);
+    }
+
+    /// Whether it gives off something: then silence counts.
+    pub(crate) fn emits(self) -> bool {
+        self.0 >= 4.0
+    }
+}
+
 /// When a sensor last contributed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SensorMark {
@@ -71,8 +94,8 @@ pub(crate) struct Track {
     pub(crate) told: Phase,
     /// Probability of existence over all hypotheses.
     pub(crate) existence: f64,
-    /// Whether a sensor that listens has heard it: then silence says something.
-    pub(crate) emits: bool,
+    /// How well sensors that listen hear it: only then does their silence say something.
+    pub(crate) heard: Heard,
     /// Plots taken in.
     pub(crate) plots: u32,
     /// Claims taken in.
@@ -115,7 +138,7 @@ impl Track {
             phase: Phase::Tentative,
             told: Phase::Tentative,
             existence: 1.0,
-            emits: false,
+            heard: Heard::default(),
             plots: 0,
             claims: 0,
             last_at: at,
@@ -160,14 +183,15 @@ impl Track {
     }
 
     /// Notes that a reading of a sensor was taken in.
-    pub(crate) fn remember(&mut self, sensor: u32, interval: Span, reading: &Reading) {
+    pub(crate) fn remember(&mut self, sensor: u32, interval: Span, reading: &Reading, listens: bool) {
         if let Some(slot) = self.recent.get_mut(self.recent_next) {
             *slot = Some((sensor, reading.at, reading.fingerprint));
         }
         self.recent_next = (self.recent_next + 1) % RECENT_PER_TRACK;
         self.mark_sensor(SensorMark { sensor, at: reading.at, interval });
         self.last_at = self.last_at.max(reading.at);
-        if let Some(evidence) = &reading.classes {
+        // One bearing to a bird that flies before a transmitter makes it no transmitter.
+        if let Some(evidence) = reading.classes.as_ref().filter(|_| !listens || self.heard.emits()) {
             self.class.add(evidence);
         }
         if let Some(entry) = reading.entry
@@ -349,8 +373,8 @@ pub(crate) struct Candidate {
     pub(crate) height_known: bool,
     pub(crate) state: Gaussian,
     pub(crate) existence: f64,
-    /// Whether a sensor that listens has heard it.
-    pub(crate) emits: bool,
+    /// How well sensors that listen hear it.
+    pub(crate) heard: Heard,
     pub(crate) plots: u32,
     pub(crate) last_at: Time,
     /// The sensor of its latest plot, and the first.
@@ -370,7 +394,8 @@ impl Candidate {
         self.sensor = sensor;
         self.interval = interval;
         self.sensors |= 1 << (sensor % 64);
-        if let Some(evidence) = &reading.classes {
+        let bearing = matches!(reading.kind, crate::reading::Kind::Bearing { .. });
+        if let Some(evidence) = reading.classes.as_ref().filter(|_| !bearing || self.heard.emits()) {
             self.class.add(evidence);
         }
         if let Some(entry) = reading.entry
@@ -386,7 +411,7 @@ impl Candidate {
         track.existence = self.existence;
         track.best.existence = self.existence;
         track.class = self.class;
-        track.emits = self.emits;
+        track.heard = self.heard;
         track.first_entries = self.first_entries;
         track.last_at = self.last_at;
         track.measured_at_start(self.existence, self.plots, config);

@@ -348,7 +348,9 @@ impl Tracker {
                 Err(why) => outcomes.push(Outcome::Rejected(why)),
             }
         }
-        self.drop_repeats(number, &mut readings, &mut which, outcomes, first);
+        // A numbered scan was told from its repetition by its number.
+        let numbered = scan.complete && scan.number.is_some();
+        self.drop_repeats(number, &mut readings, &mut which, outcomes, first, numbered);
         let claims = readings.iter().any(|r| r.self_report);
         if claims {
             for (reading, i) in readings.drain(..).zip(which) {
@@ -485,6 +487,7 @@ impl Tracker {
         which: &mut Vec<u32>,
         outcomes: &mut [Outcome],
         first: usize,
+        numbered: bool,
     ) {
         if readings.is_empty() {
             return;
@@ -499,7 +502,7 @@ impl Tracker {
                 repeats[b.2] = true;
             }
         }
-        for item in self.items.iter().rev() {
+        for item in self.items.iter().rev().take(if numbered { 0 } else { usize::MAX }) {
             let (Act::Look(look) | Act::Claims(look)) = &item.act else { continue };
             if look.sensor != number || look.readings.is_empty() {
                 continue;

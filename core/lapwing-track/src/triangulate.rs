@@ -242,7 +242,7 @@ impl Filter {
             height_known: false,
             state,
             existence: 0.3,
-            emits: true,
+            heard: crate::track::Heard::SURELY,
             plots: 0,
             last_at: new.at,
             sensor: new.sensor,

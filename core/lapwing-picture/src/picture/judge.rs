@@ -15,6 +15,11 @@ use std::collections::BTreeSet;
 
 /// Completed looks without a plot before that is evidence: fewer may be the time a track takes to be associated.
 const MISSES_MIN: u32 = 8;
+/// And how unlikely they must be by themselves, nats: one in a hundred.
+const MISSES_NATS: f64 = -4.6;
+/// And how long they must go on: the looks of a quick camera hang together, and a claim is believed for some seconds after
+/// the last one.
+const MISSES_FOR: Span = Span::from_seconds(4);
 /// Radars see by motion: one that hovers may stay unseen by a sound radar, and is not accused of it.
 const SEEN_SPEED_MIN_MPS: f64 = 3.0;
 /// Height above a sensor up to which an aircraft of unknown height may be, metres: all of it must be covered.
@@ -31,6 +36,8 @@ pub(super) const TWIN_SPEED_MIN_MPS: f64 = 3.0;
 const SAID_FOR: Span = Span::from_seconds(3);
 /// An alert that stands is cleared for an authorisation that has lasted this long.
 const CONFIRMED_AFTER: Span = Span::from_seconds(5);
+/// What the detection probability loses up to the greatest range, where it fades (`Coverage::detection_taper_from`).
+const FADED: f64 = 0.7;
 /// How sure the sensors must be of a class before a rule lets it pass.
 const SURE: f64 = 0.9;
 /// Lead time for zones that no rule concerns any more, seconds.
@@ -185,7 +192,13 @@ impl Picture {
         let Some(probability) = post.coverage.detection_probability else { return };
         let relies = matches!(
             post.kind,
-            SensorKind::RemoteId | SensorKind::Adsb | SensorKind::Multilateration | SensorKind::Human
+            SensorKind::RemoteId
+                | SensorKind::Adsb
+                | SensorKind::Multilateration
+                | SensorKind::Human
+                // What is silent is not heard: that says nothing of whether it is there.
+                | SensorKind::RfDirection
+                | SensorKind::Acoustic
         );
         if relies {
             return;
@@ -205,22 +218,31 @@ impl Picture {
                     .filter_map(|v| self.emitters.get(*v))
                     .any(|v| v.status == Some(OperationalStatus::Ground))
             });
-            if grounded || estimate.velocity.horizontal_m() < SEEN_SPEED_MIN_MPS || !covers(&post, &frame, &estimate) {
+            if grounded || estimate.velocity.horizontal_m() < SEEN_SPEED_MIN_MPS || !self.says_now(id) {
                 continue;
             }
+            let Some(faded) = covers(&post, &frame, &estimate) else { continue };
             let now = self.now;
             let Some(entry) = self.tracks.get_mut(&id) else { continue };
             let misses = entry.misses.entry(sensor.clone()).or_default();
-            *misses = misses.saturating_add(1);
-            let looks = *misses;
-            if looks >= MISSES_MIN {
-                let weight = not_seen_weight(probability, looks);
+            misses.looks = misses.looks.saturating_add(1);
+            misses.nats += not_seen_weight(probability * faded, 1);
+            let since = *misses.since.get_or_insert(now);
+            let (looks, weight) = (misses.looks, misses.nats.max(weight::NOT_SEEN_MOST));
+            if looks >= MISSES_MIN && weight <= MISSES_NATS && now.since(since) >= MISSES_FOR {
                 entry.evidence.note(EvidenceKind::NotSeenThere, weight, now, || {
                     format!("{sensor} looked there {looks} times and saw nothing")
                 });
                 self.dirty.insert(id);
             }
         }
+    }
+
+    /// Whether one of a track's voices says now where it is: when it falls silent there is nothing to contradict.
+    fn says_now(&self, id: TrackId) -> bool {
+        let Some(entry) = self.tracks.get(&id) else { return false };
+        let voices = entry.voices.iter().filter_map(|v| self.emitters.get(*v));
+        voices.filter_map(|v| v.fix).any(|f| self.now.since(f.received_at) <= SAID_FOR)
     }
 
     /// Tracks under names of different radio systems that fly as one are one. Names only say that they may be: motion joins.
@@ -459,10 +481,11 @@ fn narrow(covariance: &mut [[f64; 6]; 6], sd_max_m: f64) {
 
 /// Whether a claimed track is inside a sensor's coverage, with room to spare: its place is only claimed, and the edges of
 /// a coverage are not sharp.
-fn covers(sensor: &Sensor, frame: &LocalFrame, e: &Estimate) -> bool {
+fn covers(sensor: &Sensor, frame: &LocalFrame, e: &Estimate) -> Option<f64> {
     let c = &sensor.coverage;
     // Without a greatest range nothing says how far it sees.
-    let Some(range_max_m) = c.range_max_m else { return false };
+    let range_max_m = c.range_max_m?;
+    let mut faded: f64 = 1.0;
     let at = e.frame.to_geodetic(e.position);
     let post = frame.origin();
     let heights = if e.height_known {
@@ -470,15 +493,20 @@ fn covers(sensor: &Sensor, frame: &LocalFrame, e: &Estimate) -> bool {
     } else {
         [post.height_ellipsoid_m, post.height_ellipsoid_m + HEIGHT_UNKNOWN_UP_TO_M]
     };
-    heights.iter().all(|height_ellipsoid_m| {
+    let inside = heights.iter().all(|height_ellipsoid_m| {
         let v = frame.to_enu(Geodetic { height_ellipsoid_m: *height_ellipsoid_m, ..at });
         let range = v.length_m();
+        if let Some(from) = c.detection_taper_from {
+            let x = ((range / range_max_m - from) / (1.0 - from).max(1e-3)).clamp(0.0, 1.0);
+            faded = faded.min(1.0 - FADED * x);
+        }
         let elevation = math::deg(v.elevation_rad());
         let in_range = range <= 0.9 * range_max_m && range >= 1.1 * c.range_min_m.unwrap_or(0.0);
         let above = c.elevation_min_deg.is_none_or(|min| elevation >= min + 1.0);
         let below = c.elevation_max_deg.is_none_or(|max| elevation <= max - 1.0);
         in_range && above && below && in_sector(c.azimuth_from_deg, c.azimuth_to_deg, math::deg(v.azimuth_rad()))
-    })
+    });
+    inside.then_some(faded)
 }
 
 /// Whether an azimuth is in a sector, two degrees from its edges.

@@ -20,6 +20,16 @@ const SPEED_SD_MAX_MPS: f64 = 10.0;
 /// A voice whose claims jumped keeps its first track when that has been silent for this long and the new one has not.
 const REJOIN_AFTER: Span = Span::from_seconds(3);
 
+/// Completed looks of one sensor that did not see a track where it says it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Misses {
+    pub(super) looks: u32,
+    /// Logarithm of how likely that is if it is there.
+    pub(super) nats: f64,
+    /// When the first of them was.
+    pub(super) since: Option<Time>,
+}
+
 /// What the picture knows of a track beside its state.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -40,7 +50,7 @@ pub(super) struct Entry {
     /// Since when it is authorised without a break.
     pub(super) authorised_since: Option<Time>,
     /// Completed looks of a sensor since it last saw it.
-    pub(super) misses: BTreeMap<SensorId, u32>,
+    pub(super) misses: BTreeMap<SensorId, Misses>,
     pub(super) identity: Identity,
     class: Classifier,
     sources: Vec<Source>,

@@ -53,6 +53,8 @@ pub(super) struct Tuning {
     pub(super) existence_end: Option<Spanned<f64>>,
     /// Weight relative to the best below which a hypothesis is dropped.
     pub(super) hypothesis_min: Option<Spanned<f64>>,
+    /// Probability of being wrong up to which a track takes its likeliest plot.
+    pub(super) ambiguity_min: Option<Spanned<f64>>,
     /// Time without update after which a track only measured ends, seconds.
     pub(super) end_measured_after_s: Option<Spanned<f64>>,
     /// Intervals without update after which a confirmed track coasts.
@@ -114,6 +116,7 @@ impl Tuning {
         set(&mut config.existence_doubt, &self.existence_doubt);
         set(&mut config.existence_end, &self.existence_end);
         set(&mut config.hypothesis_min, &self.hypothesis_min);
+        set(&mut config.ambiguity_min, &self.ambiguity_min);
         set(&mut config.coast_after_intervals, &self.coast_after_intervals);
         set(&mut config.claim_bias_m.0, &self.claim_bias_horizontal_m);
         set(&mut config.claim_bias_m.1, &self.claim_bias_vertical_m);
@@ -186,6 +189,7 @@ fn parse(path: &str, text: &str) -> Result<Tuning, Problems> {
         ("existence_doubt", &tuning.existence_doubt, probability),
         ("existence_end", &tuning.existence_end, probability),
         ("hypothesis_min", &tuning.hypothesis_min, probability),
+        ("ambiguity_min", &tuning.ambiguity_min, probability),
         ("coast_after_intervals", &tuning.coast_after_intervals, positive),
         ("claim_bias_horizontal_m", &tuning.claim_bias_horizontal_m, positive),
         ("claim_bias_vertical_m", &tuning.claim_bias_vertical_m, positive),

@@ -579,6 +579,11 @@ impl Tracker {
         if self.rebuild_from.is_some() && matches!(item.act, Act::Join { .. } | Act::Split { .. }) {
             self.rebuild();
         }
+        if self.copies.is_empty() {
+            // Of before everything: what came first need not be the earliest.
+            let never = Order { at: Time::MIN, sensor: 0, key: 0 };
+            self.copies.push((never, self.filter.clone()));
+        }
         self.head = Some(item.order);
         self.take_in(&item);
         self.publish();

@@ -350,7 +350,13 @@ impl Tracker {
         }
         // A numbered scan was told from its repetition by its number.
         let numbered = scan.complete && scan.number.is_some();
+        let resolved = readings.len();
         self.drop_repeats(number, &mut readings, &mut which, outcomes, first, numbered);
+        if resolved > 0 && readings.is_empty() {
+            // All of it was heard before: it is not a scan that saw nothing.
+            self.spare_readings.push(readings);
+            return;
+        }
         let claims = readings.iter().any(|r| r.self_report);
         if claims {
             for (reading, i) in readings.drain(..).zip(which) {
@@ -555,6 +561,11 @@ impl Tracker {
             Act::Look(look) | Act::Claims(look) => look.readings.len(),
             Act::Join { .. } | Act::Split { .. } => 0,
         };
+        let place = self.items.partition_point(|item| item.order < order);
+        if self.items.get(place).is_some_and(|item| item.order == order) {
+            outcomes.extend((0..readings).map(|_| Outcome::Repeated(None)));
+            return;
+        }
         let late = self.head.is_some_and(|head| order < head);
         if !late {
             self.apply_now(Item { order, act, fresh: None }, outcomes);
@@ -566,9 +577,8 @@ impl Tracker {
             outcomes.extend((0..readings).map(|_| Outcome::Rejected("too-late")));
             return;
         }
-        let at = self.items.partition_point(|item| item.order < order);
         self.readings_kept += readings;
-        self.items.insert(at, Item { order, act, fresh: Some(observations.unwrap_or(&[]).to_vec()) });
+        self.items.insert(place, Item { order, act, fresh: Some(observations.unwrap_or(&[]).to_vec()) });
         self.rebuild_from = Some(self.rebuild_from.map_or(order, |f| f.min(order)));
         self.rebuild_at.get_or_insert((now + Span::from_nanos(1)).round_up(GRID));
         self.late_at = Some(now);

@@ -18,6 +18,8 @@ const RANGE_UNSAID_M: f64 = 5_000.0;
 #[derive(Debug, Clone)]
 pub(crate) struct Post {
     pub(crate) number: u32,
+    /// Says which sensor it is, whatever order they were first heard in (FNV-1a of its name).
+    pub(crate) rank: u64,
     pub(crate) sensor: Sensor,
     pub(crate) frame: Option<LocalFrame>,
     /// Its pose in each region, by number.
@@ -55,8 +57,10 @@ impl Post {
         let near = c.range_min_m.unwrap_or(0.0).clamp(0.0, far);
         let width = sector.map_or(math::TAU, |(_, w)| w);
         let ring = 0.5 * width * (far * far - near * near).max(1.0);
+        let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         Self {
             number,
+            rank: sensor.id.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv),
             frame,
             poses: Vec::new(),
             measures: !matches!(sensor.kind, SensorKind::RemoteId | SensorKind::Adsb | SensorKind::Human),

@@ -45,7 +45,7 @@ const GONE_KEPT: usize = 4_096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Order {
     at: Time,
-    sensor: u32,
+    sensor: u64,
     key: u64,
 }
 
@@ -283,7 +283,7 @@ impl Tracker {
         // After everything so far.
         let at = self.head.map_or(self.clock.unwrap_or(Time::MIN), |h| h.at);
         let at = self.filter.clock.map_or(at, |c| c.max(at));
-        let order = Order { at, sensor: u32::MAX, key: self.commands };
+        let order = Order { at, sensor: u64::MAX, key: self.commands };
         self.apply_now(Item { order, act, fresh: None }, &mut Vec::new());
     }
 
@@ -309,10 +309,10 @@ impl Tracker {
             sector: None,
             last: true,
             readings: Vec::new(),
-            key: look_key(number, at, u64::MAX, 0),
+            key: look_key(self.rank(number), at, u64::MAX, 0),
             unseen_since: Some(at - sensor.interval),
         };
-        let order = Order { at: at + self.delay(number), sensor: number, key: look.key };
+        let order = Order { at: at + self.delay(number), sensor: self.rank(number), key: look.key };
         self.submit(order, Act::Look(look), None, &mut Vec::new());
     }
 
@@ -361,7 +361,7 @@ impl Tracker {
         if claims {
             for (reading, i) in readings.drain(..).zip(which) {
                 let at = reading.at;
-                let key = look_key(number, at, reading.fingerprint, 0);
+                let key = look_key(self.rank(number), at, reading.fingerprint, 0);
                 let look = Look {
                     sensor: number,
                     at,
@@ -372,7 +372,7 @@ impl Tracker {
                     key,
                     unseen_since: None,
                 };
-                let order = Order { at: at + self.delay(number), sensor: number, key };
+                let order = Order { at: at + self.delay(number), sensor: self.rank(number), key };
                 let told = observations.get(i as usize).map(std::slice::from_ref);
                 let mut out = Vec::new();
                 self.submit(order, Act::Claims(look), told, &mut out);
@@ -392,10 +392,10 @@ impl Tracker {
             return;
         }
         let at = if scan.complete { scan.began_at } else { readings.iter().map(|r| r.at).max().unwrap_or(scan.began_at) };
-        let key = look_key(number, at, readings.first().map_or(scan.number.unwrap_or(0), |r| r.fingerprint), 0);
+        let key = look_key(self.rank(number), at, readings.first().map_or(scan.number.unwrap_or(0), |r| r.fingerprint), 0);
         let last = scan.complete;
         let look = Look { sensor: number, at, complete: scan.complete, sector: None, last, readings, key, unseen_since: None };
-        let order = Order { at: at + self.delay(number), sensor: number, key };
+        let order = Order { at: at + self.delay(number), sensor: self.rank(number), key };
         let mut out = Vec::new();
         let told = (!observations.is_empty()).then_some(observations);
         self.submit_mapped(order, Act::Look(look), told, &which, &mut out);
@@ -433,7 +433,7 @@ impl Tracker {
         self.spare_readings.push(readings);
         for (part, (readings, indices)) in parts.into_iter().enumerate() {
             let at = scan.began_at + Span::from_seconds_f64(period * part as f64 / SECTORS as f64);
-            let key = look_key(number, scan.began_at, scan.number.unwrap_or(0), part as u64 + 1);
+            let key = look_key(self.rank(number), scan.began_at, scan.number.unwrap_or(0), part as u64 + 1);
             let look = Look {
                 sensor: number,
                 at,
@@ -444,7 +444,7 @@ impl Tracker {
                 key,
                 unseen_since: None,
             };
-            let order = Order { at, sensor: number, key };
+            let order = Order { at, sensor: self.rank(number), key };
             let mut out = Vec::new();
             let told: Vec<Observation> = indices.iter().filter_map(|i| observations.get(*i as usize)).cloned().collect();
             self.submit(order, Act::Look(look), Some(&told), &mut out);
@@ -462,6 +462,11 @@ impl Tracker {
         self.posts.get(number as usize).filter(|p| !p.sensor.rotating).map_or(Span::ZERO, |p| {
             p.sensor.latency.unwrap_or(Span::ZERO).clamp(Span::ZERO, Span::from_millis(500))
         })
+    }
+
+    /// Which sensor it is, for the order of looks of one time: the same whichever was heard first.
+    fn rank(&self, number: u32) -> u64 {
+        self.posts.get(number as usize).map_or(0, |p| p.rank)
     }
 
     /// Whether this scan was heard before.
@@ -936,9 +941,9 @@ impl Tracker {
 }
 
 /// A look's key: the same whenever the look is the same.
-fn look_key(sensor: u32, at: Time, id: u64, part: u64) -> u64 {
+fn look_key(sensor: u64, at: Time, id: u64, part: u64) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for word in [u64::from(sensor), at.as_nanos() as u64, id, part] {
+    for word in [sensor, at.as_nanos() as u64, id, part] {
         hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         hash ^= hash >> 32;
     }

@@ -359,9 +359,14 @@ impl Tracker {
         }
         let claims = readings.iter().any(|r| r.self_report);
         if claims {
-            for (reading, i) in readings.drain(..).zip(which) {
+            // In the order they are taken in, or one of two of the same time would be late.
+            let rank = self.rank(number);
+            let key_of = |reading: &Reading| look_key(rank, reading.at, reading.fingerprint, 0);
+            let mut ordered: Vec<(Reading, u32)> = readings.drain(..).zip(which).collect();
+            ordered.sort_by_key(|(reading, _)| (reading.at, key_of(reading)));
+            for (reading, i) in ordered {
                 let at = reading.at;
-                let key = look_key(self.rank(number), at, reading.fingerprint, 0);
+                let key = key_of(&reading);
                 let look = Look {
                     sensor: number,
                     at,

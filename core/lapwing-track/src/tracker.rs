@@ -518,20 +518,27 @@ impl Tracker {
                 repeats[b.2] = true;
             }
         }
+        let oldest = readings.iter().map(|r| r.at).min().unwrap_or(Time::MIN);
+        let newest = readings.iter().map(|r| r.at).max().unwrap_or(Time::MAX);
+        // A scan's readings may be later than its start by as long as it lasts.
+        let lasts = self.posts.get(number as usize).map_or(Span::ZERO, |p| p.sensor.interval).max(Span::from_seconds(1));
         for item in self.items.iter().rev().take(if numbered { 0 } else { usize::MAX }) {
             let (Act::Look(look) | Act::Claims(look)) = &item.act else { continue };
             if look.sensor != number || look.readings.is_empty() {
                 continue;
             }
             // Only what is of the same time can be the same.
-            if !readings.iter().any(|r| look.readings.iter().any(|o| o.at == r.at)) {
-                if readings.iter().all(|r| look.at < r.at - Span::from_seconds(1)) {
-                    break;
-                }
-                continue;
+            if look.at < oldest - lasts {
+                break;
             }
-            for (reading, repeat) in readings.iter().zip(&mut repeats) {
-                *repeat |= look.readings.iter().any(|o| o.fingerprint == reading.fingerprint && o.at == reading.at);
+            for old in look.readings.iter().filter(|old| (oldest..=newest).contains(&old.at)) {
+                let same = (old.fingerprint, old.at);
+                let from = keys.partition_point(|(fingerprint, at, _)| (*fingerprint, *at) < same);
+                for (_, _, i) in keys.iter().skip(from).take_while(|(fingerprint, at, _)| (*fingerprint, *at) == same) {
+                    if let Some(repeat) = repeats.get_mut(*i) {
+                        *repeat = true;
+                    }
+                }
             }
         }
         if !repeats.contains(&true) {

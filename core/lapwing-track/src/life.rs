@@ -120,10 +120,9 @@ impl Filter {
                 (None, _) => 0,
             };
             if let Some(twin) = twin.filter(|_| count >= ctx.config.join_after) {
-                // The older stays: by published id, and before that by slot.
-                let own = self.tracks.get(*slot).map_or((true, 0), |t| (t.id.0 == 0, t.id.0));
-                let theirs = self.tracks.get(twin).map_or((true, 0), |t| (t.id.0 == 0, t.id.0));
-                let (into, from) = if (own, *slot) <= (theirs, twin) { (*slot, twin) } else { (twin, *slot) };
+                // The older stays: by when it began, which does not depend on the order things arrived in; ids do.
+                let age = |slot: u32| self.tracks.get(slot).map(|t| (t.began_at, t.key));
+                let (into, from) = if age(*slot) <= age(twin) { (*slot, twin) } else { (twin, *slot) };
                 self.join(into, from, at, ctx);
             } else if let Some(track) = self.tracks.get_mut(*slot) {
                 track.twin = key.map(|k| (k, count));

@@ -82,6 +82,8 @@ pub(crate) struct Track {
     /// Its published id; 0 before.
     pub(crate) id: TrackId,
     pub(crate) region: RegionId,
+    /// When it began.
+    pub(crate) began_at: Time,
     /// The time its hypotheses are for.
     pub(crate) at: Time,
     pub(crate) height_known: bool,
@@ -131,6 +133,7 @@ impl Track {
             key,
             id: TrackId(0),
             region,
+            began_at: at,
             at,
             height_known,
             best: Hypothesis { modes: Modes::new(state, &config.models), existence: 1.0 },

@@ -755,6 +755,8 @@ impl Tracker {
     fn forget_old(&mut self) {
         let Some(now) = self.clock else { return };
         let oldest = now - self.config.lag_max;
+        // What is late and waits must still be gone back to.
+        let oldest = self.rebuild_from.map_or(oldest, |from| oldest.min(from.at));
         // One copy from before the lag must stay.
         while self.copies.len() > 1 && self.copies.get(1).is_some_and(|(at, _)| at.at < oldest) {
             let (_, filter) = self.copies.remove(0);

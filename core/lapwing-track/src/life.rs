@@ -25,7 +25,7 @@ impl Filter {
                 None if self.tracks.len() + self.candidates.len() == 0 => return,
                 None => {
                     // The first track has come: time decides from the second before it on.
-                    let first = (self.clock.unwrap_or(to) + Span::from_nanos(1)).round_up(STEP);
+                    let first = self.clock.unwrap_or(to).round_up(STEP);
                     self.stepped = Some(first - STEP);
                     first
                 }

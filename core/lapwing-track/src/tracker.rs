@@ -170,7 +170,7 @@ impl Tracker {
         }
         let last = match self.filter.stepped {
             Some(last) => last + STEP,
-            None => (self.filter.clock? + Span::from_nanos(1)).round_up(STEP),
+            None => self.filter.clock?.round_up(STEP),
         };
         Some(last + STEP_DELAY)
     }
@@ -563,7 +563,7 @@ impl Tracker {
         which: &[u32],
         outcomes: &mut Vec<Outcome>,
     ) {
-        if self.head.is_some_and(|head| order < head) {
+        if self.is_late(order) {
             let told: Option<Vec<Observation>> =
                 observations.map(|all| which.iter().filter_map(|i| all.get(*i as usize)).cloned().collect());
             self.submit(order, act, told.as_deref(), outcomes);
@@ -583,8 +583,7 @@ impl Tracker {
             outcomes.extend((0..readings).map(|_| Outcome::Repeated(None)));
             return;
         }
-        let late = self.head.is_some_and(|head| order < head);
-        if !late {
+        if !self.is_late(order) {
             self.apply_now(Item { order, act, fresh: None }, outcomes);
             return;
         }
@@ -600,6 +599,11 @@ impl Tracker {
         self.rebuild_at.get_or_insert((now + Span::from_nanos(1)).round_up(GRID));
         self.late_at = Some(now);
         outcomes.extend((0..readings).map(|_| Outcome::Late));
+    }
+
+    /// Whether something later was taken in already, or time alone has decided beyond it.
+    fn is_late(&self, order: Order) -> bool {
+        self.head.is_some_and(|head| order < head) || self.filter.stepped.is_some_and(|last| order.at <= last)
     }
 
     fn apply_now(&mut self, item: Item, outcomes: &mut Vec<Outcome>) {

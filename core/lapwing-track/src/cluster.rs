@@ -705,3 +705,6 @@ fn share(deeds: &mut [(u16, Deed)], members: &[Member]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

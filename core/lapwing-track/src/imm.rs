@@ -275,3 +275,6 @@ pub(crate) fn mixture(states: &[Gaussian], weights: &[f64]) -> Gaussian {
     symmetrise(&mut covariance);
     Gaussian { mean, covariance }
 }
+
+#[cfg(test)]
+mod tests;

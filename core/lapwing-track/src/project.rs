@@ -508,3 +508,6 @@ impl View {
         turned(self.pose, position, along)
     }
 }
+
+#[cfg(test)]
+mod tests;

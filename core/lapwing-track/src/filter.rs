@@ -124,6 +124,7 @@ pub(crate) struct Pair {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Work {
     pub(crate) near: Vec<u32>,
+    pub(crate) twins: Vec<u32>,
     pub(crate) readings: Vec<Reading>,
     pub(crate) order: Vec<(f64, u32)>,
     pub(crate) log_other: Vec<[f64; 2]>,

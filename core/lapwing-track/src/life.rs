@@ -106,12 +106,13 @@ impl Filter {
     /// Joins unnamed tracks with what they have been consistent with, in place and speed, for some seconds, unless one
     /// sensor saw both in one look.
     fn join_twins(&mut self, slots: &[u32], at: Time, ctx: &mut Context<'_>) {
+        let mut near = std::mem::take(&mut ctx.work.twins);
         for slot in slots {
             let Some(track) = self.tracks.get(*slot) else { continue };
             if track.is_named() || track.phase == Phase::Tentative {
                 continue;
             }
-            let twin = self.twin_of(*slot, track, at, ctx);
+            let twin = self.twin_of(*slot, track, at, &mut near, ctx);
             let before = track.twin;
             let key = twin.and_then(|t| self.tracks.get(t)).map(|t| t.key);
             let count = match (key, before) {
@@ -128,6 +129,7 @@ impl Filter {
                 track.twin = key.map(|k| (k, count));
             }
         }
+        ctx.work.twins = near;
     }
 
     /// Joins `from` into `into`: labels, supports and the better state go over, `from` ends.
@@ -186,18 +188,18 @@ impl Filter {
     }
 
     /// The track that `track` cannot be told from, if there is one: the closest.
-    fn twin_of(&self, slot: u32, track: &Track, at: Time, ctx: &Context<'_>) -> Option<u32> {
+    fn twin_of(&self, slot: u32, track: &Track, at: Time, near: &mut Vec<u32>, ctx: &Context<'_>) -> Option<u32> {
         let state = track.state_at(at, ctx.config);
         let place = ctx.regions.about(track.region, state.mean[0], state.mean[1]);
-        let mut near = Vec::new();
-        self.track_grid.near(place, TWIN_RADIUS_M, &mut near);
+        near.clear();
+        self.track_grid.near(place, TWIN_RADIUS_M, near);
         // In a crowd nobody is anybody's twin; and a crowd must not cost its square each second.
         if near.len() > CROWD * 8 {
             return None;
         }
         let mut best: Option<(f64, u32)> = None;
         let mut close = 0;
-        for other_slot in near {
+        for other_slot in near.iter().copied() {
             let Some(other) = self.tracks.get(other_slot).filter(|o| other_slot != slot && o.phase != Phase::Tentative)
             else {
                 continue;

@@ -161,7 +161,7 @@ impl Filter {
                 continue;
             }
             let recent = self.memories.get(sensor as usize).and_then(|m| m.looked_at);
-            if !recent.is_some_and(|at| new.at.since(at).abs() <= KEPT) {
+            if recent.is_none_or(|at| new.at.since(at).abs() > KEPT) {
                 continue;
             }
             let Some(pose) = ctx.scene(sensor, region, false).pose else { continue };

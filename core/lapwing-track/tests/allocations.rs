@@ -1,6 +1,6 @@
 //! The steady state allocates nothing per observation.
 #![allow(unsafe_code, reason = "a global allocator that counts can only be written with it")]
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use lapwing_model::{Coverage, Enu, ErrorModel, Geodetic, Measurement, Sensor, SensorId, SensorKind, Span, Time};
 use lapwing_track::{Config, Observation, Outcome, Scan, Tracker};

@@ -253,7 +253,7 @@ impl Filter {
         }
         let off = math::wrap_pi(raw.value[1] - view.azimuth_rad());
         residual[1] = Some((off, azimuth_rate, raw.variance[1] + white / ground2, h2 / ground2));
-        if elevation {
+        if elevation && fix.height_said {
             let off = raw.value[2] - view.elevation_rad();
             residual[2] = Some((off, elevation_rate, raw.variance[2] + 4.0 * white / range2, v2 / range2));
         }

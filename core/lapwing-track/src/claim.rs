@@ -299,19 +299,31 @@ impl Filter {
 
 /// The claim as a fix in the track's frame.
 fn fix_of(reading: &Reading, track: &Track, frame: &LocalFrame, label: crate::Label) -> Option<Fix> {
-    let at = frame.ecef_to_enu(reading.point);
+    if !matches!(reading.kind, crate::reading::Kind::Position { .. }) {
+        return None;
+    }
+    let height = matches!(reading.kind, crate::reading::Kind::Position { height: true });
+    let said_height = reading.said_height_m.map(|h| frame.to_enu(reading.place.at_height(h)));
+    let mut at = frame.ecef_to_enu(reading.point);
+    let height_said = height || said_height.is_some();
+    if let (false, Some(said)) = (height, said_height) {
+        at = said;
+    } else if !height {
+        at.up_m = track.best.modes.mean()[2];
+    }
     let mean = track.best.modes.mean();
     let said = reading.velocity.map(|v| {
         let local = LocalFrame::new(frame.to_geodetic(at));
         let v = frame.rotate(local.unrotate(Enu::new(v.east_mps, v.north_mps, v.up_mps.unwrap_or(0.0))));
         [v.east_m, v.north_m, v.up_m]
     });
-    matches!(reading.kind, crate::reading::Kind::Position { height: true }).then_some(Fix {
+    Some(Fix {
         at: reading.at,
         region: track.region,
         position: [at.east_m, at.north_m, at.up_m],
         velocity: said.unwrap_or([mean[3], mean[4], mean[5]]),
         label,
         sd_m: math::sqrt(reading.variance[0]),
+        height_said,
     })
 }

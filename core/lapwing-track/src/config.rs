@@ -94,7 +94,7 @@ pub struct Config {
     /// One sigma of the slowly changing part of a claimed position's error: horizontal and vertical, metres (default 2
     /// and 5).
     pub claim_bias_m: (f64, f64),
-    /// Consecutive consistent seconds after which an unnamed duplicate is joined (default 5).
+    /// Consecutive consistent seconds after which an unnamed duplicate is joined (default 5; 255 is never).
     pub join_after: u8,
     /// Whether sensor biases are estimated and applied (default yes).
     pub align: bool,

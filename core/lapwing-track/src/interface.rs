@@ -29,6 +29,9 @@ pub struct Observation {
     pub classification: Option<Classification>,
     /// Radar cross-section, dBsm.
     pub rcs_dbsm: Option<f64>,
+    /// Height above the ellipsoid that a claim says and that is not to be taken for its height: only held against sensors to
+    /// find their systematic errors, metres.
+    pub said_height_ellipsoid_m: Option<f64>,
     /// The journal entry it came from.
     pub entry: Option<Position>,
 }
@@ -46,6 +49,7 @@ impl Observation {
             confidence: None,
             classification: None,
             rcs_dbsm: None,
+            said_height_ellipsoid_m: None,
             entry: None,
         }
     }

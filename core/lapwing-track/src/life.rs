@@ -63,7 +63,10 @@ impl Filter {
         for slot in &slots {
             self.age(*slot, at, ctx);
         }
-        self.join_twins(&slots, at, ctx);
+        // 255 seconds is never: a site whose tracks are all measured by one sensor has no use for it.
+        if ctx.config.join_after < u8::MAX {
+            self.join_twins(&slots, at, ctx);
+        }
         ctx.work.near = slots;
     }
 

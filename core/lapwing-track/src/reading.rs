@@ -59,6 +59,8 @@ pub(crate) struct Reading {
     pub(crate) correlated: bool,
     pub(crate) confidence: Option<f64>,
     pub(crate) classes: Option<Evidence>,
+    /// See [`Observation::said_height_ellipsoid_m`].
+    pub(crate) said_height_m: Option<f64>,
     pub(crate) entry: Option<Position>,
     /// The same bits always give the same number: tells a repeated measurement.
     pub(crate) fingerprint: u64,
@@ -108,6 +110,7 @@ pub(crate) fn resolve(
         correlated: observation.sensor_track,
         confidence: observation.confidence,
         classes: Evidence::of(observation, sensor),
+        said_height_m: observation.said_height_ellipsoid_m.filter(|h| math::fabs(*h) < HEIGHT_MAX_M),
         entry: observation.entry,
         fingerprint: 0,
     };

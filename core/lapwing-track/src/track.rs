@@ -72,6 +72,8 @@ pub(crate) struct Fix {
     pub(crate) velocity: [f64; 3],
     pub(crate) label: Label,
     pub(crate) sd_m: f64,
+    /// Whether it said its height.
+    pub(crate) height_said: bool,
 }
 
 /// A track. Of constant size but for its labels, of which there are few.

@@ -24,6 +24,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Late looks are taken in on this grid.
 const GRID: Span = Span::from_millis(250);
+/// The same while going back means to take in more than this many looks again.
+const GRID_LONG: Span = Span::from_seconds(1);
+const REPLAY_SHORT: usize = 64;
 /// Without data, time alone decides this much after each whole second: what was measured before it may still come.
 const STEP_DELAY: Span = Span::from_seconds(1);
 /// Readings kept for going back; beyond, the oldest looks are settled for good before their time.
@@ -107,6 +110,8 @@ pub struct Tracker {
     spare_readings: Vec<Vec<Reading>>,
     rebuild_from: Option<Order>,
     rebuild_at: Option<Time>,
+    /// Looks taken in again the last time.
+    replayed: usize,
     late_at: Option<Time>,
     regions: Regions,
     posts: Vec<Post>,
@@ -138,6 +143,7 @@ impl Tracker {
             spare_readings: Vec::new(),
             rebuild_from: None,
             rebuild_at: None,
+            replayed: 0,
             late_at: None,
             regions: Regions::default(),
             posts: Vec::new(),
@@ -596,7 +602,9 @@ impl Tracker {
         self.readings_kept += readings;
         self.items.insert(place, Item { order, act, fresh: Some(observations.unwrap_or(&[]).to_vec()) });
         self.rebuild_from = Some(self.rebuild_from.map_or(order, |f| f.min(order)));
-        self.rebuild_at.get_or_insert((now + Span::from_nanos(1)).round_up(GRID));
+        // A long look back is taken less often: it costs in proportion to what came since.
+        let grid = if self.replayed > REPLAY_SHORT { GRID_LONG } else { GRID };
+        self.rebuild_at.get_or_insert((now + Span::from_nanos(1)).round_up(grid));
         self.late_at = Some(now);
         outcomes.extend((0..readings).map(|_| Outcome::Late));
     }
@@ -687,6 +695,7 @@ impl Tracker {
         self.filter.copy_from(copy);
         let first = self.items.partition_point(|item| item.order <= start);
         let mut late = Vec::new();
+        self.replayed = self.items.len().saturating_sub(first);
         for i in first..self.items.len() {
             let Some(slot) = self.items.get_mut(i) else { break };
             let mut item = std::mem::replace(slot, Item::nothing(slot.order));

@@ -264,6 +264,7 @@ impl Picture {
                 label: self.emitters.get(heard.voice).map(|v| Label(v.label)),
                 // Multilateration and ground radar measure; the aircraft only lends its name.
                 self_report: !matches!(claim.protocol, Protocol::Multilateration | Protocol::Tisb),
+                said_height_ellipsoid_m: position.heights.height_ellipsoid_m,
                 entry: self.cause,
                 ..Observation::new(position.at, measurement)
             };

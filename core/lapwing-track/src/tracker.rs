@@ -138,7 +138,8 @@ impl Tracker {
             head: None,
             items: VecDeque::new(),
             readings_kept: 0,
-            copies: Vec::new(),
+            // Before everything: what comes second may have been first.
+            copies: vec![(Order { at: Time::MIN, sensor: 0, key: 0 }, Filter::default())],
             spare: Vec::new(),
             spare_readings: Vec::new(),
             rebuild_from: None,

@@ -889,7 +889,10 @@ impl Tracker {
                 }
             }
         }
-        // Joins and label conflicts first: they say where a track went.
+        // Joins first: they say where a track went. A name in two places is told when both have been told of.
+        let notes = std::mem::take(&mut self.filter.notes);
+        let (mut names, joins): (Vec<Note>, Vec<Note>) = notes.into_iter().partition(|note| matches!(note, Note::Elsewhere { .. }));
+        self.filter.notes = joins;
         self.publish_notes();
         let orphans: Vec<(u64, TrackId)> =
             self.published.iter().filter(|(key, _)| !there.contains_key(key)).map(|(key, p)| (*key, p.id)).collect();
@@ -918,6 +921,13 @@ impl Tracker {
             self.publish_track(slot);
         }
         self.filter.touched.clear();
+        let told = |label: Label, key: u64| {
+            let id = self.published.get(&key).map(|p| p.id);
+            id.and_then(|id| before.get(&id)).is_some_and(|(_, track)| track.carries(label))
+        };
+        names.retain(|note| !matches!(note, Note::Elsewhere { label, new, .. } if told(*label, *new)));
+        self.filter.notes = names;
+        self.publish_notes();
     }
 
     /// The unpublished track that stands where a published one was.

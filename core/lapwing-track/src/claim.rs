@@ -37,13 +37,15 @@ impl Filter {
         let Some((place, sd)) = reading.about(from.as_ref()) else { return Took::Held };
         let mut near = std::mem::take(&mut ctx.work.near);
         near.clear();
-        self.track_grid.near(place, 4.0 * sd + 500.0, &mut near);
-        if let Some(label) = reading.label {
-            near.extend(self.with_label(label));
-        }
+        // Tracks of other names cannot take it: however many there are, they are not asked, and hide none that can.
+        self.unnamed_grid.near(place, 4.0 * sd + 500.0, &mut near);
         near.sort_unstable();
-        near.dedup();
         near.truncate(ASKED_MAX);
+        if let Some(label) = reading.label {
+            near.extend(self.with_label(label).take(ASKED_MAX));
+            near.sort_unstable();
+            near.dedup();
+        }
         let mut own: Option<(f64, u32)> = None;
         let mut other: Option<(f64, u32)> = None;
         let mut lost = Vec::new();
@@ -80,7 +82,7 @@ impl Filter {
         }
         ctx.work.near = near;
         for slot in lost {
-            self.unname(slot, reading);
+            self.unname(slot, reading, ctx);
         }
         match own.or(other) {
             Some((_, slot)) => {
@@ -165,7 +167,7 @@ impl Filter {
     }
 
     /// A track that took a name by mistake loses it; one that had it for long keeps it, and the contradiction shows.
-    fn unname(&mut self, slot: u32, reading: &Reading) {
+    fn unname(&mut self, slot: u32, reading: &Reading, ctx: &mut Context<'_>) {
         let Some(label) = reading.label else { return };
         let Some(track) = self.tracks.get_mut(slot).filter(|t| t.supported && t.claims <= MISTAKEN_MAX) else { return };
         track.labels.retain(|(own, _)| *own != label);
@@ -175,6 +177,7 @@ impl Filter {
             track.claims = 0;
         }
         self.labels.remove(&(label, slot));
+        self.settle(slot, ctx);
     }
 
     /// Claims bring two troubles a Kalman filter does not know: errors that hang together in time, and jumps.

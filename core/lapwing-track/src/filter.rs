@@ -16,7 +16,7 @@ use crate::reading::Reading;
 use crate::region::{RegionId, Regions, moved};
 use crate::slab::Slab;
 use crate::track::{Candidate, Track};
-use lapwing_model::{LocalFrame, Resolution, Time};
+use lapwing_model::{LocalFrame, Place, Resolution, Time};
 use std::collections::{BTreeSet, VecDeque};
 
 /// What is learned of a sensor.
@@ -63,6 +63,8 @@ pub(crate) struct Filter {
     pub(crate) candidates: Slab<Candidate>,
     pub(crate) clusters: Slab<Cluster>,
     pub(crate) track_grid: Grid,
+    /// The tracks that no claim has named: a claim may be of one of these, or of one of its own name.
+    pub(crate) unnamed_grid: Grid,
     pub(crate) candidate_grid: Grid,
     pub(crate) memories: Vec<Memory>,
     pub(crate) bearings: VecDeque<Bearing>,
@@ -83,6 +85,7 @@ impl Filter {
         self.candidates.clone_from(&other.candidates);
         self.clusters.clone_from(&other.clusters);
         self.track_grid.clone_from(&other.track_grid);
+        self.unnamed_grid.clone_from(&other.unnamed_grid);
         self.candidate_grid.clone_from(&other.candidate_grid);
         self.memories.clone_from(&other.memories);
         self.bearings.clone_from(&other.bearings);
@@ -193,9 +196,19 @@ impl Filter {
         for label in labels {
             self.labels.insert((label, slot));
         }
-        self.track_grid.file(slot, place);
+        self.file_track(slot, place);
         self.touched.push(slot);
         slot
+    }
+
+    /// Files a track where it is.
+    fn file_track(&mut self, slot: u32, place: Place) {
+        self.track_grid.file(slot, place);
+        if self.tracks.get(slot).is_some_and(|t| !t.is_named()) {
+            self.unnamed_grid.file(slot, place);
+        } else {
+            self.unnamed_grid.forget(slot);
+        }
     }
 
     /// Takes a track out of every table.
@@ -206,6 +219,7 @@ impl Filter {
             self.labels.remove(&(*label, slot));
         }
         self.track_grid.forget(slot);
+        self.unnamed_grid.forget(slot);
         Some(track)
     }
 
@@ -277,7 +291,7 @@ impl Filter {
                 }
             }
         }
-        self.track_grid.file(slot, place);
+        self.file_track(slot, place);
         self.touched.push(slot);
     }
 

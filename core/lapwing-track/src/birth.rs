@@ -210,7 +210,10 @@ impl Filter {
         let mut weak: Vec<(bool, f64, u64, u32)> = self
             .tracks
             .iter()
-            .filter(|(_, t)| t.phase == lapwing_model::Phase::Tentative || (!for_claim && t.claimed_only()))
+            .filter(|(_, t)| {
+                let tentative = t.phase == lapwing_model::Phase::Tentative;
+                if for_claim { tentative && t.plots == 0 } else { tentative || t.claimed_only() }
+            })
             .map(|(slot, t)| (t.phase != lapwing_model::Phase::Tentative, t.existence, t.key, slot))
             .collect();
         weak.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(b.2.cmp(&a.2)));

@@ -109,7 +109,12 @@ fn a_report_of_an_unknown_sensor_is_rejected_and_counted() {
     scene.reports(t(1.0), "in-radar", vec![Report::Plot(stranger), Report::Plot(plot(0.0, 900.0, 50.0))]);
     let books = ledger(&scene, "in-radar");
     assert_eq!((books.received, books.used, books.rejected.get("unknown-sensor")), (2, 1, Some(&1)));
-    assert_eq!(scene.tracks().len(), 1);
+    // The one that was used makes a track as soon as others confirm it.
+    for s in 1..4 {
+        scene.radar(t(1.0 + 2.0 * f64::from(s)), vec![plot(0.0, 900.0, 50.0)]);
+    }
+    let track = scene.one();
+    assert_eq!((track.entries[0], track.entries_total), (Position(0), 4), "the first plot is among what led to it");
 }
 
 #[test]
@@ -154,7 +159,10 @@ fn sightings_and_sensor_tracks_count_as_weak_plots() {
         count: None,
         text: None,
     };
-    scene.reports(t(11.5), "in-rid", vec![Report::Sighting(sighting)]);
+    // One word against what birds are common and fly like is not enough; a person who says it again is believed.
+    for s in [11.5, 12.0, 12.5] {
+        scene.reports(t(s), "in-rid", vec![Report::Sighting(sighting.clone())]);
+    }
     let track = scene.one();
     assert_eq!(track.sources.len(), 2, "{:?}", track.sources);
     assert_eq!(track.classification.best().map(|b| b.0), Some(Class::Multirotor));

@@ -152,7 +152,8 @@ fn a_standing_alert_is_lifted_only_after_an_authorisation_has_lasted() {
         if s == 13 {
             assert!(!live(&scene).is_empty());
         }
-        if authorised_at.is_none() && scene.one().identity.status == IdentityStatus::Authorised {
+        let status = scene.tracks().first().map(|t| t.identity.status);
+        if authorised_at.is_none() && status == Some(IdentityStatus::Authorised) {
             authorised_at = Some(s);
         }
         if cleared_at.is_none() && s > 14 && live(&scene).is_empty() {

@@ -266,7 +266,7 @@ impl AlertBook {
     }
 
     /// The track has ended. Its alerts stay for a while when it was inside or about to be.
-    pub(crate) fn track_ended(&mut self, track: TrackId, now: Time, why: &str) {
+    pub(crate) fn track_ended(&mut self, track: TrackId, last_at: Time, now: Time, why: &str) {
         self.pending.retain(|(t, _), _| *t != track);
         for id in self.live_of(track) {
             let Some(held) = self.alerts.get_mut(&id) else { continue };
@@ -274,7 +274,7 @@ impl AlertBook {
             if held.lost_at.is_none() {
                 alert.headline = AirText::new(&format!("Lost from sight: {}", alert.headline));
             }
-            let lost_at = *held.lost_at.get_or_insert(now);
+            let lost_at = *held.lost_at.get_or_insert(last_at.min(now));
             step(
                 alert,
                 now,

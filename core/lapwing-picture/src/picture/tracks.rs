@@ -220,7 +220,7 @@ impl Picture {
         let Some(entry) = self.tracks.remove(&id) else { return };
         self.dirty.remove(&id);
         self.forget_in_voices(&entry, id, None);
-        self.alerts.track_ended(id, self.now, &why.replace('-', " "));
+        self.alerts.track_ended(id, entry.last_at, self.now, &why.replace('-', " "));
         if entry.announced {
             self.emit(EventBody::TrackEnded { track: id, why: why.into() });
         }

@@ -89,6 +89,8 @@ pub(crate) struct Voice {
     pub(crate) track: Option<TrackId>,
     /// Its name for the tracker.
     pub(crate) label: u64,
+    /// The voice it was split from, until its first claim has found a track.
+    pub(crate) split_from: Option<u64>,
     /// The protocol of its latest claim.
     pub(crate) last_protocol: Option<Protocol>,
     /// Protocols it spoke, as a set of bits.
@@ -123,6 +125,7 @@ impl Voice {
             evidence: EvidenceSet::default(),
             track: None,
             label: id,
+            split_from: None,
             last_protocol: None,
             spoke: 0,
             by_transponder: true,

@@ -275,6 +275,9 @@ impl Picture {
             self.drain_tracker();
             let outcome = outcomes.pop();
             late = outcome == Some(Outcome::Late);
+            if let (true, Some(voice)) = (late, self.emitters.get_mut(heard.voice)) {
+                voice.split_from = heard.split_from.or(voice.split_from);
+            }
             if let Some(id) = outcome.and_then(|o| self.outcome(r, sensor, o)) {
                 self.note_split(id, heard.split_from, position.place);
                 track = Some(id);
@@ -288,11 +291,13 @@ impl Picture {
             Some(id) => {
                 if let Some(entry) = self.tracks.get_mut(&id) {
                     entry.voices.insert(heard.voice);
-                    entry.contributed(sensor, Some(claim.protocol), r.received_at.min(now), cause);
+                    if !late {
+                        entry.contributed(sensor, Some(claim.protocol), r.received_at.min(now), cause);
+                    }
                 }
                 self.dirty.insert(id);
             }
-            // A late claim finds its track with the tracker's next look back.
+            // A late claim finds its track with the tracker's next look back, and contributes then.
             None if late => {}
             None => self.tell_placeless(heard.voice, claim),
         }
@@ -313,21 +318,40 @@ impl Picture {
 
     /// What came late has found its track.
     pub(super) fn took_late(&mut self, id: TrackId, sensor: &SensorId, observation: &Observation) {
+        let now = self.now;
         let voice = observation.label.and_then(|label| self.emitters.with_label(label.0));
-        let Some(voice) = voice else {
+        if let Some(entry) = self.tracks.get_mut(&id) {
+            entry.first_at = entry.first_at.min(observation.measured_at);
+        }
+        if let Some(voice) = voice {
+            self.spoke_late(voice, id, observation.measured_at);
+            let from = self.emitters.get_mut(voice).and_then(|v| v.split_from.take());
+            if let Measurement::Position { place, .. } = observation.measurement {
+                self.note_split(id, from, place);
+            }
+        }
+        if !observation.self_report {
             self.measured(id, sensor, observation);
             return;
-        };
-        self.spoke(voice, id);
-        if observation.self_report {
-            let now = self.now;
-            let protocol = self.emitters.get(voice).and_then(|v| v.last_protocol);
-            if let Some(entry) = self.tracks.get_mut(&id) {
-                entry.contributed(sensor, protocol, observation.measured_at.min(now), observation.entry);
-            }
-            self.dirty.insert(id);
-        } else {
-            self.measured(id, sensor, observation);
+        }
+        // An aircraft's own word is no measurement, even when its voice has been forgotten or merged meanwhile.
+        let protocol = voice.and_then(|v| self.emitters.get(v)).and_then(|v| v.last_protocol);
+        if let Some(entry) = self.tracks.get_mut(&id) {
+            entry.contributed(sensor, protocol, now, observation.entry);
+        }
+        self.dirty.insert(id);
+    }
+
+    /// A voice's late claim went to a track: that is the voice's track, unless the voice has since said that it is elsewhere.
+    fn spoke_late(&mut self, voice: u64, id: TrackId, measured_at: Time) {
+        if let Some(entry) = self.tracks.get_mut(&id) {
+            entry.voices.insert(voice);
+        }
+        let tracks = &self.tracks;
+        let Some(voice) = self.emitters.get_mut(voice) else { return };
+        let elsewhere = voice.track.is_some_and(|t| tracks.contains_key(&t));
+        if !elsewhere || voice.fix.is_none_or(|fix| fix.at <= measured_at) {
+            voice.track = Some(id);
         }
     }
 

@@ -2,6 +2,7 @@ mod alerts;
 mod anafi;
 mod books;
 mod claims;
+mod late;
 mod scene;
 
 use super::*;

@@ -56,6 +56,8 @@ pub(super) struct Entry {
     sources: Vec<Source>,
     first_entries: Vec<Position>,
     last_entries: VecDeque<Position>,
+    /// The latest late one that is counted without being kept.
+    late_entry: Option<Position>,
     entries_total: u64,
     trail: VecDeque<TrailPoint>,
     trail_at: Option<Time>,
@@ -89,6 +91,7 @@ impl Entry {
             sources: Vec::new(),
             first_entries: Vec::new(),
             last_entries: VecDeque::new(),
+            late_entry: None,
             entries_total: 0,
             trail: VecDeque::new(),
             trail_at: None,
@@ -116,21 +119,33 @@ impl Entry {
         }
     }
 
-    /// A journal entry led to it.
+    /// A journal entry led to it: mostly the latest one, but for what came late.
     fn came_from(&mut self, entry: Position) {
-        let latest = self.last_entries.back().or(self.first_entries.last());
-        if latest.is_some_and(|l| *l >= entry) {
+        let known = self.first_entries.contains(&entry) || self.last_entries.contains(&entry);
+        if known || self.late_entry == Some(entry) {
             return;
         }
         self.entries_total += 1;
         let half = limits::SOURCES_PER_TRACK_MAX / 2;
-        if self.first_entries.len() < half {
-            self.first_entries.push(entry);
-        } else {
-            if self.last_entries.len() >= half {
-                self.last_entries.pop_front();
+        let mut entry = entry;
+        if self.first_entries.len() < half || self.first_entries.last().is_some_and(|l| *l > entry) {
+            let at = self.first_entries.partition_point(|e| *e < entry);
+            self.first_entries.insert(at, entry);
+            if self.first_entries.len() <= half {
+                return;
             }
-            self.last_entries.push_back(entry);
+            let Some(last) = self.first_entries.pop() else { return };
+            entry = last;
+        }
+        let at = self.last_entries.partition_point(|e| *e < entry);
+        if at == 0 && self.last_entries.len() >= half {
+            // Between the first and the last ones: counted, and not kept.
+            self.late_entry = Some(entry);
+            return;
+        }
+        self.last_entries.insert(at, entry);
+        if self.last_entries.len() > half {
+            self.last_entries.pop_front();
         }
     }
 

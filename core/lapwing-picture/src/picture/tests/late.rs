@@ -1,0 +1,294 @@
+//! What comes late or out of order, honestly or to deceive.
+
+use super::*;
+use lapwing_model::*;
+use lapwing_track::{Label, Observation};
+use proptest::prelude::*;
+
+const FRIEND: &str = "1588E040445AC004418";
+
+fn guarded() -> Site {
+    let name = Name { kind: NameKind::Serial, value: FRIEND.into() };
+    Site { authorised: vec![AuthorisedFlight { name, area: None, from: None, to: None }], ..site() }
+}
+
+/// A claim that flies south, measured `late_s` before it is heard.
+fn southward(place: (f64, f64), speed: f64, heard_s: f64, late_s: f64) -> Claim {
+    let mut claim = rid("02:00:00:00:00:01", Some(FRIEND), Some(at(place.0, place.1)));
+    (claim.speed_mps, claim.course_rad) = (Some(speed), Some(lapwing_model::math::PI));
+    claim.measured_at = Some(t(heard_s - late_s));
+    claim
+}
+
+fn live(scene: &Scene) -> Vec<Alert> {
+    scene.alerts().into_iter().filter(|a| a.state != AlertState::Cleared).collect()
+}
+
+/// An aircraft far away whose claims are always in time: beside it, every late report is late.
+fn clockwork(scene: &mut Scene, s: f64) {
+    let mut claim = adsb("4b1234", at(60.0 * s, 20_000.0));
+    claim.heights.height_ellipsoid_m = Some(3_000.0);
+    (claim.speed_mps, claim.course_rad) = (Some(60.0), Some(lapwing_model::math::PI / 2.0));
+    scene.claim(t(s), claim);
+}
+
+fn named(scene: &Scene) -> Vec<Track> {
+    scene.tracks().into_iter().filter(|t| t.identity.names.iter().any(|n| n.value.as_str() == FRIEND)).collect()
+}
+
+#[test]
+fn late_claims_are_counted_once() {
+    let mut scene = Scene::new(site());
+    for s in 0..20 {
+        let s = f64::from(s);
+        clockwork(&mut scene, s);
+        scene.claim(t(s + 0.1), southward((0.0, 3_000.0 - 10.0 * (s - 0.9)), 10.0, s + 0.1, 1.0));
+    }
+    scene.tick(t(20.0));
+    let tracks = named(&scene);
+    assert_eq!(tracks.len(), 1, "{tracks:#?}");
+    assert_eq!((tracks[0].sources[0].count, tracks[0].entries_total), (20, 20), "{tracks:#?}");
+    assert!(tracks[0].entries.is_sorted());
+}
+
+#[test]
+fn late_plots_name_their_journal_entries() {
+    let mut scene = Scene::new(site());
+    for s in 0..20 {
+        let s = f64::from(s);
+        let mut seen = plot(0.0, 3_000.0 - 10.0 * (s - 0.9), 60.0);
+        seen.measured_at = Some(t(s - 0.9));
+        scene.reports(t(s + 0.1), "in-radar", vec![Report::Plot(seen)]);
+        scene.claim(t(s + 0.5), southward((0.0, 3_000.0 - 10.0 * (s + 0.5)), 10.0, s + 0.5, 0.0));
+    }
+    scene.tick(t(20.0));
+    let track = scene.one();
+    assert_eq!(track.sources.iter().map(|s| s.count).sum::<u64>(), track.entries_total, "{track:#?}");
+    assert!(track.entries_total >= 39, "{track:#?}");
+    assert!(track.entries.is_sorted());
+}
+
+#[test]
+fn the_word_of_a_voice_that_is_gone_is_no_sighting() {
+    let mut scene = Scene::new(site());
+    for s in 0..5 {
+        scene.claim(t(f64::from(s)), southward((0.0, 2_000.0 - 10.0 * f64::from(s)), 10.0, f64::from(s), 0.0));
+    }
+    let id = scene.one().id;
+    for s in 5..20 {
+        let now = f64::from(s);
+        let place = (0.0, 2_000.0 - 10.0 * now);
+        scene.claim(t(now), southward(place, 10.0, now, 0.0));
+        let measurement = Measurement::Position {
+            place: at(place.0, place.1),
+            heights: Heights::UNKNOWN,
+            horizontal_sd_m: Some(5.0),
+            vertical_sd_m: None,
+        };
+        let late = Observation { label: Some(Label(77)), self_report: true, ..Observation::new(t(now), measurement) };
+        scene.picture.took_late(id, &sensor_id("rid"), &late);
+        scene.tick(t(now + 0.9));
+    }
+    let identity = scene.one().identity;
+    assert_eq!(identity.status, IdentityStatus::Claimed, "{identity:?}");
+}
+
+#[test]
+fn a_late_word_of_elsewhere_is_held_against_it() {
+    for late_s in [0.0, 1.5] {
+        let mut scene = Scene::new(guarded());
+        let place = |s: f64| (0.0, 600.0 - 5.0 * s);
+        for s in 0..60 {
+            let s = f64::from(s);
+            scene.radar(t(s), vec![plot(0.0, place(s).1, 60.0)]);
+            if s < 30.0 {
+                scene.claim(t(s + 0.1), southward(place(s + 0.1), 5.0, s + 0.1, 0.0));
+            } else {
+                // The word goes to the east, the aircraft does not.
+                let lie = (20.0 * (s - 29.0) + 350.0, place(s).1);
+                scene.claim(t(s + 0.1), southward(lie, 5.0, s + 0.1, late_s));
+            }
+            if s == 29.0 {
+                assert_eq!(scene.status_of(FRIEND), IdentityStatus::Authorised, "{late_s}");
+            }
+        }
+        scene.tick(t(60.0));
+        let against: Vec<EvidenceKind> =
+            scene.tracks().iter().flat_map(|t| &t.identity.evidence).map(|e| e.kind).collect();
+        assert!(against.contains(&EvidenceKind::SeenElsewhere), "{late_s}: {:#?}", scene.tracks());
+        assert!(scene.tracks().iter().all(|t| t.identity.status != IdentityStatus::Authorised), "{late_s}");
+        let radar = scene.tracks().into_iter().find(|t| !t.claimed_only).unwrap();
+        let warned = live(&scene).iter().any(|a| a.track == radar.id && a.severity == Severity::Critical)
+            || place(60.0).1 > 200.0 && live(&scene).iter().any(|a| a.track == radar.id);
+        assert!(warned, "{late_s}: {:#?}", scene.alerts());
+    }
+}
+
+#[test]
+fn one_that_stamps_its_claims_late_is_warned_of_once() {
+    for late_s in [0.0, 0.4, 1.7, 3.2, 4.9] {
+        let mut scene = Scene::new(site());
+        for s in 0..140 {
+            let s = f64::from(s);
+            clockwork(&mut scene, s);
+            let heard = s + 0.3;
+            scene.claim(t(heard), southward((0.0, 900.0 - 10.0 * (heard - late_s)), 10.0, heard, late_s));
+        }
+        scene.tick(t(140.0));
+        let alerts = scene.alerts();
+        assert_eq!(alerts.len(), 1, "{late_s}: {alerts:#?}");
+        assert_eq!(alerts[0].severity, Severity::Critical, "{late_s}");
+        assert_eq!(alerts[0].steps[0].severity, Severity::Warning, "{late_s} was warned of before it entered");
+        let raised = alerts[0].raised_at.since(t(0.0)).as_seconds_f64();
+        assert!(raised < 40.0, "{late_s}: raised {raised}");
+        assert_eq!(named(&scene).len(), 1, "{late_s}");
+        let began = scene.events.iter().filter(|e| matches!(e.body, EventBody::TrackBegan { .. })).count();
+        assert_eq!(began, 2, "{late_s}: one id for each of the two");
+    }
+}
+
+#[test]
+fn a_late_word_does_not_take_a_voice_back_to_where_it_was() {
+    let mut scene = Scene::new(site());
+    // It says that it is in the north, then 5 km east, then a late word of the north comes in.
+    for s in 0..10 {
+        let s = f64::from(s);
+        scene.claim(t(s), southward((0.0, 2_000.0), 0.0, s, 0.0));
+    }
+    let north = scene.one().id;
+    let track_of = |scene: &Scene| {
+        let voices: Vec<_> = (0..4).filter_map(|v| scene.picture.emitters.get(v)).collect();
+        voices.iter().max_by_key(|v| v.last_at).and_then(|v| v.track)
+    };
+    scene.claim(t(10.0), southward((600.0, 2_000.0), 0.0, 10.0, 0.0));
+    scene.claim(t(11.0), southward((600.0, 2_000.0), 0.0, 11.0, 0.0));
+    let there = track_of(&scene);
+    scene.claim(t(11.1), southward((0.0, 2_000.0), 0.0, 11.1, 2.0));
+    scene.claim(t(11.15), southward((600.0, 2_000.0), 0.0, 11.15, 0.0));
+    scene.tick(t(11.9));
+    assert_eq!(track_of(&scene), there, "{north} is where it was, not where it is");
+}
+
+#[test]
+fn the_first_words_are_not_too_late() {
+    let mut scene = Scene::new(site());
+    scene.claim(t(1.0), adsb("4b1234", at(0.0, 20_000.0)));
+    scene.claim(t(1.1), southward((0.0, 900.0), 10.0, 1.1, 0.6));
+    scene.tick(t(1.5));
+    assert_eq!(scene.tracks().len(), 2);
+    let books = scene.picture.snapshot().inputs.into_iter().find(|i| i.input == input("in-rid")).unwrap().ledger;
+    assert_eq!((books.received, books.used), (1, 1), "{books:?}");
+}
+
+#[test]
+fn a_crowd_of_ghosts_takes_nobodys_track_id() {
+    let mut scene = Scene::new(site());
+    let mut ids = std::collections::BTreeSet::new();
+    for s in 0..12 {
+        let mut ghosts = Vec::new();
+        for i in 0..700 {
+            let place = at(f64::from(i % 30) * 40.0 - 600.0, f64::from(i / 30) * 40.0 + 1_200.0);
+            let mac = format!("02:00:00:00:{:02x}:{:02x}", i / 256, i % 256);
+            let mut ghost = rid(&mac, Some(&format!("GHOST{i}")), Some(place));
+            ghost.speed_mps = Some(0.0);
+            ghosts.push(Report::Claim(Box::new(ghost)));
+        }
+        scene.reports(t(f64::from(s)), "in-rid", ghosts);
+        let now = f64::from(s) + 0.5;
+        let mut claim = southward((0.0, 1_500.0 - 10.0 * now), 10.0, now, 0.0);
+        claim.transmitter = Some(Transmitter::Mac("06:00:00:00:00:01".into()));
+        scene.claim(t(now), claim);
+        ids.extend(named(&scene).iter().map(|t| t.id));
+    }
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    assert_eq!(scene.began(), 701);
+}
+
+#[test]
+fn a_flood_of_claims_does_not_blind_the_radar() {
+    let config = lapwing_track::Config { tracks_max: 64, ..lapwing_track::Config::default() };
+    let mut scene = Scene::new(site());
+    scene.picture = Picture::tuned(site(), t(0.0), 0, config);
+    let mut n = 0;
+    for s in 0..90 {
+        let now = f64::from(s);
+        if s % 2 == 0 {
+            scene.radar(t(now), vec![plot(0.0, 900.0 - 10.0 * now, 60.0)]);
+        }
+        for i in 0..40 {
+            n += 1;
+            let place = at(f64::from(n % 97) * 400.0 - 20_000.0, 6_000.0 + f64::from(n % 89) * 400.0);
+            let ghost = rid(&format!("ghost-{n}"), Some(&format!("GHOST{n}")), Some(place));
+            scene.claim(t(now + 0.02 * f64::from(i + 1)), ghost);
+        }
+    }
+    let alerts = live(&scene);
+    assert!(alerts.iter().any(|a| a.severity == Severity::Critical), "{alerts:#?}");
+    let alert = alerts.iter().find(|a| a.severity == Severity::Critical).unwrap();
+    assert!(alert.raised_at.since(t(0.0)).as_seconds_f64() < 40.0, "{}", alert.raised_at);
+}
+
+/// A report of an aircraft, at most a few seconds late, from any of several voices and two sensors.
+fn late_report() -> impl Strategy<Value = (u8, u8, f64, f64, f64)> {
+    (0u8..4, 0u8..4, -800.0..800.0_f64, -800.0..800.0_f64, prop_oneof![3 => Just(0.0), 3 => 0.0..5.5_f64, 1 => 5.0..70.0_f64])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_comes_late_the_books_balance_and_the_replay_is_the_same(
+        steps in prop::collection::vec((0u32..700, prop::collection::vec(late_report(), 0..5)), 1..80),
+        ticks in prop::collection::vec(0.0..1.0_f64, 4),
+    ) {
+        let mut scene = Scene::new(guarded());
+        let mut now = t(0.0);
+        let mut received = [0u64; 2];
+        for (ms, reports) in steps {
+            now = now + Span::from_millis(i64::from(ms));
+            let mut both: [Vec<Report>; 2] = [Vec::new(), Vec::new()];
+            for (who, how, east, north, late_s) in reports {
+                let measured_at = Some(now - Span::from_seconds_f64(late_s));
+                if who == 0 {
+                    let mut p = plot(east, north, 60.0);
+                    p.measured_at = measured_at;
+                    p.scan = (how > 1).then_some(u64::from(how));
+                    both[0].push(Report::Plot(p));
+                    if how == 3 {
+                        both[0].push(scan_header(1));
+                    }
+                } else {
+                    let name = format!("{who}588E040445AC004418");
+                    let mut c = rid(&format!("mac-{how}"), (how > 0).then_some(&*name), (how < 3).then(|| at(east, north)));
+                    c.measured_at = measured_at;
+                    if how == 2 {
+                        c.protocol = Protocol::Multilateration;
+                    }
+                    both[1].push(Report::Claim(Box::new(c)));
+                }
+            }
+            for (i, reports) in both.into_iter().enumerate() {
+                received[i] += reports.len() as u64;
+                scene.reports(now, ["in-radar", "in-rid"][i], reports);
+            }
+        }
+        scene.tick(now + Span::from_seconds(200));
+        for (i, name) in ["in-radar", "in-rid"].into_iter().enumerate() {
+            let books = scene.picture.snapshot().inputs.into_iter().find(|b| b.input == input(name)).unwrap().ledger;
+            prop_assert!(books.balances(), "{books:?}");
+            prop_assert_eq!(books.received, received[i]);
+        }
+        let again = scene.again(guarded(), |a, b| {
+            ticks.iter().map(|share| a + Span::from_nanos((b.since(a).as_nanos() as f64 * share) as i64)).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+        });
+        prop_assert_eq!(again.bytes(), scene.bytes());
+        // No alert is of two tracks at once and none is raised twice for one track and zone.
+        let mut live = std::collections::BTreeSet::new();
+        for alert in scene.alerts().iter().filter(|a| a.state != AlertState::Cleared) {
+            prop_assert!(live.insert((alert.track, alert.reason.zone.clone())), "{alert:?}");
+        }
+        for track in scene.tracks() {
+            prop_assert!(track.entries.is_sorted());
+        }
+    }
+}

@@ -57,7 +57,8 @@ struct Order {
 enum Act {
     Look(Look),
     Claims(Look),
-    Join { into: u64, from: u64 },
+    /// Tracks by key; where a late look has changed how one began, and so its key, by its first label.
+    Join { into: (u64, Option<Label>), from: (u64, Option<Label>) },
     Split { key: u64, label: Label, new: u64 },
 }
 
@@ -72,7 +73,7 @@ struct Item {
 impl Item {
     /// Holds a place in the list while its item is taken in again.
     fn nothing(order: Order) -> Self {
-        Self { order, act: Act::Join { into: 0, from: 0 }, fresh: None }
+        Self { order, act: Act::Join { into: (0, None), from: (0, None) }, fresh: None }
     }
 
     fn readings(&self) -> usize {
@@ -264,8 +265,9 @@ impl Tracker {
 
     /// Joins `from` into `into`, by order. Whether both were live and different.
     pub fn join(&mut self, into: TrackId, from: TrackId) -> bool {
-        let (Some(a), Some(b)) = (self.track(into).map(|t| t.key), self.track(from).map(|t| t.key)) else { return false };
-        if a == b {
+        let find = |id| self.track(id).map(|t| (t.key, t.labels.first().map(|(label, _)| *label)));
+        let (Some(a), Some(b)) = (find(into), find(from)) else { return false };
+        if a.0 == b.0 {
             return false;
         }
         let act = Act::Join { into: a, from: b };
@@ -643,7 +645,10 @@ impl Tracker {
                 Act::Look(look) => filter.look(look, ctx),
                 Act::Claims(look) => filter.claims(look, ctx),
                 Act::Join { into, from } => {
-                    let slot = |key| filter.tracks.iter().find(|(_, t)| t.key == key).map(|(slot, _)| slot);
+                    let slot = |(key, label): (u64, Option<Label>)| {
+                        let known = filter.tracks.iter().find(|(_, t)| t.key == key).map(|(slot, _)| slot);
+                        known.or_else(|| filter.with_label(label?).next())
+                    };
                     if let (Some(into), Some(from)) = (slot(*into), slot(*from)) {
                         filter.join(into, from, before, ctx);
                     }

@@ -332,3 +332,73 @@ fn one_that_is_lost_inside_and_found_again_is_no_bird() {
         scene.tracks().into_iter().find(|t| t.classification.best().is_some_and(|b| b.0 == Class::Bird)).unwrap();
     assert!(alerts.iter().any(|a| a.track == found.id && a.severity == Severity::Critical), "{:#?}", scene.alerts());
 }
+
+/// The friend circles in the south of the yard; an intruder comes from the north. What it says, by the second.
+fn beside_a_friend(say: impl Fn(f64, (f64, f64)) -> Vec<Claim>) {
+    let mut scene = Scene::new(guarded());
+    let friend = |s: f64| (80.0 * libm::sin(s / 8.0), -100.0);
+    let intruder = |s: f64| (0.0, 1_000.0 - 10.0 * (s - 40.0));
+    let mut unwarned = 0;
+    for s in 0..140 {
+        let now = f64::from(s);
+        if s % 2 == 0 {
+            let seen = [friend(now), intruder(now)];
+            let count = if s < 40 { 1 } else { 2 };
+            scene.radar(t(now), seen.into_iter().take(count).map(|(east, north)| plot(east, north, 60.0)).collect());
+        }
+        let mut claim = rid("02:00:00:00:00:01", Some(FRIEND), Some(at(friend(now + 0.1).0, friend(now + 0.1).1)));
+        claim.measured_at = Some(t(now + 0.1));
+        scene.claim(t(now + 0.1), claim);
+        if s >= 40 {
+            for (i, claim) in say(now + 0.3, intruder(now + 0.3)).into_iter().enumerate() {
+                scene.claim(t(now + 0.3 + 0.01 * f64::from(i as u8)), claim);
+            }
+        }
+        if s == 39 {
+            assert_eq!(scene.status_of(FRIEND), IdentityStatus::Authorised);
+            assert!(live(&scene).is_empty(), "{:#?}", live(&scene));
+        }
+        // From 300 m before the yard on, and inside.
+        if (90..=135).contains(&s) {
+            let warned = live(&scene).iter().any(|a| a.severity >= Severity::Warning);
+            unwarned = if warned { 0 } else { unwarned + 1 };
+            assert!(unwarned <= 2, "{now}: {:#?}\n{:#?}", scene.alerts(), scene.tracks());
+        }
+        if (126..=138).contains(&s) {
+            let critical = live(&scene).iter().any(|a| a.severity == Severity::Critical);
+            assert!(critical, "{now}: {:#?}\n{:#?}", scene.alerts(), scene.tracks());
+        }
+    }
+}
+
+#[test]
+fn words_that_join_voices_hide_no_intruder_beside_a_friend() {
+    let placed = |mac: &str, name: Option<&str>, place: (f64, f64)| rid(mac, name, Some(at(place.0, place.1)));
+    let named = |mac: &str| rid(mac, Some(FRIEND), None);
+    // It says nothing.
+    beside_a_friend(|_, _| Vec::new());
+    // It says where it is, and now and then a friend's name without a place.
+    beside_a_friend(|s, place| {
+        let mut claims = vec![placed("06:00:00:00:00:02", None, place)];
+        claims.extend((s as i64 % 5 == 0).then(|| named("06:00:00:00:00:02")));
+        claims
+    });
+    // The same from a new address every eight seconds.
+    beside_a_friend(|s, place| {
+        let mac = format!("06:00:00:00:00:{:02x}", s as i64 / 8);
+        let mut claims = vec![placed(&mac, None, place)];
+        claims.extend((s as i64 % 8 == 6).then(|| named(&mac)));
+        claims
+    });
+    // It gives the friend's name at the friend's place and at its own, from one address.
+    beside_a_friend(|s, place| {
+        let friend = (80.0 * libm::sin(s / 8.0), -100.0);
+        vec![placed("06:00:00:00:00:02", Some(FRIEND), friend), placed("06:00:00:00:00:02", Some(FRIEND), place)]
+    });
+    // The same, its own place stamped a second late.
+    beside_a_friend(|s, place| {
+        let mut late = placed("06:00:00:00:00:02", Some(FRIEND), (place.0, place.1 + 10.0));
+        late.measured_at = Some(t(s - 1.0));
+        vec![late]
+    });
+}

@@ -228,6 +228,36 @@ fn a_flood_of_claims_does_not_blind_the_radar() {
     assert!(alert.raised_at.since(t(0.0)).as_seconds_f64() < 40.0, "{}", alert.raised_at);
 }
 
+#[test]
+fn what_was_joined_stays_joined_when_an_earlier_word_comes_late() {
+    let mut scene = Scene::new(site());
+    let place = |s: f64| (0.0, 190.0 - 10.0 * s);
+    let word = |heard: f64, late: f64, mac: &str, name: Option<&str>| {
+        let mut claim = southward(place(heard - late), 10.0, heard, late);
+        claim.transmitter = Some(Transmitter::Mac(mac.into()));
+        claim.names.retain(|_| name.is_some());
+        claim
+    };
+    scene.claim(t(0.5), adsb("4b1234", at(0.0, 20_000.0)));
+    scene.claim(t(1.0), word(1.0, 0.0, "02:00:00:00:00:01", Some(FRIEND)));
+    scene.claim(t(1.2), word(1.2, 0.0, "c0:00:00:00:00:02", None));
+    scene.claim(t(1.3), word(1.3, 0.0, "02:00:00:00:00:01", Some(FRIEND)));
+    scene.claim(t(1.4), rid("c0:00:00:00:00:02", Some(FRIEND), None));
+    scene.tick(t(1.45));
+    assert_eq!(scene.tracks().len(), 2, "the name joins the two: {:#?}", scene.tracks());
+    let id = named(&scene)[0].id;
+    // A word from before each of the two began.
+    scene.claim(t(1.6), word(1.6, 0.9, "02:00:00:00:00:01", Some(FRIEND)));
+    scene.claim(t(1.7), word(1.7, 0.9, "c0:00:00:00:00:02", None));
+    for s in 2..8 {
+        scene.claim(t(f64::from(s)), word(f64::from(s), 0.0, "02:00:00:00:00:01", Some(FRIEND)));
+    }
+    assert_eq!(scene.tracks().len(), 2, "{:#?}", scene.tracks());
+    assert_eq!(named(&scene)[0].id, id);
+    assert!(scene.began() <= 3, "{}", scene.began());
+    assert_eq!(live(&scene).len(), 1, "{:#?}", scene.alerts());
+}
+
 /// A report of an aircraft, at most a few seconds late, from any of several voices and two sensors.
 fn late_report() -> impl Strategy<Value = (u8, u8, f64, f64, f64)> {
     (0u8..4, 0u8..4, -800.0..800.0_f64, -800.0..800.0_f64, prop_oneof![3 => Just(0.0), 3 => 0.0..5.5_f64, 1 => 5.0..70.0_f64])

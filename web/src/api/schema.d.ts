@@ -1480,6 +1480,7 @@ export interface components {
             interval: components["schemas"]["Span"];
             /** @description What it is. */
             kind: components["schemas"]["SensorKind"];
+            latency?: components["schemas"]["Span"] | null;
             place?: components["schemas"]["Geodetic"] | null;
             /** @description Radar cross-sections by class, each class once at most; empty where it measures none. */
             rcs?: components["schemas"]["RcsModel"][];

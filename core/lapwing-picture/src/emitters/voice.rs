@@ -89,6 +89,8 @@ pub(crate) struct Voice {
     pub(crate) track: Option<TrackId>,
     /// Its name for the tracker.
     pub(crate) label: u64,
+    /// Since when a late claim of it waits to be given to a track.
+    pub(crate) waits_since: Option<Time>,
     /// The voice it was split from, until its first claim has found a track.
     pub(crate) split_from: Option<u64>,
     /// The protocol of its latest claim.
@@ -125,6 +127,7 @@ impl Voice {
             evidence: EvidenceSet::default(),
             track: None,
             label: id,
+            waits_since: None,
             split_from: None,
             last_protocol: None,
             spoke: 0,

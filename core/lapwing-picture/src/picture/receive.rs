@@ -4,7 +4,7 @@ use super::Picture;
 use crate::align::{TimeSource, align, align_measured};
 use lapwing_model::{
     Claim, Fault, FaultKind, Heights, InputId, Ledger, Measurement, Place, Plot, Protocol, Report, SensorId,
-    SensorStatus, SensorTrack, Sighting, Time, TrackId, math,
+    SensorStatus, SensorTrack, Sighting, Span, Time, TrackId, math,
 };
 use lapwing_track::{Label, Observation, Outcome, Scan as Look, Velocity};
 use std::borrow::Cow;
@@ -276,6 +276,7 @@ impl Picture {
             let outcome = outcomes.pop();
             late = outcome == Some(Outcome::Late);
             if let (true, Some(voice)) = (late, self.emitters.get_mut(heard.voice)) {
+                voice.waits_since.get_or_insert(r.received_at);
                 voice.split_from = heard.split_from.or(voice.split_from);
             }
             if let Some(id) = outcome.and_then(|o| self.outcome(r, sensor, o)) {
@@ -320,8 +321,11 @@ impl Picture {
     pub(super) fn took_late(&mut self, id: TrackId, sensor: &SensorId, observation: &Observation) {
         let now = self.now;
         let voice = observation.label.and_then(|label| self.emitters.with_label(label.0));
-        if let Some(entry) = self.tracks.get_mut(&id) {
-            entry.first_at = entry.first_at.min(observation.measured_at);
+        let (mut first_at, mut last_at) = (now, now);
+        if let Some(voice) = voice.and_then(|v| self.emitters.get_mut(v)) {
+            // A claim counts from when it was heard.
+            first_at = voice.waits_since.take().filter(|t| now.since(*t) <= Span::from_seconds(1)).unwrap_or(now);
+            last_at = voice.last_at.min(now);
         }
         if let Some(voice) = voice {
             self.spoke_late(voice, id, observation.measured_at);
@@ -337,7 +341,8 @@ impl Picture {
         // An aircraft's own word is no measurement, even when its voice has been forgotten or merged meanwhile.
         let protocol = voice.and_then(|v| self.emitters.get(v)).and_then(|v| v.last_protocol);
         if let Some(entry) = self.tracks.get_mut(&id) {
-            entry.contributed(sensor, protocol, now, observation.entry);
+            entry.first_at = entry.first_at.min(first_at);
+            entry.contributed(sensor, protocol, last_at, observation.entry);
         }
         self.dirty.insert(id);
     }

@@ -181,6 +181,25 @@ fn the_first_words_are_not_too_late() {
 }
 
 #[test]
+fn a_plot_older_than_can_be_used_is_refused_and_counted() {
+    let mut scene = Scene::new(site());
+    for s in 0..10 {
+        scene.radar(t(2.0 * f64::from(s)), vec![plot(0.0, 3_000.0 - 20.0 * f64::from(s), 60.0)]);
+    }
+    for (late_s, reason) in [(4.0, None), (6.0, Some("too-late")), (59.0, Some("too-late")), (61.0, None)] {
+        let mut seen = plot(0.0, 2_800.0, 60.0);
+        seen.measured_at = Some(t(18.5 - late_s));
+        let before = scene.picture.snapshot().inputs[0].ledger.clone();
+        scene.reports(t(18.5), "in-radar", vec![Report::Plot(seen)]);
+        let after = scene.picture.snapshot().inputs[0].ledger.clone();
+        assert!(after.balances(), "{after:?}");
+        assert_eq!(after.used - before.used, u64::from(reason.is_none()), "{late_s}: {after:?}");
+        let refused = |l: &Ledger| reason.and_then(|r| l.rejected.get(r).copied()).unwrap_or(0);
+        assert_eq!(refused(&after) - refused(&before), u64::from(reason.is_some()), "{late_s}: {after:?}");
+    }
+}
+
+#[test]
 fn a_crowd_of_ghosts_takes_nobodys_track_id() {
     let mut scene = Scene::new(site());
     let mut ids = std::collections::BTreeSet::new();
@@ -260,7 +279,13 @@ fn what_was_joined_stays_joined_when_an_earlier_word_comes_late() {
 
 /// A report of an aircraft, at most a few seconds late, from any of several voices and two sensors.
 fn late_report() -> impl Strategy<Value = (u8, u8, f64, f64, f64)> {
-    (0u8..4, 0u8..4, -800.0..800.0_f64, -800.0..800.0_f64, prop_oneof![3 => Just(0.0), 3 => 0.0..5.5_f64, 1 => 5.0..70.0_f64])
+    (
+        0u8..4,
+        0u8..4,
+        -800.0..800.0_f64,
+        -800.0..800.0_f64,
+        prop_oneof![3 => Just(0.0), 3 => 0.0..5.5_f64, 1 => 5.0..70.0_f64],
+    )
 }
 
 proptest! {

@@ -44,7 +44,9 @@ pub const WRONG_CLOCK: Span = Span::from_seconds(60);
 /// network or a person at a telephone takes, keeps its time: taken for now it would put an aircraft where it was.
 pub fn align_measured(measured_at: Option<Time>, received_at: Time) -> (Time, TimeSource) {
     match measured_at {
-        Some(at) if received_at.since(at) > LATE_MAX && received_at.since(at) <= WRONG_CLOCK => (at, TimeSource::Measured),
+        Some(at) if received_at.since(at) > LATE_MAX && received_at.since(at) <= WRONG_CLOCK => {
+            (at, TimeSource::Measured)
+        }
         _ => align(measured_at, received_at),
     }
 }

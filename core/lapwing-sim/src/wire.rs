@@ -166,8 +166,12 @@ pub(crate) fn squitters(
 ) -> Vec<u8> {
     let address = Icao(adsb.icao_address);
     let at = LatLon { latitude_deg: place.latitude_deg, longitude_deg: place.longitude_deg };
-    let mut frames: Vec<Frame> =
-        vec![airborne_position(address, at, SentHeight::Pressure(place.height_ellipsoid_m), !half_seconds.is_multiple_of(2))];
+    let mut frames: Vec<Frame> = vec![airborne_position(
+        address,
+        at,
+        SentHeight::Pressure(place.height_ellipsoid_m),
+        !half_seconds.is_multiple_of(2),
+    )];
     if half_seconds.is_multiple_of(2) {
         let sent = SentVelocity {
             east_mps: v.east_m,

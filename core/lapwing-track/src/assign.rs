@@ -210,7 +210,15 @@ mod tests {
 
     /// Every choice, by recursion.
     fn all(rows: usize, columns: usize, cost: &[f64]) -> Vec<f64> {
-        fn go(row: usize, rows: usize, columns: usize, cost: &[f64], used: &mut Vec<bool>, sum: f64, out: &mut Vec<f64>) {
+        fn go(
+            row: usize,
+            rows: usize,
+            columns: usize,
+            cost: &[f64],
+            used: &mut Vec<bool>,
+            sum: f64,
+            out: &mut Vec<f64>,
+        ) {
             if row == rows {
                 out.push(sum);
                 return;

@@ -132,7 +132,14 @@ impl Filter {
     }
 
     /// A candidate takes a reading. Whether it is still there.
-    fn candidate_updated(&mut self, slot: u32, reading: u32, existence: f64, look: &Look, ctx: &mut Context<'_>) -> bool {
+    fn candidate_updated(
+        &mut self,
+        slot: u32,
+        reading: u32,
+        existence: f64,
+        look: &Look,
+        ctx: &mut Context<'_>,
+    ) -> bool {
         let Some(value) = ctx.work.readings.get(reading as usize).cloned() else { return false };
         let Some(candidate) = self.candidates.get(slot) else { return false };
         let (region, height_known) = (candidate.region, candidate.height_known);
@@ -230,9 +237,10 @@ impl Filter {
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
         // What took it may itself be a patch of clutter: only a track that has moved vouches for its plots.
         let vouched = match ctx.work.took.get(reading) {
-            Some(Took::Track(slot)) => self.tracks.get(*slot).is_some_and(|t| {
-                t.strayed_m > 60.0 || t.self_reported || t.sensors.iter().flatten().count() > 1
-            }),
+            Some(Took::Track(slot)) => self
+                .tracks
+                .get(*slot)
+                .is_some_and(|t| t.strayed_m > 60.0 || t.self_reported || t.sensors.iter().flatten().count() > 1),
             _ => false,
         };
         let stray = if vouched { left } else { 1.0 };
@@ -361,12 +369,19 @@ pub(crate) fn key_of(look: u64, reading: usize) -> u64 {
 
 fn post_detection(look: &Look, ctx: &Context<'_>) -> f64 {
     let post = ctx.posts.get(look.sensor as usize);
-    post.and_then(|p| p.sensor.coverage.detection_probability).unwrap_or(ctx.config.detection_probability).clamp(0.05, 1.0)
+    post.and_then(|p| p.sensor.coverage.detection_probability)
+        .unwrap_or(ctx.config.detection_probability)
+        .clamp(0.05, 1.0)
 }
 
 /// A first state in a region's frame: position from the reading, velocity zero with the configured width; and whether the
 /// height is known.
-pub(crate) fn start(reading: &Reading, sensor: u32, region: RegionId, ctx: &mut Context<'_>) -> Option<(Gaussian, bool)> {
+pub(crate) fn start(
+    reading: &Reading,
+    sensor: u32,
+    region: RegionId,
+    ctx: &mut Context<'_>,
+) -> Option<(Gaussian, bool)> {
     let config = ctx.config;
     let mut out = Gaussian { mean: [0.0; 6], covariance: [[0.0; 6]; 6] };
     let height_known = match reading.kind {

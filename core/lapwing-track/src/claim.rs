@@ -235,11 +235,8 @@ impl Filter {
         track.claims = track.claims.saturating_add(1);
         let before = track.best.existence;
         // A claim repeated is no new evidence: the first one counts, the later ones only stop the decay.
-        let least = if !track.self_reported || !track.was_looked_for() {
-            config.existence_start_claim
-        } else {
-            EXISTENCE_MIN
-        };
+        let least =
+            if !track.self_reported || !track.was_looked_for() { config.existence_start_claim } else { EXISTENCE_MIN };
         track.best.existence = before.max(least);
         track.existence = track.existence.max(least);
         track.self_reported = true;
@@ -286,7 +283,9 @@ impl Filter {
         let from = ctx.posts.get(look.sensor as usize).and_then(|p| p.frame);
         let Some((place, _)) = reading.about(from.as_ref()) else { return Took::Held };
         let region = ctx.regions.at(place);
-        let Some((state, height_known)) = crate::birth::start(reading, look.sensor, region, ctx) else { return Took::Held };
+        let Some((state, height_known)) = crate::birth::start(reading, look.sensor, region, ctx) else {
+            return Took::Held;
+        };
         let mut track =
             Track::new(crate::birth::key_of(look.key, 0), region, reading.at, height_known, state, ctx.config);
         if let Some(velocity) = reading.velocity {

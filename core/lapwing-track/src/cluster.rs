@@ -443,7 +443,8 @@ impl Filter {
         let known = range_of(&ctx.work.pairs, v)
             .map(|i| ctx.work.pairs[i])
             .find(|p| p.reading == reading && p.hypothesis == u32::from(parent));
-        let projection = ctx.work.projections.get((visible.first + u32::from(parent)) as usize).filter(|p| p.valid).copied();
+        let projection =
+            ctx.work.projections.get((visible.first + u32::from(parent)) as usize).filter(|p| p.valid).copied();
         let Some(track) = self.tracks.get(member.slot) else { return out };
         let (region, height_known) = (track.region, track.height_known);
         let Some(value) = ctx.work.readings.get(reading as usize).cloned() else { return out };
@@ -461,7 +462,17 @@ impl Filter {
                 Pair { visible: v, hypothesis: u32::from(parent), reading, log_ratio: 0.0, foresight }
             }
         };
-        self.update_modes(&mut out.modes, &value, projection.as_ref(), &pair, visible.ahead_s, merged, look, (region, height_known), ctx);
+        self.update_modes(
+            &mut out.modes,
+            &value,
+            projection.as_ref(),
+            &pair,
+            visible.ahead_s,
+            merged,
+            look,
+            (region, height_known),
+            ctx,
+        );
         if !shared {
             out.existence = 1.0;
         }

@@ -4,8 +4,8 @@
 use crate::align::BiasFilter;
 use crate::assign::Solver;
 use crate::birth::Bearing;
-use crate::clutter::ClutterMap;
 use crate::cluster::Cluster;
+use crate::clutter::ClutterMap;
 use crate::config::Config;
 use crate::grid::Grid;
 use crate::imm::Foresight;
@@ -296,7 +296,13 @@ impl Filter {
     }
 
     /// A track's best state at a time in the frame of another region.
-    pub(crate) fn state_in(&self, track: &Track, at: Time, region: RegionId, ctx: &Context<'_>) -> crate::gaussian::Gaussian {
+    pub(crate) fn state_in(
+        &self,
+        track: &Track,
+        at: Time,
+        region: RegionId,
+        ctx: &Context<'_>,
+    ) -> crate::gaussian::Gaussian {
         let state = track.state_at(at, ctx.config);
         if track.region == region {
             return state;

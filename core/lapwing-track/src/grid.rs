@@ -153,7 +153,9 @@ impl Grid {
         // A circle of many cells with few things in it: walk the things instead.
         if (to - from) as usize > self.count.max(64) {
             let inside = |i: &&Item| i.filed && i.row == row && (from..=to).contains(&i.column);
-            out.extend((0..self.items.len() as u32).filter(|s| self.items.get(*s as usize).is_some_and(|i| inside(&i))));
+            out.extend(
+                (0..self.items.len() as u32).filter(|s| self.items.get(*s as usize).is_some_and(|i| inside(&i))),
+            );
             return;
         }
         for column in from..=to {
@@ -184,7 +186,13 @@ mod tests {
                 let (a, b) = (f64::from(i * 7919 % 1000) / 1000.0 - 0.5, f64::from(i * 104_729 % 997) / 997.0 - 0.5);
                 let latitude = (latitude_deg + a * 0.4).clamp(-90.0, 90.0);
                 let lon = longitude_deg + b * 0.4 / math::cos(math::rad(latitude)).max(0.01);
-                let longitude = if lon > 180.0 { lon - 360.0 } else if lon < -180.0 { lon + 360.0 } else { lon };
+                let longitude = if lon > 180.0 {
+                    lon - 360.0
+                } else if lon < -180.0 {
+                    lon + 360.0
+                } else {
+                    lon
+                };
                 let place = Place { latitude_deg: latitude, longitude_deg: longitude.clamp(-180.0, 180.0) };
                 places.push(place);
                 grid.file(i, place);

@@ -180,7 +180,11 @@ impl Modes {
     /// the least squared Mahalanobis distance.
     pub(crate) fn foresaw(&self, linear: &Linear) -> Option<Foresight> {
         let centre = self.mean();
-        let mut out = Foresight { distance: f64::INFINITY, log_likelihood: f64::NEG_INFINITY, by_mode: [f64::NEG_INFINITY; MODES_MAX] };
+        let mut out = Foresight {
+            distance: f64::INFINITY,
+            log_likelihood: f64::NEG_INFINITY,
+            by_mode: [f64::NEG_INFINITY; MODES_MAX],
+        };
         for (mode, state) in self.states().iter().enumerate() {
             let mut own = *linear;
             for row in own.rows_mut() {

@@ -174,7 +174,8 @@ impl Filter {
 
     /// Takes a label from a track and gives it to a copy of it under another key.
     pub(crate) fn split(&mut self, key: u64, label: Label, new: u64, ctx: &mut Context<'_>) {
-        let Some(slot) = self.tracks.iter().find(|(_, t)| t.key == key && t.carries(label)).map(|(slot, _)| slot) else {
+        let Some(slot) = self.tracks.iter().find(|(_, t)| t.key == key && t.carries(label)).map(|(slot, _)| slot)
+        else {
             return;
         };
         let Some(track) = self.tracks.get_mut(slot) else { return };

@@ -136,7 +136,14 @@ impl Filter {
         }
     }
 
-    fn show_track(&mut self, slot: u32, look: &Look, gaze: &Gaze, poses: &mut Vec<Option<Pose>>, ctx: &mut Context<'_>) {
+    fn show_track(
+        &mut self,
+        slot: u32,
+        look: &Look,
+        gaze: &Gaze,
+        poses: &mut Vec<Option<Pose>>,
+        ctx: &mut Context<'_>,
+    ) {
         let config = ctx.config;
         let Some(track) = self.tracks.get(slot) else { return };
         let (region, height_known) = (track.region, track.height_known);
@@ -486,7 +493,17 @@ impl Filter {
         let projection = ctx.work.projections.get(at).filter(|p| p.valid).copied();
         let Some(track) = self.tracks.get(visible.slot) else { return };
         let (region, height_known, mut modes) = (track.region, track.height_known, track.best.modes);
-        self.update_modes(&mut modes, &reading, projection.as_ref(), pair, visible.ahead_s, None, look, (region, height_known), ctx);
+        self.update_modes(
+            &mut modes,
+            &reading,
+            projection.as_ref(),
+            pair,
+            visible.ahead_s,
+            None,
+            look,
+            (region, height_known),
+            ctx,
+        );
         let Some(track) = self.tracks.get_mut(visible.slot) else { return };
         track.best.modes = modes;
         track.best.existence = existence;
@@ -608,9 +625,7 @@ impl Filter {
         }
         let work = &mut *ctx.work;
         work.order.clear();
-        work.order.extend(
-            work.visible.iter().enumerate().filter_map(|(i, v)| v.polar.map(|(_, a)| (a, i as u32))),
-        );
+        work.order.extend(work.visible.iter().enumerate().filter_map(|(i, v)| v.polar.map(|(_, a)| (a, i as u32))));
         work.order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         for i in 0..work.order.len() {
             let (a, v) = work.order[i];
@@ -618,7 +633,8 @@ impl Filter {
                 if b - a >= azimuth {
                     break;
                 }
-                let (Some((ra, _)), Some((rb, _))) = (work.visible[v as usize].polar, work.visible[w as usize].polar) else {
+                let (Some((ra, _)), Some((rb, _))) = (work.visible[v as usize].polar, work.visible[w as usize].polar)
+                else {
                     continue;
                 };
                 let apart = math::fabs(ra - rb);
@@ -638,7 +654,13 @@ impl Filter {
 
     /// Whether a track's absence may be because a partner took its plot.
     pub(crate) fn partner(&self, v: u32, ctx: &Context<'_>) -> Option<u32> {
-        ctx.work.unresolved.get(v as usize).copied().flatten().filter(|(_, near)| *near < 2.0 * UNRESOLVED + 0.5).map(|(p, _)| p)
+        ctx.work
+            .unresolved
+            .get(v as usize)
+            .copied()
+            .flatten()
+            .filter(|(_, near)| *near < 2.0 * UNRESOLVED + 0.5)
+            .map(|(p, _)| p)
     }
 
     /// The first measured height of a track that had none.
@@ -790,9 +812,8 @@ fn windows(
     frame: &lapwing_model::LocalFrame,
 ) -> [(usize, usize); 2] {
     let everything = [(0, order.len()), (0, 0)];
-    let stretch = |from: f64, to: f64| {
-        (order.partition_point(|(k, _)| *k < from), order.partition_point(|(k, _)| *k <= to))
-    };
+    let stretch =
+        |from: f64, to: f64| (order.partition_point(|(k, _)| *k < from), order.partition_point(|(k, _)| *k <= to));
     match context.kind {
         Kind::Polar { .. } | Kind::Bearing { .. } => {
             let at = usize::from(matches!(context.kind, Kind::Polar { .. }));

@@ -110,9 +110,7 @@ impl Pairs<'_> {
         }
         sum_tracks(&mut by_track, &free);
         out.clear();
-        out.extend(
-            self.edges.iter().zip(&free).map(|(e, free)| e.weight * free / (1.0 + by_track[e.track as usize])),
-        );
+        out.extend(self.edges.iter().zip(&free).map(|(e, free)| e.weight * free / (1.0 + by_track[e.track as usize])));
     }
 }
 
@@ -151,7 +149,8 @@ mod tests {
             if unique.len() != taken.len() {
                 continue;
             }
-            let weight: f64 = picks.iter().enumerate().filter(|(_, p)| **p < plots).map(|(t, p)| w[t * plots + p]).product();
+            let weight: f64 =
+                picks.iter().enumerate().filter(|(_, p)| **p < plots).map(|(t, p)| w[t * plots + p]).product();
             total += weight;
             for (t, p) in picks.iter().enumerate().filter(|(_, p)| **p < plots) {
                 out[t * plots + p] += weight;

@@ -103,8 +103,8 @@ impl Post {
                 let (mut volume, mut ground) = (depth * width, reading.value[0].max(1.0));
                 if elevation && height_known {
                     volume *= span;
-                    ground *= reading.value[0].max(1.0) * math::cos(reading.value[2]).max(0.05)
-                        / config.clutter_layer_m;
+                    ground *=
+                        reading.value[0].max(1.0) * math::cos(reading.value[2]).max(0.05) / config.clutter_layer_m;
                 }
                 if rate {
                     volume *= CLUTTER_RATES_MPS;

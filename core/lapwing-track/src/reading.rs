@@ -215,9 +215,8 @@ impl Reading {
 
     /// FNV-1a over the bits of its numbers (Fowler, Noll & Vo; draft-eastlake-fnv, 64 bit).
     fn hash(&self) -> u64 {
-        let velocity = self.velocity.map_or([f64::NAN; 4], |v| {
-            [v.east_mps, v.north_mps, v.up_mps.unwrap_or(f64::NAN), v.sd_mps]
-        });
+        let velocity =
+            self.velocity.map_or([f64::NAN; 4], |v| [v.east_mps, v.north_mps, v.up_mps.unwrap_or(f64::NAN), v.sd_mps]);
         let label = self.label.map_or(f64::NAN, |l| f64::from_bits(l.0));
         let point = [self.point.x_m, self.point.y_m, self.point.z_m, label];
         let mut hash: u64 = 0xcbf2_9ce4_8422_2325;

@@ -240,7 +240,8 @@ mod tests {
     #[test]
     fn the_quick_place_is_within_metres() {
         let mut regions = Regions::default();
-        for (latitude_deg, longitude_deg) in [(47.37, 8.54), (-16.8, 179.99), (70.0, -120.0), (0.01, 0.0), (89.95, 3.0)] {
+        for (latitude_deg, longitude_deg) in [(47.37, 8.54), (-16.8, 179.99), (70.0, -120.0), (0.01, 0.0), (89.95, 3.0)]
+        {
             let region = regions.at(Place { latitude_deg, longitude_deg });
             for (e, n) in [(0.0, 0.0), (14_000.0, 3_000.0), (-9_000.0, -12_000.0)] {
                 let exact = regions.frame(region).to_geodetic(Enu::new(e, n, 0.0)).place();

@@ -130,7 +130,14 @@ pub(crate) struct Track {
 
 impl Track {
     /// A new track with one hypothesis.
-    pub(crate) fn new(key: u64, region: RegionId, at: Time, height_known: bool, state: Gaussian, config: &Config) -> Self {
+    pub(crate) fn new(
+        key: u64,
+        region: RegionId,
+        at: Time,
+        height_known: bool,
+        state: Gaussian,
+        config: &Config,
+    ) -> Self {
         Self {
             key,
             id: TrackId(0),

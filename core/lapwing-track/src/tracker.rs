@@ -17,8 +17,7 @@ use crate::reading::{Reading, resolve};
 use crate::region::{Regions, moved, position, velocity};
 use crate::track::Track;
 use lapwing_model::{
-    Classification, Geodetic, LocalFrame, Phase, Place, Position, Sensor, SensorId, Span, Time, TrackId, limits,
-    math,
+    Classification, Geodetic, LocalFrame, Phase, Place, Position, Sensor, SensorId, Span, Time, TrackId, limits, math,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -58,8 +57,15 @@ enum Act {
     Look(Look),
     Claims(Look),
     /// Tracks by key; where a late look has changed how one began, and so its key, by its first label.
-    Join { into: (u64, Option<Label>), from: (u64, Option<Label>) },
-    Split { key: u64, label: Label, new: u64 },
+    Join {
+        into: (u64, Option<Label>),
+        from: (u64, Option<Label>),
+    },
+    Split {
+        key: u64,
+        label: Label,
+        new: u64,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -247,7 +253,11 @@ impl Tracker {
 
     /// Live tracks that carry `label`, oldest first: more than one when it was claimed in places apart.
     pub fn with_label(&self, label: Label) -> impl Iterator<Item = TrackId> + '_ {
-        self.filter.with_label(label).filter_map(|slot| self.filter.tracks.get(slot)).map(|t| t.id).filter(|id| id.0 != 0)
+        self.filter
+            .with_label(label)
+            .filter_map(|slot| self.filter.tracks.get(slot))
+            .map(|t| t.id)
+            .filter(|id| id.0 != 0)
     }
 
     /// The labels of a track, in order of first appearance.
@@ -328,7 +338,13 @@ impl Tracker {
     /// Takes in one scan of one sensor, or a part of one: every aircraft gave at most one of its observations. A complete scan
     /// proves that what it covers and did not see was not seen. `outcomes` gets one entry each, in the order of the scan,
     /// appended. Call [`Tracker::advance`] with the present first.
-    pub fn observe_scan(&mut self, sensor: &Sensor, scan: Scan, observations: &[Observation], outcomes: &mut Vec<Outcome>) {
+    pub fn observe_scan(
+        &mut self,
+        sensor: &Sensor,
+        scan: Scan,
+        observations: &[Observation],
+        outcomes: &mut Vec<Outcome>,
+    ) {
         let Some(number) = self.number_of(sensor) else {
             outcomes.extend(observations.iter().map(|_| Outcome::Rejected("table-full")));
             return;
@@ -405,10 +421,13 @@ impl Tracker {
             self.observe_turn(sensor, number, &scan, observations, readings, &which, outcomes, first);
             return;
         }
-        let at = if scan.complete { scan.began_at } else { readings.iter().map(|r| r.at).max().unwrap_or(scan.began_at) };
-        let key = look_key(self.rank(number), at, readings.first().map_or(scan.number.unwrap_or(0), |r| r.fingerprint), 0);
+        let at =
+            if scan.complete { scan.began_at } else { readings.iter().map(|r| r.at).max().unwrap_or(scan.began_at) };
+        let key =
+            look_key(self.rank(number), at, readings.first().map_or(scan.number.unwrap_or(0), |r| r.fingerprint), 0);
         let last = scan.complete;
-        let look = Look { sensor: number, at, complete: scan.complete, sector: None, last, readings, key, unseen_since: None };
+        let look =
+            Look { sensor: number, at, complete: scan.complete, sector: None, last, readings, key, unseen_since: None };
         let order = Order { at: at + self.delay(number), sensor: self.rank(number), key };
         let mut out = Vec::new();
         let told = (!observations.is_empty()).then_some(observations);
@@ -460,7 +479,8 @@ impl Tracker {
             };
             let order = Order { at, sensor: self.rank(number), key };
             let mut out = Vec::new();
-            let told: Vec<Observation> = indices.iter().filter_map(|i| observations.get(*i as usize)).cloned().collect();
+            let told: Vec<Observation> =
+                indices.iter().filter_map(|i| observations.get(*i as usize)).cloned().collect();
             self.submit(order, Act::Look(look), Some(&told), &mut out);
             for (i, outcome) in indices.iter().zip(out) {
                 if let Some(cell) = outcomes.get_mut(first + *i as usize) {
@@ -473,9 +493,10 @@ impl Tracker {
     /// What a sensor's reports usually take to arrive: a look is due that much after its time, so that sensors of different
     /// delays do not make each other late. A turning sensor's scan is late by up to a turn and is always gone back for.
     fn delay(&self, number: u32) -> Span {
-        self.posts.get(number as usize).filter(|p| !p.sensor.rotating).map_or(Span::ZERO, |p| {
-            p.sensor.latency.unwrap_or(Span::ZERO).clamp(Span::ZERO, Span::from_millis(500))
-        })
+        self.posts
+            .get(number as usize)
+            .filter(|p| !p.sensor.rotating)
+            .map_or(Span::ZERO, |p| p.sensor.latency.unwrap_or(Span::ZERO).clamp(Span::ZERO, Span::from_millis(500)))
     }
 
     /// Which sensor it is, for the order of looks of one time: the same whichever was heard first.
@@ -517,7 +538,8 @@ impl Tracker {
         if readings.is_empty() {
             return;
         }
-        let mut keys: Vec<(u64, Time, usize)> = readings.iter().enumerate().map(|(i, r)| (r.fingerprint, r.at, i)).collect();
+        let mut keys: Vec<(u64, Time, usize)> =
+            readings.iter().enumerate().map(|(i, r)| (r.fingerprint, r.at, i)).collect();
         keys.sort_unstable();
         let mut repeats = vec![false; readings.len()];
         for two in keys.windows(2) {
@@ -530,7 +552,8 @@ impl Tracker {
         let oldest = readings.iter().map(|r| r.at).min().unwrap_or(Time::MIN);
         let newest = readings.iter().map(|r| r.at).max().unwrap_or(Time::MAX);
         // A scan's readings may be later than its start by as long as it lasts.
-        let lasts = self.posts.get(number as usize).map_or(Span::ZERO, |p| p.sensor.interval).max(Span::from_seconds(1));
+        let lasts =
+            self.posts.get(number as usize).map_or(Span::ZERO, |p| p.sensor.interval).max(Span::from_seconds(1));
         for item in self.items.iter().rev().take(if numbered { 0 } else { usize::MAX }) {
             let (Act::Look(look) | Act::Claims(look)) = &item.act else { continue };
             if look.sensor != number || look.readings.is_empty() {
@@ -659,12 +682,8 @@ impl Tracker {
     }
 
     fn with_context(&mut self, work: impl FnOnce(&mut Filter, &mut Context<'_>)) {
-        let mut ctx = Context {
-            config: &self.config,
-            regions: &mut self.regions,
-            posts: &mut self.posts,
-            work: &mut self.work,
-        };
+        let mut ctx =
+            Context { config: &self.config, regions: &mut self.regions, posts: &mut self.posts, work: &mut self.work };
         work(&mut self.filter, &mut ctx);
     }
 
@@ -784,7 +803,9 @@ impl Tracker {
             }
         }
         let settled = self.copies.first().map_or(Time::MIN, |(at, _)| at.at);
-        while self.items.front().is_some_and(|item| item.order.at < settled.min(oldest)) || self.readings_kept > READINGS_KEPT {
+        while self.items.front().is_some_and(|item| item.order.at < settled.min(oldest))
+            || self.readings_kept > READINGS_KEPT
+        {
             let Some(item) = self.items.pop_front() else { break };
             self.readings_kept = self.readings_kept.saturating_sub(item.readings());
             // Copies from before what is forgotten would miss it.
@@ -896,7 +917,8 @@ impl Tracker {
         }
         // Joins first: they say where a track went. A name in two places is told when both have been told of.
         let notes = std::mem::take(&mut self.filter.notes);
-        let (mut names, joins): (Vec<Note>, Vec<Note>) = notes.into_iter().partition(|note| matches!(note, Note::Elsewhere { .. }));
+        let (mut names, joins): (Vec<Note>, Vec<Note>) =
+            notes.into_iter().partition(|note| matches!(note, Note::Elsewhere { .. }));
         self.filter.notes = joins;
         self.publish_notes();
         let orphans: Vec<(u64, TrackId)> =
@@ -995,8 +1017,8 @@ fn look_key(sensor: u64, at: Time, id: u64, part: u64) -> u64 {
 
 /// The horizon of a sensor; `None` when its place is nowhere.
 fn frame_of(place: Geodetic) -> Option<LocalFrame> {
-    let ok = Place::new(place.latitude_deg, place.longitude_deg).is_some()
-        && math::fabs(place.height_ellipsoid_m) <= 1e5;
+    let ok =
+        Place::new(place.latitude_deg, place.longitude_deg).is_some() && math::fabs(place.height_ellipsoid_m) <= 1e5;
     ok.then(|| LocalFrame::new(place))
 }
 

@@ -80,7 +80,8 @@ impl Filter {
                 continue;
             }
             let (sensor, azimuth) = (other.sensor, other.reading.value[1]);
-            let Some(far) = ctx.posts.get(sensor as usize).map(|p| p.sensor.coverage.range_max_m.unwrap_or(10_000.0)) else {
+            let Some(far) = ctx.posts.get(sensor as usize).map(|p| p.sensor.coverage.range_max_m.unwrap_or(10_000.0))
+            else {
                 continue;
             };
             let Some(pose) = ctx.scene(sensor, region, false).pose else { continue };
@@ -138,7 +139,8 @@ impl Filter {
             let learned = self.memories.get(bearing.sensor as usize).and_then(|m| m.stray_per_look);
             let density = math::log(post.clutter(learned, ctx.config)) - log_volume;
             let detection = post.detection([d[0], d[1], 0.0], false, 1.0, ctx.config).max(0.05);
-            let gain = math::log(detection * bearing.left) - 0.5 * (off * off / variance + math::log(math::TAU * variance))
+            let gain = math::log(detection * bearing.left)
+                - 0.5 * (off * off / variance + math::log(math::TAU * variance))
                 - density;
             match support.iter_mut().find(|(s, _, _)| *s == bearing.sensor) {
                 Some(known) if known.1 >= gain => {}
@@ -156,7 +158,9 @@ impl Filter {
             if heard.contains(&sensor) {
                 continue;
             }
-            let Some(post) = ctx.posts.get(sensor as usize).filter(|p| p.refutes() && p.frame.is_some()) else { continue };
+            let Some(post) = ctx.posts.get(sensor as usize).filter(|p| p.refutes() && p.frame.is_some()) else {
+                continue;
+            };
             if post.sensor.kind != ctx.posts.get(new.sensor as usize).map_or(post.sensor.kind, |p| p.sensor.kind) {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! Reports on their way to the tracker.
 
 use super::Picture;
-use crate::align::{TimeSource, align, align_measured};
+use crate::align::{TimeSource, align_measured};
 use lapwing_model::{
     Claim, Fault, FaultKind, Heights, InputId, Ledger, Measurement, Place, Plot, Protocol, Report, SensorId,
     SensorStatus, SensorTrack, Sighting, Span, Time, TrackId, math,
@@ -48,12 +48,6 @@ impl Reception<'_> {
 
     fn fault(&mut self, kind: FaultKind, reason: Cow<'static, str>, detail: &str) {
         self.faults.push(Fault { kind, reason, detail: detail.into(), offset: 0, length: 0 });
-    }
-
-    fn time(&mut self, measured_at: Option<Time>) -> Time {
-        let (at, source) = align(measured_at, self.received_at);
-        self.say_time(source, measured_at);
-        at
     }
 
     /// The time of what a sensor measured itself: late is late, and not now.

@@ -4,8 +4,8 @@ use super::scenario::Scenario;
 use anyhow::{Context, bail, ensure};
 use lapwing_model::site::InputInfo;
 use lapwing_model::{
-    AirText, BiasModel, Class, Classification, Coverage, Enu, ErrorModel, InputId, LocalFrame, RcsModel, Resolution, Sensor,
-    SensorId, SensorKind, Site, Span, limits,
+    AirText, BiasModel, Class, Classification, Coverage, Enu, ErrorModel, InputId, LocalFrame, RcsModel, Resolution,
+    Sensor, SensorId, SensorKind, Site, Span, limits,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -364,7 +364,14 @@ mod tests {
     fn scenario() -> Scenario {
         let origin = Geodetic { latitude_deg: 52.0, longitude_deg: 5.0, height_ellipsoid_m: 0.0 };
         let start = super::super::scenario::time(0.0).unwrap();
-        Scenario { name: "x".into(), frame: LocalFrame::new(origin), flat: false, start, tick_s: 1.0, hints: Default::default() }
+        Scenario {
+            name: "x".into(),
+            frame: LocalFrame::new(origin),
+            flat: false,
+            start,
+            tick_s: 1.0,
+            hints: Default::default(),
+        }
     }
 
     fn one(text: &str) -> anyhow::Result<(Sensor, Post)> {

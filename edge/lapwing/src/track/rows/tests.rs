@@ -13,7 +13,14 @@ const SENSORS: &str = r#"[
 fn scenario() -> Scenario {
     let origin = Geodetic { latitude_deg: 52.0, longitude_deg: 5.0, height_ellipsoid_m: 0.0 };
     let start = scenario::time(0.0).unwrap();
-    Scenario { name: "x".into(), frame: LocalFrame::new(origin), flat: false, start, tick_s: 1.0, hints: Default::default() }
+    Scenario {
+        name: "x".into(),
+        frame: LocalFrame::new(origin),
+        flat: false,
+        start,
+        tick_s: 1.0,
+        hints: Default::default(),
+    }
 }
 
 fn rows(text: &str) -> Detections {

@@ -269,6 +269,17 @@ impl Filter {
         let other = ctx.work.log_other.get(reading).map_or(0.0, |o| o[usize::from(height)]);
         let uniform = self.memories.get(look.sensor as usize).map_or(0.0, |m| m.undetected(post, config));
         let mut born = uniform / 1e6 * math::exp(log_ground - other);
+        let detection = post_detection(look, ctx);
+        let existence = |born: f64| {
+            let odds = left * born * detection;
+            crate::existence::Existence::new(odds / (odds + 1.0))
+                .detected(crate::existence::confidence_log_ratio(value.confidence))
+                .probability()
+        };
+        // Where much is seen often nothing undetected is left: most false plots end here, before their place is worked out.
+        if config.birth_sites.is_empty() && existence(born) < config.candidate_min {
+            return;
+        }
         let from = post.frame;
         let Some((place, sd)) = value.about(from.as_ref()) else { return };
         if sd > START_SD_MAX_M {
@@ -305,12 +316,7 @@ impl Filter {
                 }
             }
         }
-        let detection = post_detection(look, ctx);
-        let odds = left * born * detection;
-        let existence = odds / (odds + 1.0);
-        let existence = crate::existence::Existence::new(existence)
-            .detected(crate::existence::confidence_log_ratio(value.confidence))
-            .probability();
+        let existence = existence(born);
         if existence < config.candidate_min {
             return;
         }

@@ -277,9 +277,8 @@ impl Filter {
         let projections = std::mem::take(&mut work.projections);
         let visible = std::mem::take(&mut work.visible);
         let weak = std::mem::take(&mut work.weak);
-        let context = PairContext { kind, all, mixed, widest, sensor: look.sensor };
-        // Positions in the frame of each region, found once.
-        let mut points = std::mem::take(&mut ctx.work.points);
+        let points = std::mem::take(&mut ctx.work.points);
+        let mut context = PairContext { kind, all, mixed, widest, sensor: look.sensor, points };
         let mut points_of = None;
         for (strong, list) in [(true, &visible), (false, &weak)] {
             for (v, one) in list.iter().enumerate() {
@@ -292,8 +291,8 @@ impl Filter {
                 if matches!(kind, Kind::Position { .. }) && !mixed && points_of != Some(place.0) {
                     points_of = Some(place.0);
                     let frame = ctx.regions.frame(place.0);
-                    points.clear();
-                    points.extend(ctx.work.readings.iter().map(|r| {
+                    context.points.clear();
+                    context.points.extend(ctx.work.readings.iter().map(|r| {
                         let at = frame.ecef_to_enu(r.point);
                         [at.east_m, at.north_m, at.up_m]
                     }));
@@ -301,12 +300,12 @@ impl Filter {
                 for h in 0..one.count {
                     let at = (one.first + h) as usize;
                     if let Some(projection) = projections.get(at).filter(|p| p.valid) {
-                        self.pair_one((v as u32, h, strong), one, projection, place, &context, &points, ctx);
+                        self.pair_one((v as u32, h, strong), one, projection, place, &context, ctx);
                     }
                 }
             }
         }
-        ctx.work.points = points;
+        ctx.work.points = context.points;
         ctx.work.projections = projections;
         ctx.work.visible = visible;
         ctx.work.weak = weak;
@@ -319,7 +318,6 @@ impl Filter {
         projection: &Projection,
         (region, height_known): (u16, bool),
         context: &PairContext,
-        points: &[[f64; 3]],
         ctx: &mut Context<'_>,
     ) {
         let readings = std::mem::take(&mut ctx.work.readings);
@@ -339,7 +337,7 @@ impl Filter {
             for (_, r) in windows.iter().flat_map(|(from, to)| order.get(*from..*to).unwrap_or(&[])) {
                 let Some(reading) = readings.get(*r as usize) else { continue };
                 let foresight = if position {
-                    let Some(at) = points.get(*r as usize) else { continue };
+                    let Some(at) = context.points.get(*r as usize) else { continue };
                     // Most of what is near in longitude is not in latitude.
                     if math::fabs(at[1] - projection.rows.predicted[1]) > projection.reach[1] + context.widest[1] {
                         continue;
@@ -887,6 +885,8 @@ struct PairContext {
     /// Four sigma of each component of the readings, the greatest.
     widest: [f64; 4],
     sensor: u32,
+    /// Readings that are positions, in the frame of the region in hand.
+    points: Vec<[f64; 3]>,
 }
 
 /// What is found once a look, for all that it may see.

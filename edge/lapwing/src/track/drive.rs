@@ -85,7 +85,7 @@ impl Answer<'_> {
         }
         // Biases move slowly: told every tenth tick.
         self.ticks += 1;
-        if self.ticks % 10 == 0 {
+        if self.ticks.is_multiple_of(10) {
             for (sensor, v) in bias_rows(picture, self.posts) {
                 self.writer.bias(t, &sensor, &v);
             }

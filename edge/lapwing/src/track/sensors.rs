@@ -180,7 +180,9 @@ impl Posts {
     pub(super) fn area_km2(&self) -> f64 {
         let boxes = self.site.sensors.iter().find_map(|s| s.coverage.area_km2);
         let ranges = self.site.sensors.iter().filter_map(|s| s.coverage.range_max_m);
-        boxes.unwrap_or_else(|| ranges.filter(|r| *r < 50_000.0).map(|r| 3.14e-6 * r * r).fold(1.0, f64::max))
+        boxes.unwrap_or_else(|| {
+            ranges.filter(|r| *r < 50_000.0).map(|r| std::f64::consts::PI * r * r / 1e6).fold(1.0, f64::max)
+        })
     }
 
     /// Sets what systematic errors are expected of every sensor that measures range or angles.

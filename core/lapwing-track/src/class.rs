@@ -19,8 +19,9 @@ const STILL: f64 = 1.0;
 const STILL_WITHIN_M: f64 = 45.0;
 /// What a track says that has left that place: what does not fly stays.
 const LEFT: f64 = 3.0;
-/// Weight of one second of speed: an aircraft keeps its speed for several seconds.
-const SPEED_WEIGHT: f64 = 0.25;
+/// Weight of what the speed says, and the part of it that is new each second.
+const SPEED_WEIGHT: f64 = 1.5;
+const SPEED_SETTLES: f64 = 0.25;
 /// What one radio emission says for those who send such, and against the others, in nats each.
 const EMITS: f64 = 0.25;
 /// What is left of older evidence after each label: memory of about fifty labels.
@@ -38,12 +39,19 @@ const SHOWN_MIN: f64 = 0.01;
 /// outnumber the rest, and masts and trees come next. For display; no rule lets an aircraft pass on this alone.
 const PRIOR: [f64; CLASSES] = [0.02, 0.02, 0.08, 0.66, 0.03, 0.03, 0.02, 0.14];
 
+/// The same once a sensor or a person has said what it takes it for: then that is what counts.
+const PRIOR_LABELLED: [f64; CLASSES] = [0.08, 0.08, 0.13, 0.42, 0.1, 0.1, 0.04, 0.05];
+
 /// Where [`Class::Ground`] stands.
 const GROUND: usize = CLASSES - 1;
 
 /// Log-likelihood of each class given one observation.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Evidence([f64; CLASSES]);
+pub(crate) struct Evidence {
+    nats: [f64; CLASSES],
+    /// Whether a label is among it: what a sensor or a person took it for.
+    labelled: bool,
+}
 
 fn is_drone(class: Class) -> bool {
     matches!(class, Class::Drone | Class::Multirotor | Class::FixedWing)
@@ -54,8 +62,9 @@ impl Evidence {
     pub(crate) fn of(observation: &Observation, sensor: &Sensor) -> Option<Self> {
         let mut out = [0.0; CLASSES];
         let mut any = false;
+        let mut labelled = false;
         if let Some(word) = observation.classification.as_ref().filter(|w| !w.probabilities.is_empty()) {
-            any = true;
+            (any, labelled) = (true, true);
             let said: f64 = word.probabilities.values().filter(|p| p.is_finite()).map(|p| p.clamp(0.0, 1.0)).sum();
             let unsaid = (1.0 - said).max(0.0) / CLASSES as f64;
             for (cell, class) in out.iter_mut().zip(Class::ALL) {
@@ -93,7 +102,7 @@ impl Evidence {
                 *cell += if sends(class) { EMITS } else { -EMITS };
             }
         }
-        any.then_some(Self(out))
+        any.then_some(Self { nats: out, labelled })
     }
 }
 
@@ -101,14 +110,18 @@ impl Evidence {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Classifier {
     nats: [f64; CLASSES],
+    /// What its speed says, settled over some seconds: a speed that is kept is one word, however long it is kept.
+    speed: [f64; CLASSES],
     words: u32,
+    labelled: bool,
 }
 
 impl Classifier {
     /// Adds what one observation says, with a weight.
     pub(crate) fn add(&mut self, evidence: &Evidence) {
         self.words = self.words.saturating_add(1);
-        for (cell, more) in self.nats.iter_mut().zip(&evidence.0) {
+        self.labelled |= evidence.labelled;
+        for (cell, more) in self.nats.iter_mut().zip(&evidence.nats) {
             *cell = *cell * MEMORY + more;
         }
         self.level();
@@ -140,7 +153,7 @@ impl Classifier {
         let level = |to: f64, fall: f64| {
             if speed_mps < to { math::log(1.0 / to) } else { math::log(1.0 / to) - (speed_mps - to) / fall }
         };
-        for (cell, class) in self.nats.iter_mut().zip(Class::ALL) {
+        for (cell, class) in self.speed.iter_mut().zip(Class::ALL) {
             let nats = match class {
                 Class::Multirotor | Class::Drone => level(24.0, 5.0),
                 Class::FixedWing => bell(26.0, 9.0),
@@ -151,9 +164,8 @@ impl Classifier {
                 // Whether it moves is told by its place, see `stayed`.
                 Class::Ground => bell(4.0, 4.0),
             };
-            *cell += SPEED_WEIGHT * nats.max(-10.0);
+            *cell += SPEED_SETTLES * (SPEED_WEIGHT * nats.max(-10.0) - *cell);
         }
-        self.level();
     }
 
     /// The best stands at zero, the others below, none lower than the bound.
@@ -173,6 +185,7 @@ impl Classifier {
                 *cell += theirs;
             }
             self.words = self.words.saturating_add(other.words);
+            self.labelled |= other.labelled;
             self.level();
         }
     }
@@ -183,10 +196,14 @@ impl Classifier {
         if self.words == 0 {
             return out;
         }
-        let weight = |(nats, prior): (&f64, f64)| prior * math::exp(*nats);
-        let total: f64 = self.nats.iter().zip(PRIOR).map(weight).sum();
-        for (class, pair) in Class::ALL.into_iter().zip(self.nats.iter().zip(PRIOR)) {
-            let p = weight(pair) / total * CERTAINTY_MAX;
+        let prior = if self.labelled { PRIOR_LABELLED } else { PRIOR };
+        let mut weights = [0.0; CLASSES];
+        for (i, weight) in weights.iter_mut().enumerate() {
+            *weight = prior[i] * math::exp(self.nats[i] + self.speed[i]);
+        }
+        let total: f64 = weights.iter().sum();
+        for (class, weight) in Class::ALL.into_iter().zip(weights) {
+            let p = weight / total.max(1e-300) * CERTAINTY_MAX;
             if p >= SHOWN_MIN {
                 out.probabilities.insert(class, p);
             }

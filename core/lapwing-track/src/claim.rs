@@ -229,7 +229,6 @@ impl Filter {
     fn note_claim(&mut self, slot: u32, reading: &Reading, look: &Look, ctx: &mut Context<'_>) {
         let config = ctx.config;
         let interval = ctx.posts.get(look.sensor as usize).map_or(Span::from_seconds(1), |p| p.sensor.interval);
-        let learn = crate::look::up_of(&ctx.scene(look.sensor, 0, true), reading, &[0.0; 6]).is_some();
         let Some(track) = self.tracks.get_mut(slot) else { return };
         track.remember(look.sensor, interval, reading, false);
         track.claims = track.claims.saturating_add(1);
@@ -245,34 +244,11 @@ impl Filter {
         if let Some(label) = reading.label {
             track.fix = fix_of(reading, track, ctx.regions.frame(track.region), label);
         }
-        if learn {
-            self.learn_height_of_claim(slot, reading, ctx);
-        }
+        self.learn_height(slot, reading, look, ctx);
         if let Some(label) = reading.label {
             self.name(slot, label, true);
         }
         self.settle(slot, ctx);
-    }
-
-    fn learn_height_of_claim(&mut self, slot: u32, reading: &Reading, ctx: &Context<'_>) {
-        let Some(track) = self.tracks.get_mut(slot).filter(|t| !t.height_known) else { return };
-        let up = ctx.regions.frame(track.region).ecef_to_enu(reading.point).up_m;
-        let speed = ctx.config.vertical_speed_start_sd_mps;
-        track.height_known = true;
-        let set = |modes: &mut crate::imm::Modes| {
-            for state in modes.states_mut() {
-                state.mean[2] = up;
-                state.mean[5] = 0.0;
-                state.covariance[2][2] = reading.variance[2].max(0.25);
-                state.covariance[5][5] = speed * speed;
-            }
-        };
-        set(&mut track.best.modes);
-        if let Some(cluster) = track.cluster.and_then(|c| self.clusters.get_mut(c)) {
-            for hypothesis in cluster.hypotheses_of(slot) {
-                set(&mut hypothesis.modes);
-            }
-        }
     }
 
     /// Begins a track that only claims to be there.

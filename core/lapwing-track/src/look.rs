@@ -391,11 +391,11 @@ impl Filter {
     }
 
     /// The first measured height of a track that had none.
-    fn learn_height(&mut self, slot: u32, reading: &Reading, look: &Look, ctx: &mut Context<'_>) {
+    pub(crate) fn learn_height(&mut self, slot: u32, reading: &Reading, look: &Look, ctx: &mut Context<'_>) {
         let Some(track) = self.tracks.get(slot).filter(|t| !t.height_known) else { return };
-        let (region, at) = (track.region, track.best.modes.mean());
+        let region = track.region;
         let scene = ctx.scene(look.sensor, region, false);
-        let Some((up, variance)) = up_of(&scene, reading, &at) else { return };
+        let Some((up, variance)) = up_of(&scene, reading) else { return };
         let speed = ctx.config.vertical_speed_start_sd_mps;
         let set = |modes: &mut Modes| {
             for state in modes.states_mut() {
@@ -416,8 +416,8 @@ impl Filter {
     }
 }
 
-/// The height a reading measures near a place: up in the scene's frame, with its variance.
-pub(crate) fn up_of(scene: &Scene<'_>, reading: &Reading, at: &[f64; 6]) -> Option<(f64, f64)> {
+/// The height a reading measures: up in the scene's frame, with its variance.
+pub(crate) fn up_of(scene: &Scene<'_>, reading: &Reading) -> Option<(f64, f64)> {
     match reading.kind {
         Kind::Position { height: true } => {
             Some((scene.frame.ecef_to_enu(reading.point).up_m, reading.variance[2].max(0.25)))
@@ -428,7 +428,6 @@ pub(crate) fn up_of(scene: &Scene<'_>, reading: &Reading, at: &[f64; 6]) -> Opti
             let (s, c) = (math::sin(elevation), math::cos(elevation));
             let d = pose.out_of_horizon([range * c * math::sin(azimuth), range * c * math::cos(azimuth), range * s]);
             let up = pose.position[2] + d[2];
-            let _ = at;
             let variance = reading.variance[0] * s * s + range * range * c * c * reading.variance[2];
             Some((up, variance.max(0.25)))
         }

@@ -46,8 +46,6 @@ const COPIES_MAX: usize = 7;
 const SCANS_KEPT: usize = 64;
 /// Parts a turn of a rotating sensor is taken in by.
 const SECTORS: usize = 16;
-/// Keys published and gone that are remembered, so that going back does not bring an aircraft back under another id.
-const GONE_KEPT: usize = 4_096;
 
 /// The place of a look among all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,7 +131,6 @@ pub struct Tracker {
     geoid: Geoid,
     work: Work,
     published: BTreeMap<u64, Published>,
-    gone: VecDeque<(u64, TrackId)>,
     slots: BTreeMap<TrackId, u32>,
     last_id: u64,
     commands: u64,
@@ -166,7 +163,6 @@ impl Tracker {
             geoid: Geoid::default(),
             work: Work::default(),
             published: BTreeMap::new(),
-            gone: VecDeque::new(),
             slots: BTreeMap::new(),
             last_id,
             commands: 0,

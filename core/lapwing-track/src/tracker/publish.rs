@@ -16,11 +16,8 @@ impl Tracker {
     pub(super) fn publish_track(&mut self, slot: u32) {
         let Some(track) = self.filter.tracks.get_mut(slot) else { return };
         if track.id.0 == 0 {
-            let gone = self.gone.iter().find(|(key, _)| *key == track.key).map(|(_, id)| *id);
-            let id = gone.unwrap_or_else(|| {
-                self.last_id += 1;
-                TrackId(self.last_id)
-            });
+            self.last_id += 1;
+            let id = TrackId(self.last_id);
             track.id = id;
             track.told = track.phase;
             self.published.insert(track.key, Published { id, phase: track.phase });
@@ -66,11 +63,6 @@ impl Tracker {
     pub(super) fn retire(&mut self, key: u64) {
         if let Some(p) = self.published.remove(&key) {
             self.slots.remove(&p.id);
-            if self.gone.len() >= GONE_KEPT {
-                self.gone.pop_front();
-            }
-            // An id that has been told to have ended never returns.
-            let _ = &self.gone;
         }
     }
 

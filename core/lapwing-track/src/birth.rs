@@ -22,6 +22,8 @@ const CANDIDATES_MAX: usize = 60_000;
 /// Readings a candidate goes on with at most, and the least probability of one beside the likeliest.
 const BRANCHES_MAX: usize = 3;
 const BRANCH_MIN: f64 = 0.1;
+/// Squared distance below which two candidates that took the same reading are one.
+const ALIKE: f64 = 4.0;
 /// A plot that begins a track was surely real if it is this sure; else it counts as stray.
 const STRAY_BELOW: f64 = 0.5;
 /// One sigma of the position above which a position is too vague to begin with, metres.
@@ -76,6 +78,7 @@ impl Filter {
                 self.candidate_missed(visible.slot, passed * (1.0 - seen(look, visible.detection)), ctx.config);
             }
         }
+        self.merge_alike(&mut ready);
         // The surest first: each reading makes one track at most.
         ready.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         for (p, slot, reading) in &ready {
@@ -91,6 +94,33 @@ impl Filter {
         ctx.work.ready = ready;
         ctx.work.competition = competition;
         ctx.work.weak_pairs = pairs;
+    }
+
+    /// Candidates that took the same reading and now say the same are one: left apart they would share its existence for
+    /// ever, and neither would become a track.
+    fn merge_alike(&mut self, ready: &mut [(f64, u32, u32)]) {
+        ready.sort_unstable_by(|a, b| a.2.cmp(&b.2).then(b.0.total_cmp(&a.0)).then(a.1.cmp(&b.1)));
+        for together in ready.chunk_by_mut(|a, b| a.2 == b.2) {
+            for i in 0..together.len() {
+                let (kept, others) = together.split_at_mut(i + 1);
+                let Some((p, slot, _)) = kept.last_mut() else { continue };
+                for (q, other, _) in others {
+                    let (Some(a), Some(b)) = (self.candidates.get(*slot), self.candidates.get(*other)) else {
+                        continue;
+                    };
+                    if !alike(a, b) {
+                        continue;
+                    }
+                    let existence = (a.existence + b.existence).min(1.0 - 1e-9);
+                    self.forget_candidate(*other);
+                    if let Some(candidate) = self.candidates.get_mut(*slot) {
+                        candidate.existence = existence;
+                    }
+                    *p += *q;
+                    *q = 0.0;
+                }
+            }
+        }
     }
 
     /// One candidate, its pairs, how likely each is, and what it is worth without any.
@@ -378,6 +408,19 @@ fn best_of(list: &[Pair], chances: &[f64]) -> [(f64, u32); BRANCHES_MAX] {
         }
     }
     best
+}
+
+/// Whether two candidates are within two sigma of each other, in the plane: place and velocity.
+fn alike(a: &Candidate, b: &Candidate) -> bool {
+    if a.region != b.region {
+        return false;
+    }
+    let mut distance = 0.0;
+    for i in [0, 1, 3, 4] {
+        let d = a.state.mean[i] - b.state.mean[i];
+        distance += d * d / (a.state.covariance[i][i] + b.state.covariance[i][i]).max(1e-6);
+    }
+    distance < ALIKE
 }
 
 /// Whether a candidate is a track.

@@ -5,6 +5,7 @@ use crate::interface::{Outcome, Velocity};
 use lapwing_model::{Coverage, Enu, ErrorModel, Heights, Measurement, SensorKind};
 
 mod behaviour;
+mod crowd;
 mod limits;
 mod order;
 mod statistics;

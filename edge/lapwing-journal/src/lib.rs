@@ -26,6 +26,10 @@
 //! | `/removed` | 12 | JSON `{"first", "end", "at"}`: entries that were here, and that retention has removed. Not an entry itself |
 //! | `/in/<input>` | 16 and up | a reception: header, then the bytes as they arrived. Channel metadata: `format`, `transport`, `sensor` |
 //!
+//! The metadata record `lapwing` at the head says `journal` (the digits), `segment` (its number) and `position` (of its first
+//! entry); `start` in the first segment of a start of the server, `again` in one written in place of others that were given
+//! up, and `held` (the positions held then) in one that retention has been through.
+//!
 //! The header of a reception, integers little-endian:
 //!
 //! | Bytes | Meaning |
@@ -48,7 +52,7 @@
 //!
 //! Every entry stays in memory until a sync has brought it to the disk. When a write or a sync fails, the segment is
 //! given up, never synced again, and what is in memory is written to a new one under the same numbers: a segment may
-//! begin before the one ahead of it ends, and a reader passes over what it has had.
+//! begin before the one ahead of it ends. A reader reads such segments side by side, and gives each entry once.
 
 mod audit;
 mod books;

@@ -5,7 +5,7 @@
 
 use crate::entry::{self, Class, channel};
 use crate::kept::{Record, Topic};
-use crate::segment::{InputsAbout, Segment};
+use crate::segment::{AGAIN_KEY, InputsAbout, START_KEY, Segment};
 use crate::storage::Storage;
 use crate::walk::{Step, Walk};
 use crate::{DamageKind, segments};
@@ -54,11 +54,16 @@ fn write_draft(storage: &dyn Storage, name: &str, draft: &str, held: &[(u64, u64
     while let Some(step) = walk.step() {
         match step {
             Step::Head { position } => {
-                let about = [(HELD_KEY, held_text(held))];
+                let key = |key| walk.about().get(key).map(|yes| (key, yes.clone()));
+                let about: Vec<_> =
+                    [key(START_KEY), key(AGAIN_KEY), Some((HELD_KEY, held_text(held)))].into_iter().flatten().collect();
                 let segment = Segment::draft(storage, draft, number, at, position, &about)?;
                 pruner = Some(Pruner { segment, about: InputsAbout::new(), next: position, removed_from: None, at });
             }
             Step::Damage(damage) if matches!(damage.kind, DamageKind::NotClosed | DamageKind::Cut) => {}
+            Step::Damage(damage) if damage.kind == DamageKind::Unreadable => {
+                return Err(io::Error::other(damage.to_string()));
+            }
             Step::Damage(damage) => return Err(io::Error::new(io::ErrorKind::InvalidData, damage.to_string())),
             Step::Begin { .. } => {}
             Step::Removed { first, end, .. } => {

@@ -8,10 +8,10 @@ use crate::audit::{Audit, Taken};
 use crate::entry::Entry;
 use crate::holds::Holds;
 use crate::prune::{HELD_KEY, held_text, prune};
-use crate::segments;
 use crate::storage::Storage;
 use crate::walk::{Step, Walk};
 use crate::write::Journal;
+use crate::{DamageKind, segments};
 use lapwing_model::{Span, Time};
 use std::collections::BTreeMap;
 use std::io;
@@ -179,6 +179,9 @@ impl Journal {
         {
             match step {
                 Step::Head { position } | Step::Begin { position } => first = Some(position),
+                Step::Damage(damage) if damage.kind == DamageKind::Unreadable => {
+                    return Err(io::Error::other(damage.to_string()));
+                }
                 _ => {}
             }
         }

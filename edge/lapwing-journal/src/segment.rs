@@ -16,6 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// What a message costs beside its data: opcode, length, header, index.
 const MESSAGE_OVERHEAD_BYTES: u64 = 9 + 22 + 16;
 
+/// Key of the metadata of the first segment of a start of the server: no position before it is greater than its own.
+pub(crate) const START_KEY: &str = "start";
+
+/// Key of the metadata of a segment that holds entries of those before it again, which were given up.
+pub(crate) const AGAIN_KEY: &str = "again";
+
 /// What the channels of the inputs are to say.
 pub(crate) type InputsAbout = BTreeMap<InputId, BTreeMap<String, String>>;
 
@@ -69,13 +75,20 @@ fn token() -> String {
 }
 
 impl Segment {
-    /// Makes the file `number`, whose first entry is `position` at `at`. Its name is not on the disk before the
+    /// Makes the file `number`, whose first entry is `position` at `at`; `why` is [`START_KEY`] or [`AGAIN_KEY`]. Its name is not on the disk before the
     /// storage's directory is synced.
-    pub(crate) fn begin(storage: &dyn Storage, number: u64, at: Time, position: u64) -> io::Result<Self> {
+    pub(crate) fn begin(
+        storage: &dyn Storage,
+        number: u64,
+        at: Time,
+        position: u64,
+        why: Option<&'static str>,
+    ) -> io::Result<Self> {
         let (y, mo, d, h, mi, s, ns) = at.civil();
         let time = format!("{y:04}{mo:02}{d:02}T{h:02}{mi:02}{s:02}.{:03}Z", ns / 1_000_000);
         let name = format!("{number:06}-{time}.{SEGMENT_EXTENSION}");
-        Self::draft(storage, &name, number, at, position, &[])
+        let why = why.map(|key| (key, "yes".to_owned()));
+        Self::draft(storage, &name, number, at, position, why.as_slice())
     }
 
     /// [`Segment::begin`] under any name, with more to say at its head.

@@ -34,6 +34,16 @@ impl ReadAt for Vec<u8> {
     }
 }
 
+impl ReadAt for Arc<dyn ReadAt> {
+    fn length(&self) -> io::Result<u64> {
+        (**self).length()
+    }
+
+    fn read_at(&self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+        (**self).read_at(offset, length)
+    }
+}
+
 /// An open file.
 pub trait StoredFile: ReadAt {
     /// Adds bytes at the end. After an error some of them may be there.

@@ -127,11 +127,6 @@ impl Walk {
         })
     }
 
-    /// Where the current chunk's records, or the next record outside one, begin.
-    pub(crate) fn offset(&self) -> u64 {
-        if self.chunk.is_empty() { self.next } else { self.chunk_offset }
-    }
-
     /// A channel that has been met.
     pub(crate) fn channel(&self, id: u16) -> Option<&Channel> {
         self.channels.get(&id)

@@ -7,11 +7,11 @@ use crate::kept::{Kept, Record, Topic};
 use crate::prune::remove_drafts;
 use crate::reserve::Reserve;
 use crate::retention::KnownSegments;
-use crate::segment::{InputsAbout, Segment};
+use crate::segment::{AGAIN_KEY, InputsAbout, START_KEY, Segment};
 use crate::storage::{DiskStorage, Storage, SyncOnce};
 use crate::trouble::{RETRY_AFTER_MIN, Trouble};
 use crate::walk::{Step, Walk};
-use crate::{LOCK_FILE, segments};
+use crate::{DamageKind, LOCK_FILE, segments};
 use lapwing_model::{Event, Position, Reception, Site, Span, Time};
 use std::collections::BTreeSet;
 use std::io;
@@ -46,6 +46,8 @@ pub struct Journal {
     pub(crate) options: Options,
     pub(crate) next_segment: u64,
     pub(crate) next_position: u64,
+    /// Whether this start has begun a segment.
+    pub(crate) started: bool,
     pub(crate) segment: Option<Segment>,
     /// Segments that are ended and may not be on the disk yet.
     pub(crate) ended: Vec<Arc<SyncOnce>>,
@@ -70,16 +72,30 @@ pub struct Journal {
     _lock: Box<dyn Send>,
 }
 
-/// The position after the last entry that can be read in a segment; `None` when nothing can.
-fn end_of(storage: &dyn Storage, name: &str) -> io::Result<Option<u64>> {
-    let mut walk = Walk::over(storage.path(name), storage.read(name)?)?;
-    let mut end = None;
-    while let Some(step) = walk.step() {
-        match step {
-            Step::Head { position } | Step::Begin { position } => end = end.max(Some(position)),
-            Step::Message { position, .. } => end = end.max(position.checked_add(1)),
-            Step::Removed { end: removed, .. } => end = end.max(Some(removed)),
-            Step::Damage(_) => {}
+/// The position after the last entry that can be read. What was read is built on: it is synced, so that it does not go
+/// away under it in a loss of power.
+fn end_of(storage: &dyn Storage, names: &[(u64, String)]) -> io::Result<u64> {
+    let mut end = 0;
+    for (_, name) in names.iter().rev() {
+        storage.open(name)?.sync()?;
+        let mut walk = Walk::over(storage.path(name), storage.read(name)?)?;
+        let mut whole = true;
+        while let Some(step) = walk.step() {
+            match step {
+                Step::Head { position } | Step::Begin { position } => end = end.max(position),
+                Step::Message { position, .. } => end = end.max(position.saturating_add(1)),
+                Step::Removed { end: removed, .. } => end = end.max(removed),
+                // Nobody knows what stands there: a number must not be given twice.
+                Step::Damage(damage) if damage.kind == DamageKind::Unreadable => {
+                    return Err(io::Error::other(damage.to_string()));
+                }
+                Step::Damage(_) => whole = false,
+            }
+        }
+        // A segment that was given up may reach further than the next one, if that was cut. One that was ended in order,
+        // or begun by a start of the server, has nothing behind it that reaches further than it does.
+        if whole || walk.about().contains_key(START_KEY) {
+            break;
         }
     }
     Ok(end)
@@ -98,16 +114,7 @@ impl Journal {
         remove_drafts(&*storage);
         let existing = segments(&*storage)?;
         let next_segment = existing.last().map_or(0, |(number, _)| number + 1);
-        let mut next_position = 0;
-        for (_, name) in existing.iter().rev() {
-            // What was read is built on: it must not go away under it in a loss of power.
-            storage.open(name)?.sync()?;
-            // A segment of which nothing can be read (killed before its first chunk was complete) says nothing.
-            if let Some(end) = end_of(&*storage, name)? {
-                next_position = end;
-                break;
-            }
-        }
+        let next_position = end_of(&*storage, &existing)?;
         if !existing.is_empty() {
             storage.sync_directory()?;
         }
@@ -117,6 +124,7 @@ impl Journal {
             options,
             next_segment,
             next_position,
+            started: false,
             segment: None,
             ended: Vec::new(),
             names_unsynced: 0,
@@ -263,7 +271,9 @@ impl Journal {
         let segment = match &mut self.segment {
             Some(segment) => segment,
             None => {
-                let segment = Segment::begin(&*self.storage, self.next_segment, at, record.position)?;
+                let why = (!self.started).then_some(START_KEY);
+                let segment = Segment::begin(&*self.storage, self.next_segment, at, record.position, why)?;
+                self.started = true;
                 self.next_segment += 1;
                 self.names_unsynced += 1;
                 self.segment.insert(segment)
@@ -289,7 +299,7 @@ impl Journal {
     /// Writes all entries kept to a new segment.
     pub(crate) fn write_again(&mut self) -> io::Result<()> {
         let Some(first) = self.kept.first() else { return Ok(()) };
-        let mut segment = Segment::begin(&*self.storage, self.next_segment, first.at, first.position)?;
+        let mut segment = Segment::begin(&*self.storage, self.next_segment, first.at, first.position, Some(AGAIN_KEY))?;
         self.next_segment += 1;
         self.names_unsynced += 1;
         let put = self.kept.iter().try_for_each(|record| {

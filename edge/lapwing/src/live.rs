@@ -16,6 +16,7 @@ use lapwing_transports::{Delivery, Inbox, MailboxMaker};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -64,6 +65,11 @@ pub(crate) async fn run_with(
     ready: oneshot::Sender<SocketAddr>,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
+    // Signals are listened for before anybody can know that the server is there.
+    tokio::pin!(stop);
+    if std::future::poll_fn(|context| Poll::Ready(stop.as_mut().poll(context).is_ready())).await {
+        return Ok(());
+    }
     let now = clock();
     let (journal, done) = config.journal.as_ref().map(Record::open).transpose()?.unzip();
     let mut tasks = JoinSet::new();

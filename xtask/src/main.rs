@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask demo | test | tidy | web | new-format | fuzz | load | bench`.
+//! Development tasks: `cargo xtask demo | test | tidy | web | new-format | fuzz | load | torture | bench`.
 //!
 //! Plain Rust and few dependencies, because it is the first thing a newcomer compiles.
 
@@ -62,7 +62,16 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Measure the tracker: accuracy and speed, micro-benchmarks, instruction counts
+    /// Kill the journal, cut its power and fail its calls, as often as asked; print what it came to
+    Torture {
+        /// Where the random numbers begin
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Kill points, and as many power-cut images
+        #[arg(long, default_value_t = 10_000)]
+        cases: u64,
+    },
+    /// Measure the tracker (accuracy and speed, micro-benchmarks, instruction counts) and the record
     Bench {
         #[command(subcommand)]
         what: bench::Bench,
@@ -79,6 +88,10 @@ fn main() -> Result<()> {
         Task::NewFormat { name } => new_format::run(&name),
         Task::Fuzz { format, cases, guided_seconds } => fuzz::run(format.as_deref(), cases, guided_seconds),
         Task::Load { args } => load(&args),
+        Task::Torture { seed, cases } => {
+            let args = ["--seed", &seed.to_string(), "--cases", &cases.to_string()].map(str::to_owned);
+            steps::example("lapwing-journal", "torture", &args)
+        }
         Task::Bench { what } => bench::run(what),
     }
 }

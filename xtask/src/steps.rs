@@ -36,6 +36,12 @@ pub(crate) fn cargo(args: &[&str]) -> Result<()> {
     run(Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(args).current_dir(root()))
 }
 
+/// Builds an example of a package in release and runs it.
+pub(crate) fn example(package: &str, name: &str, args: &[String]) -> Result<()> {
+    cargo(&["build", "--release", "-p", package, "--example", name])?;
+    run(Command::new(target(&format!("release/examples/{name}"))).args(args))
+}
+
 /// What a command prints, when it can be run.
 pub(crate) fn output(program: &str, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).output().ok()?;

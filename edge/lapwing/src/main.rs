@@ -12,6 +12,7 @@ mod fanout;
 mod line;
 mod live;
 mod log;
+mod record;
 mod replay;
 mod run;
 mod summary;

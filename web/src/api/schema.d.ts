@@ -1104,20 +1104,91 @@ export interface components {
             /** @description Its transport. */
             transport: components["schemas"]["AirText"];
         };
-        /** @description The journal and how it is. */
+        /** @description The journal and how it is. `offered = synced + waiting + shed_disk_full + shed_failed + lost`, exactly. */
         JournalState: {
+            /** @description Whether these books balance. */
+            balanced: boolean;
             /**
              * Format: int64
-             * @description Bytes of all segments.
+             * @description Bytes of all files of the journal.
              */
             bytes: number;
+            /** @description From the append of an alert, a command or the like until it was on the disk. */
+            class_a: components["schemas"]["JournalTimes"];
             /**
              * Format: int64
              * @description Entries written so far, over all segments.
              */
             entries: number;
-            /** @description Why it cannot write, when it cannot. */
+            /**
+             * Format: int64
+             * @description Writes and syncs that failed.
+             */
+            failures: number;
+            /** @description Why it cannot record everything, while it cannot. */
             fault?: string | null;
+            /** @description The last failure, in words. */
+            last_failure?: string | null;
+            /** @description What a loss of power would have cost: how long the oldest entry had waited, at each sync. */
+            loss_window: components["schemas"]["JournalTimes"];
+            /**
+             * Format: int64
+             * @description Of these, not recorded because more waited than memory may hold.
+             */
+            lost: number;
+            /**
+             * Format: int64
+             * @description Entries given to the journal since the server started.
+             */
+            offered: number;
+            /**
+             * Format: int64
+             * @description Segments given up after a failure, and written again.
+             */
+            segments_given_up: number;
+            /**
+             * Format: int64
+             * @description Of these, raw detail not recorded because the disk is full.
+             */
+            shed_disk_full: number;
+            /**
+             * Format: int64
+             * @description Of these, raw detail not recorded because the journal could not be written.
+             */
+            shed_failed: number;
+            /**
+             * Format: int64
+             * @description Of these, on the disk.
+             */
+            synced: number;
+            /**
+             * Format: int64
+             * @description Of these, on their way to the disk.
+             */
+            waiting: number;
+        };
+        /** @description How long something took since the server started. */
+        JournalTimes: {
+            /**
+             * Format: int64
+             * @description How often.
+             */
+            count: number;
+            /**
+             * Format: double
+             * @description The longest, milliseconds.
+             */
+            max_ms: number;
+            /**
+             * Format: double
+             * @description The median, milliseconds.
+             */
+            p50_ms: number;
+            /**
+             * Format: double
+             * @description 99 of 100 took no longer, milliseconds.
+             */
+            p99_ms: number;
         };
         /** @description Where and how fast, with how well that is known. All at one time. */
         Kinematics: {

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: how well and how fast the tracker tracks, measured with tools that know nothing of its code.
+//! `cargo xtask bench`: how well and how fast the tracker tracks, measured with tools that know nothing of its code; and
+//! how fast the record is.
 
 mod cases;
 mod criteria;
@@ -15,6 +16,7 @@ mod track;
 mod tracker;
 mod venv;
 
+use crate::steps::example;
 use anyhow::Result;
 use clap::Subcommand;
 
@@ -32,6 +34,12 @@ pub(crate) enum Bench {
     /// Count the instructions of the tracker's kernels under valgrind, to compare two commits
     #[command(after_help = instructions::CONTRACT)]
     Instructions(instructions::Options),
+    /// Journal 20,000 records a second, with class A entries synced among them; print how long those took
+    Record {
+        /// Arguments: `--rate`, `--class-a-rate`, `--seconds`, `--bytes`, `--directory`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 /// `cargo xtask bench WHAT`.
@@ -40,5 +48,6 @@ pub(crate) fn run(bench: Bench) -> Result<()> {
         Bench::Tracker(options) => tracker::run(&options),
         Bench::Micro { args } => micro::run(&args),
         Bench::Instructions(options) => instructions::run(&options),
+        Bench::Record { args } => example("lapwing-journal", "record", &args),
     }
 }

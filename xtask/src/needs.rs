@@ -37,9 +37,13 @@ pub(crate) const CHROMIUM: Need = Need {
 pub(crate) const COMPILER: Need =
     Need { program: "cc", paths: &["/usr/bin/cc"], package: "gcc", purpose: "Rust links with it" };
 
-/// The interpreter of the bench tools.
-const PYTHON: Need =
-    Need { program: "python3", paths: &["/usr/bin/python3"], package: "python3", purpose: "the bench tools run in it" };
+/// The interpreter of the bench tools and of the second verifier.
+pub(crate) const PYTHON: Need = Need {
+    program: "python3",
+    paths: &["/usr/bin/python3"],
+    package: "python3",
+    purpose: "the bench tools and the second verifier run in it",
+};
 
 /// What counts instructions.
 pub(crate) const VALGRIND: Need = Need {

@@ -12,7 +12,7 @@ const MUTATED_CASES: u64 = 10_000_000;
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::new(9);
     steps.run("what the tests need", || {
-        needs::ensure(&[needs::COMPILER, needs::MOSQUITTO, needs::CHROMIUM])?;
+        needs::ensure(&[needs::COMPILER, needs::MOSQUITTO, needs::CHROMIUM, needs::PYTHON])?;
         needs::component("clippy", "clippy")?;
         needs::component("fmt", "rustfmt")
     })?;

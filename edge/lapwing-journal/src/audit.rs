@@ -29,6 +29,11 @@ pub enum Audit {
         /// Which of them go.
         taken: Taken,
     },
+    /// The record is signed with another key from the next segment on.
+    KeyChanged {
+        /// A signed note that names both keys, signed by both: see [`crate::evidence::key`].
+        note: String,
+    },
     /// Class B entries were not recorded, because there was no room or no disk. The picture had them all the same.
     NotRecorded {
         /// How many.

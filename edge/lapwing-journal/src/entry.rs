@@ -80,11 +80,13 @@ pub(crate) mod channel {
     pub(crate) const COMMAND: u16 = 5;
     pub(crate) const EVENT: u16 = 6;
     pub(crate) const STOP: u16 = 7;
+    pub(crate) const SEAL: u16 = 8;
+    pub(crate) const CHECKPOINT: u16 = 9;
     pub(crate) const AUDIT: u16 = 11;
     pub(crate) const REMOVED: u16 = 12;
     pub(crate) const FIRST_INPUT: u16 = 16;
 
-    pub(crate) const FIXED: [(u16, &str); 9] = [
+    pub(crate) const FIXED: [(u16, &str); 11] = [
         (MARK, "/mark"),
         (SITE, "/site"),
         (LINK, "/link"),
@@ -92,6 +94,8 @@ pub(crate) mod channel {
         (COMMAND, "/command"),
         (EVENT, "/event"),
         (STOP, "/stop"),
+        (SEAL, "/seal"),
+        (CHECKPOINT, "/checkpoint"),
         (AUDIT, "/audit"),
         (REMOVED, "/removed"),
     ];

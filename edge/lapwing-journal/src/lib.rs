@@ -22,6 +22,8 @@
 //! | `/command` | 5 | JSON, a command |
 //! | `/event` | 6 | JSON, an event |
 //! | `/stop` | 7 | JSON `{}` |
+//! | `/seal` | 8 | last message of each chunk of entries, in a sealed segment: salts and leaves, see [`evidence::seal`]. Not an entry itself |
+//! | `/checkpoint` | 9 | a signed note, in a chunk of its own: see [`evidence::checkpoint`]. Not an entry itself |
 //! | `/audit` | 11 | JSON, an [`Audit`]: what was done to the record itself |
 //! | `/removed` | 12 | JSON `{"first", "end", "at"}`: entries that were here, and that retention has removed. Not an entry itself |
 //! | `/in/<input>` | 16 and up | a reception: header, then the bytes as they arrived. Channel metadata: `format`, `transport`, `sensor` |
@@ -57,16 +59,19 @@
 mod audit;
 mod books;
 mod entry;
+pub mod evidence;
 mod holds;
 mod kept;
 mod prune;
 mod read;
 mod reserve;
 mod retention;
+mod sealing;
 mod segment;
 mod storage;
 mod sync;
 mod trouble;
+pub mod verify;
 mod walk;
 mod write;
 
@@ -88,6 +93,12 @@ pub const SEGMENT_EXTENSION: &str = "mcap";
 /// An error with the file it is about in front.
 pub(crate) fn at_path(path: &std::path::Path, error: std::io::Error) -> std::io::Error {
     std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// The segments of a directory, in the order they were written.
+pub fn segment_files(directory: &std::path::Path) -> std::io::Result<Vec<std::path::PathBuf>> {
+    let storage = DiskStorage::open(directory)?;
+    Ok(segments(&storage)?.into_iter().map(|(_, name)| directory.join(name)).collect())
 }
 
 /// The segments of a storage with their numbers, in the order they were written.

@@ -148,7 +148,7 @@ impl Pruner {
     fn finish(mut self) -> io::Result<u64> {
         self.say_removed()?;
         self.segment.close_chunk()?;
-        self.segment.finish()?;
+        self.segment.finish(self.at)?;
         self.segment.file().sync()?;
         Ok(self.segment.stored())
     }

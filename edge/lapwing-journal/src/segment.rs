@@ -2,7 +2,9 @@
 
 use crate::SEGMENT_EXTENSION;
 use crate::entry::{Mark, Removed, channel};
+use crate::evidence::leaf::{self, RecordHead, opening_leaf};
 use crate::kept::{Record, Topic};
+use crate::sealing::{Named, Sealer, Sealing};
 use crate::storage::{Storage, SyncOnce};
 use lapwing_model::{InputId, Time};
 use mcap::records::{MessageHeader, Metadata};
@@ -59,7 +61,19 @@ pub(crate) struct Segment {
     next_channel: u16,
     bytes: u64,
     chunk_bytes: u64,
+    sealing: Option<Sealing>,
+    /// The channels as the leaves have them, when it is sealed.
+    channel_texts: BTreeMap<u16, Vec<u8>>,
+    /// What was stored since the last checkpoint, to be compared with what is read back.
+    unread: Vec<u8>,
+    /// Time of the last record.
+    last_time: u64,
 }
+
+/// Encoding of the channels every segment has.
+const FIXED_ENCODING: &str = "json";
+/// Encoding of receptions.
+const RECEPTION_ENCODING: &str = "lapwing.reception";
 
 fn io_error(error: mcap::McapError) -> io::Error {
     match error {
@@ -83,12 +97,34 @@ impl Segment {
         at: Time,
         position: u64,
         why: Option<&'static str>,
+        sealer: Option<&Sealer>,
     ) -> io::Result<Self> {
         let (y, mo, d, h, mi, s, ns) = at.civil();
         let time = format!("{y:04}{mo:02}{d:02}T{h:02}{mi:02}{s:02}.{:03}Z", ns / 1_000_000);
         let name = format!("{number:06}-{time}.{SEGMENT_EXTENSION}");
-        let why = why.map(|key| (key, "yes".to_owned()));
-        Self::draft(storage, &name, number, at, position, why.as_slice())
+        let mut about = sealer.map(Sealer::about).unwrap_or_default();
+        about.extend(why.map(|key| (key, "yes".to_owned())));
+        let mut segment = Self::draft(storage, &name, number, at, position, &about)?;
+        if let Some(sealer) = sealer {
+            segment.seal_with(sealer, number, position);
+        }
+        Ok(segment)
+    }
+
+    /// Begins the tree: nothing but the head has been written.
+    fn seal_with(&mut self, sealer: &Sealer, number: u64, position: u64) {
+        let metadata = BTreeMap::new();
+        let mut preamble = Vec::new();
+        for (id, topic) in channel::FIXED {
+            let text = leaf::channel(topic, FIXED_ENCODING, &metadata);
+            preamble.push(mcap::records::op::CHANNEL);
+            preamble.extend((text.len() as u64 + 2).to_le_bytes());
+            preamble.extend(id.to_le_bytes());
+            preamble.extend(&text);
+            self.channel_texts.insert(id, text);
+        }
+        let opening = opening_leaf(self.pending.bytes().get(mcap::MAGIC.len()..).unwrap_or_default(), &preamble);
+        self.sealing = Some(Sealing::new(Arc::clone(&sealer.signer), &self.token, number, position, opening));
     }
 
     /// [`Segment::begin`] under any name, with more to say at its head.
@@ -116,7 +152,7 @@ impl Segment {
         let metadata = about.into_iter().chain(more).map(|(k, v)| (k.to_owned(), v)).collect();
         writer.write_metadata(&Metadata { name: "lapwing".to_owned(), metadata }).map_err(io_error)?;
         for (id, topic) in channel::FIXED {
-            writer.add_channel_with_id(id, 0, topic, "json", &BTreeMap::new()).map_err(io_error)?;
+            writer.add_channel_with_id(id, 0, topic, FIXED_ENCODING, &BTreeMap::new()).map_err(io_error)?;
         }
         Ok(Self {
             name: name.to_owned(),
@@ -130,6 +166,10 @@ impl Segment {
             next_channel: channel::FIRST_INPUT,
             bytes: 0,
             chunk_bytes: 0,
+            sealing: None,
+            channel_texts: BTreeMap::new(),
+            unread: Vec::new(),
+            last_time: 0,
         })
     }
 
@@ -167,15 +207,22 @@ impl Segment {
 
     /// Puts a record into the current chunk, in memory. Every record of a segment comes through here, in order.
     pub(crate) fn put(&mut self, record: &Record, about: &InputsAbout) -> io::Result<()> {
-        let channel_id = match &record.topic {
-            Topic::Fixed(id) => *id,
-            Topic::Input(input) => self.channel_of(input, about)?,
-        };
         // MCAP times are unsigned; times before 1970 keep their bits.
         let log_time = record.at.as_nanos() as u64;
         let sequence = record.position as u32;
         self.mark(record.position, log_time)?;
+        let channel_id = match &record.topic {
+            Topic::Fixed(id) => *id,
+            Topic::Input(input) => self.channel_of(input, about)?,
+        };
         let publish_time = record.published.as_nanos() as u64;
+        self.last_time = log_time;
+        if let Some(sealing) = &mut self.sealing {
+            let channel = self.channel_texts.get(&channel_id).map_or(&[][..], Vec::as_slice);
+            let (position, log_time, publish_time) =
+                (record.position, record.at.as_nanos(), record.published.as_nanos());
+            sealing.add(&RecordHead { position, log_time, publish_time, channel }, &record.data)?;
+        }
         self.write(&MessageHeader { channel_id, sequence, log_time, publish_time }, &record.data)
     }
 
@@ -208,7 +255,10 @@ impl Segment {
         self.next_channel = id.checked_add(1).ok_or_else(|| io::Error::other("more channels than MCAP can number"))?;
         let metadata = about.get(input).cloned().unwrap_or_default();
         let topic = format!("/in/{input}");
-        self.writer.add_channel_with_id(id, 0, &topic, "lapwing.reception", &metadata).map_err(io_error)?;
+        self.writer.add_channel_with_id(id, 0, &topic, RECEPTION_ENCODING, &metadata).map_err(io_error)?;
+        if self.sealing.is_some() {
+            self.channel_texts.insert(id, leaf::channel(&topic, RECEPTION_ENCODING, &metadata));
+        }
         self.channels.insert(input.clone(), id);
         Ok(id)
     }
@@ -223,15 +273,81 @@ impl Segment {
 
     /// Ends the current chunk, if it has anything, and stores it in one append. Gives the bytes of the file it is in.
     pub(crate) fn close_chunk(&mut self) -> io::Result<Range<u64>> {
+        self.end_chunk()?;
+        self.store()
+    }
+
+    /// Ends the current chunk in memory.
+    fn end_chunk(&mut self) -> io::Result<()> {
+        let sealing = self.sealing.as_mut();
+        if let Some((first, seal)) = sealing.and_then(|s| Some((s.first_of_chunk(), s.seal()?))) {
+            let (channel_id, sequence, log_time) = (channel::SEAL, first as u32, self.last_time);
+            self.write(&MessageHeader { channel_id, sequence, log_time, publish_time: log_time }, &seal)?;
+        }
         if self.chunk_bytes > 0 {
             self.chunk_bytes = 0;
             self.writer.flush().map_err(io_error)?;
         }
-        self.store()
+        Ok(())
     }
 
-    /// Writes the summary, which lets viewers seek in the file. Nothing that counts is in it.
-    pub(crate) fn finish(&mut self) -> io::Result<()> {
+    /// Signs what is in the segment, when there is something that no checkpoint covers.
+    pub(crate) fn checkpoint(&mut self, now: Time) -> io::Result<()> {
+        self.close_chunk()?;
+        if self.uncovered_since().is_some() {
+            self.sign(now, false)?;
+            self.store()?;
+        }
+        Ok(())
+    }
+
+    /// Puts a checkpoint into a chunk of its own, in memory. What it covers is on the storage as it was written.
+    fn sign(&mut self, now: Time, is_closed: bool) -> io::Result<()> {
+        self.compare()?;
+        let Some(sealing) = &mut self.sealing else { return Ok(()) };
+        let position = sealing.next_position();
+        let note = sealing.checkpoint(now, is_closed);
+        let (log_time, sequence) = (now.as_nanos() as u64, position as u32);
+        self.mark(position, log_time)?;
+        let header = MessageHeader { channel_id: channel::CHECKPOINT, sequence, log_time, publish_time: log_time };
+        self.write(&header, note.as_bytes())?;
+        self.end_chunk()
+    }
+
+    /// Reads back what was stored since the last checkpoint.
+    fn compare(&mut self) -> io::Result<()> {
+        let unread = std::mem::take(&mut self.unread);
+        let length = unread.len() as u64;
+        let from = self.stored.saturating_sub(length);
+        if self.file.read_at(from, length)? != unread {
+            let what = format!("{}: what is read back from byte {from} on is not what was written", self.name);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        Ok(())
+    }
+
+    /// Time of the oldest record that no checkpoint covers.
+    pub(crate) fn uncovered_since(&self) -> Option<Time> {
+        self.sealing.as_ref().and_then(Sealing::uncovered_since)
+    }
+
+    /// Bytes that wait to be read back.
+    pub(crate) fn unread(&self) -> u64 {
+        self.unread.len() as u64
+    }
+
+    /// What the next segment names of this one.
+    pub(crate) fn named(&self, is_whole: bool) -> Option<Named> {
+        self.sealing.as_ref().map(|sealing| sealing.named(is_whole))
+    }
+
+    /// Signs the segment for the last time and writes the summary, which lets viewers seek in the file, in one append:
+    /// a sealed segment that says it is closed has its end.
+    pub(crate) fn finish(&mut self, now: Time) -> io::Result<()> {
+        if self.sealing.is_some() {
+            self.close_chunk()?;
+            self.sign(now, true)?;
+        }
         self.writer.finish().map_err(io_error)?;
         self.store().map(drop)
     }
@@ -242,6 +358,9 @@ impl Segment {
         if !bytes.is_empty() {
             let result = self.file.append(&bytes);
             let length = bytes.len() as u64;
+            if self.sealing.is_some() {
+                self.unread.extend_from_slice(&bytes);
+            }
             bytes.clear();
             result?;
             self.stored += length;

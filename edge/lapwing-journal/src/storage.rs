@@ -126,6 +126,10 @@ impl SyncOnce {
         self.file.append(bytes)
     }
 
+    pub(crate) fn read_at(&self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+        self.file.read_at(offset, length)
+    }
+
     pub(crate) fn truncate(&self, length: u64) -> io::Result<()> {
         self.file.truncate(length)
     }

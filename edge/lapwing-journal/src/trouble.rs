@@ -99,6 +99,7 @@ impl Journal {
             let _ = self.recover(error);
         }
         self.tell();
+        self.checkpoint_if_due();
     }
 
     /// After a failure: gives the segment up and writes what is kept to a new one.
@@ -159,6 +160,7 @@ impl Journal {
         }
         if let Some(segment) = self.segment.take() {
             self.books.segments_given_up += 1;
+            self.name_next(&segment, false);
             segment.give_up(&*self.storage);
         }
     }

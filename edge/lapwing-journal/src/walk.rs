@@ -206,7 +206,7 @@ impl Walk {
                 let channel_id = header.channel_id;
                 let channel = self.channels.get(&channel_id).map_or(channel_id, Channel::number);
                 match (channel, self.position) {
-                    (channel::MARK, _) => None,
+                    (channel::MARK | channel::SEAL | channel::CHECKPOINT, _) => None,
                     (channel::REMOVED, position) => {
                         let removed = serde_json::from_slice::<Removed>(&data).ok();
                         match removed.filter(|r| Some(r.first) == position && r.first < r.end) {

@@ -7,6 +7,7 @@ use crate::kept::{Kept, Record, Topic};
 use crate::prune::remove_drafts;
 use crate::reserve::Reserve;
 use crate::retention::KnownSegments;
+use crate::sealing::Sealer;
 use crate::segment::{AGAIN_KEY, InputsAbout, START_KEY, Segment};
 use crate::storage::{DiskStorage, Storage, SyncOnce};
 use crate::trouble::{RETRY_AFTER_MIN, Trouble};
@@ -22,6 +23,9 @@ use std::sync::Arc;
 const CHUNK_BYTES: u64 = 1 << 20;
 /// Bytes of entries that may wait for a sync; who appends more waits for the disk.
 const KEPT_BYTES_MAX: u64 = 64 << 20;
+
+/// Bytes stored that may wait to be read back and signed.
+const UNREAD_BYTES_MAX: u64 = 16 << 20;
 
 /// How a journal is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,7 @@ pub struct Journal {
     /// What the record is to tell of itself as soon as it can.
     pub(crate) untold: Vec<Audit>,
     pub(crate) inputs: InputsAbout,
+    pub(crate) sealer: Option<Sealer>,
     pub(crate) known: KnownSegments,
     /// Segments that retention leaves as they are, because they are damaged.
     pub(crate) unprunable: BTreeSet<String>,
@@ -134,6 +139,7 @@ impl Journal {
             books: Books::default(),
             untold: Vec::new(),
             inputs: InputsAbout::new(),
+            sealer: None,
             known: KnownSegments::new(),
             unprunable: BTreeSet::new(),
             retry_after: RETRY_AFTER_MIN,
@@ -272,7 +278,8 @@ impl Journal {
             Some(segment) => segment,
             None => {
                 let why = (!self.started).then_some(START_KEY);
-                let segment = Segment::begin(&*self.storage, self.next_segment, at, record.position, why)?;
+                let sealer = self.sealer.as_ref();
+                let segment = Segment::begin(&*self.storage, self.next_segment, at, record.position, why, sealer)?;
                 self.started = true;
                 self.next_segment += 1;
                 self.names_unsynced += 1;
@@ -280,7 +287,13 @@ impl Journal {
             }
         };
         segment.put(record, &self.inputs)?;
-        if segment.chunk_bytes() >= CHUNK_BYTES { self.write_chunk() } else { Ok(()) }
+        if segment.chunk_bytes() < CHUNK_BYTES {
+            Ok(())
+        } else if segment.unread() >= UNREAD_BYTES_MAX {
+            segment.checkpoint(self.now)
+        } else {
+            self.write_chunk()
+        }
     }
 
     fn is_grown(&self, segment: &Segment, at: Time) -> bool {
@@ -299,7 +312,8 @@ impl Journal {
     /// Writes all entries kept to a new segment.
     pub(crate) fn write_again(&mut self) -> io::Result<()> {
         let Some(first) = self.kept.first() else { return Ok(()) };
-        let mut segment = Segment::begin(&*self.storage, self.next_segment, first.at, first.position, Some(AGAIN_KEY))?;
+        let (number, why, sealer) = (self.next_segment, Some(AGAIN_KEY), self.sealer.as_ref());
+        let mut segment = Segment::begin(&*self.storage, number, first.at, first.position, why, sealer)?;
         self.next_segment += 1;
         self.names_unsynced += 1;
         let put = self.kept.iter().try_for_each(|record| {
@@ -311,12 +325,23 @@ impl Journal {
         self.write_chunk()
     }
 
+    /// Remembers what the next segment is to name.
+    pub(crate) fn name_next(&mut self, segment: &Segment, is_whole: bool) {
+        if let Some(sealer) = &mut self.sealer
+            && segment.stored() > 0
+        {
+            sealer.previous = segment.named(is_whole);
+        }
+    }
+
     /// Ends the segment that is being written, if there is one.
     pub(crate) fn end_segment(&mut self) -> io::Result<()> {
         self.write_chunk()?;
         if let Some(mut segment) = self.segment.take() {
             self.ended.push(Arc::clone(segment.file()));
-            if segment.finish().is_err() {
+            let finished = segment.finish(self.now);
+            self.name_next(&segment, finished.is_ok());
+            if finished.is_err() {
                 // The entries are there without the summary, which the reader can do without.
                 segment.give_up(&*self.storage);
             }

@@ -17,6 +17,7 @@ mod replay;
 mod run;
 mod summary;
 mod track;
+mod verify;
 mod zones;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +48,10 @@ enum Command {
     Decode(decode::Args),
     /// A bench's detections to tracks, one JSON object a line, with what it cost
     Track(track::Args),
+    /// Check a journal against its signatures: 0 valid, 1 altered, 2 could not be tried
+    Verify(verify::Args),
+    /// The key that signs a journal
+    Key(verify::KeyArgs),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +75,8 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::replay(&args, colour),
         Command::Decode(args) => decode::decode(&args),
         Command::Track(args) => track::track(&args, colour),
+        Command::Verify(args) => return verify::verify(&args),
+        Command::Key(args) => verify::key(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

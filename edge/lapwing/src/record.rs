@@ -4,6 +4,7 @@
 //! memory meanwhile, and what is turned away is counted.
 
 use anyhow::Context;
+use lapwing_journal::evidence::key;
 use lapwing_journal::{Entry, Figures, Histogram, Journal, Options, Retention, RetentionDone, SyncDone};
 use lapwing_model::{Event, Position, Span, Time};
 use lapwing_server::{JournalState, JournalTimes};
@@ -52,7 +53,9 @@ impl Record {
             segment_time_max: config.segment_time_max,
             reserve_bytes: config.reserve_bytes,
         };
-        let journal = Journal::open(&config.directory, options).context("journal")?;
+        let mut journal = Journal::open(&config.directory, options).context("journal")?;
+        let signer = key::open(&config.directory).context("journal: the signing key")?;
+        journal.sign_with(signer).context("journal")?;
         // One sync and one removal run at a time.
         let (done, results) = mpsc::channel(2);
         let record = Self {

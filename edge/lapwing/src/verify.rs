@@ -1,0 +1,180 @@
+//! `lapwing verify`: whether a journal is as it was signed, and where not. `lapwing key`: who signs.
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use lapwing_journal::evidence::key::{self, KEY_FOLDER, Rotation};
+use lapwing_journal::evidence::note::Verifier;
+use lapwing_journal::verify::{Report, SEGMENT_BYTES_MAX, Verification};
+use lapwing_journal::{Audit, Entry, Journal, Options};
+use lapwing_model::Time;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Arguments of `lapwing verify`.
+#[derive(Parser)]
+pub(crate) struct Args {
+    /// A segment, or a journal's directory
+    path: PathBuf,
+    /// A verifier key, or a file with one; without it those in the journal's own folder `key`
+    #[arg(long = "key", value_name = "PUB")]
+    keys: Vec<String>,
+    /// A checkpoint that was kept elsewhere: exposes what was cut or signed again since
+    #[arg(long = "checkpoint", value_name = "FILE")]
+    checkpoints: Vec<PathBuf>,
+    /// A witness that must have cosigned each checkpoint
+    #[arg(long = "witness", value_name = "PUB")]
+    witnesses: Vec<String>,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `lapwing key`.
+#[derive(Parser)]
+pub(crate) struct KeyArgs {
+    #[command(subcommand)]
+    what: KeyCommand,
+}
+
+#[derive(Subcommand)]
+enum KeyCommand {
+    /// Print the verifier keys; makes a signing key when there is none
+    Show {
+        /// The journal's directory
+        directory: PathBuf,
+    },
+    /// Change the signing key; the record says so, signed by both. The server must not be running
+    Rotate {
+        /// The journal's directory
+        directory: PathBuf,
+    },
+}
+
+/// Bytes of a file with a key or a checkpoint.
+const SMALL_FILE_BYTES_MAX: u64 = 64 << 10;
+
+/// Exit codes: 0 valid, 1 altered, 2 it could not be tried.
+pub(crate) fn verify(args: &Args) -> ExitCode {
+    match report(args) {
+        Ok(report) => {
+            print(&report, args.json);
+            if report.verdict == "valid" { ExitCode::SUCCESS } else { ExitCode::from(1) }
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn report(args: &Args) -> Result<Report> {
+    let is_directory = args.path.is_dir();
+    let directory = if is_directory { args.path.as_path() } else { args.path.parent().unwrap_or(Path::new(".")) };
+    let mut keys = verifiers(&args.keys)?;
+    if keys.is_empty() {
+        keys = key::verifiers(directory)?;
+        eprintln!("note: no --key given; trusting the keys in {}", directory.join(KEY_FOLDER).display());
+    }
+    if keys.is_empty() {
+        bail!("no verifier key: give one with --key");
+    }
+    let witnesses = verifiers(&args.witnesses)?;
+    let mut verification = Verification::new(keys);
+    for path in &args.checkpoints {
+        let note = read(path, SMALL_FILE_BYTES_MAX)?;
+        verification.save(&note, &witnesses).map_err(|what| anyhow::anyhow!("{}: {what}", path.display()))?;
+    }
+    let files = if is_directory { lapwing_journal::segment_files(&args.path)? } else { vec![args.path.clone()] };
+    for path in files {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        verification.segment(&name, &read(&path, SEGMENT_BYTES_MAX)?);
+    }
+    Ok(verification.finish())
+}
+
+fn verifiers(texts: &[String]) -> Result<Vec<Verifier>> {
+    let one = |text: &String| {
+        let path = Path::new(text);
+        if path.is_file() { Ok(key::read_verifier(path)?) } else { Verifier::parse(text).map_err(anyhow::Error::msg) }
+    };
+    texts.iter().map(one).collect()
+}
+
+fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>> {
+    let shown = || path.display().to_string();
+    let length = std::fs::metadata(path).with_context(shown)?.len();
+    if length > bytes_max {
+        bail!("{}: {length} bytes, more than {bytes_max}", path.display());
+    }
+    std::fs::read(path).with_context(shown)
+}
+
+fn print(report: &Report, json: bool) {
+    if json {
+        println!("{}", serde_json::to_string(report).unwrap_or_default());
+        return;
+    }
+    for segment in &report.segments {
+        let r = &segment.records;
+        println!(
+            "{} ({}): {} verified, {} altered, {} missing, {} removed, {} not covered by a signature yet",
+            segment.file, segment.state, r.verified, r.altered, r.missing, r.removed, r.uncovered
+        );
+    }
+    for problem in &report.problems {
+        let position = problem.position.map(|p| format!(", record {p}")).unwrap_or_default();
+        println!("{}: byte {}{position}: {}", problem.file, problem.offset, meaning(&problem.what));
+    }
+    println!("{}", report.verdict);
+}
+
+fn meaning(what: &str) -> &str {
+    match what {
+        "head" => "the head of the segment is not as it was signed",
+        "structure" => "no part of a segment begins here",
+        "mark" => "the mark of a chunk is not as the journal writes it",
+        "chunk" => "the times or the CRC of a chunk do not fit it",
+        "index" => "the index of a chunk does not fit it",
+        "channel" => "a channel that the journal does not write here",
+        "record" => "a record is not as it was sealed",
+        "seal" => "the seal of a chunk is damaged",
+        "missing" => "records are missing",
+        "order" => "records again, or out of order",
+        "interval" => "the records up to the next checkpoint are not those that were signed",
+        "checkpoint" => "a checkpoint is not genuine, or not in its place",
+        "end" => "the end of the segment is not as it was written",
+        "chain" => "the segment does not follow on the one before",
+        "fork" => "another record than the one that was signed before",
+        "absent" => "the segment of a saved checkpoint is not here",
+        "unsealed" => "not sealed: written by a version that did not sign",
+        other => other,
+    }
+}
+
+/// `lapwing key`.
+pub(crate) fn key(args: &KeyArgs) -> Result<()> {
+    match &args.what {
+        KeyCommand::Show { directory } => {
+            key::open(directory)?;
+            for verifier in key::verifiers(directory)? {
+                println!("{verifier}");
+            }
+            Ok(())
+        }
+        KeyCommand::Rotate { directory } => rotate(directory),
+    }
+}
+
+fn rotate(directory: &Path) -> Result<()> {
+    // The lock first: a running server holds it.
+    let mut journal = Journal::open(directory, Options::default())?;
+    journal.sign_with(key::open(directory)?)?;
+    let rotation = Rotation::begin(directory)?;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).context("the clock")?;
+    let at = Time::from_nanos(i64::try_from(now.as_nanos()).context("the clock")?);
+    journal.append(at, &Entry::Audit(Audit::KeyChanged { note: rotation.note.clone() }))?;
+    journal.close()?;
+    rotation.finish()?;
+    println!("{}", key::open(directory)?.verifier());
+    Ok(())
+}

@@ -342,13 +342,15 @@ def rotation(note, keys):
     return [k for k in keys if k != old] + [new] if old in keys and signed(note, [old]) and signed(note, [new]) else keys
 def verify(segments, keys, saved=()):
     """segments: (name, bytes) in order; keys: key_of; saved: notes that were kept elsewhere. The report, a dict."""
-    saved = sorted(((c["tree"][0], c["token"], root_of(c["tree"])) for c in map(checkpoint_of, saved)), key=lambda s: s[0])
+    saved = sorted(((c["tree"][0], c["token"], root_of(c["tree"]), c["closed"]) for c in map(checkpoint_of, saved)), key=lambda s: s[0])
     last, any_sealed, problems, reports, total, rest = None, False, [], [], {}, saved
     def settle(seg):
         nonlocal rest
         if seg is None: return
         agreed = 0
-        for size, token, root in [s for s in rest if s[1] == seg.token]: agreed = size if seg.hold(size, root, agreed) else agreed
+        for size, token, root, closed in [s for s in rest if s[1] == seg.token]:
+            agreed = size if seg.hold(size, root, agreed) else agreed
+            if closed and seg.state != "closed": seg.bad(seg.length, seg.end, "end")
         rest = [s for s in rest if s[1] != seg.token]; c = seg.counts()
         for k, n in c.items(): total[k] = total.get(k, 0) + n
         problems.extend(sorted(seg.problems, key=lambda p: p["offset"])); reports.append(dict(file=seg.name, state=seg.state, records=c))

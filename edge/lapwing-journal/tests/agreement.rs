@@ -87,3 +87,37 @@ fn random_changes_of_a_larger_segment_are_found_by_both() {
     assert_eq!(rust, python);
     std::fs::remove_dir_all(directory).unwrap();
 }
+
+/// What a report says first, as `testdata/evidence/expected.txt` has it.
+fn first(file: &str, report: &serde_json::Value) -> String {
+    let mut line = format!("{file} {}", report["verdict"].as_str().unwrap());
+    if let Some(bad) = report["first_bad"].as_object() {
+        let position = bad["position"].as_u64().map_or("-".to_owned(), |p| p.to_string());
+        line += &format!(" {} {position} {}", bad["what"].as_str().unwrap(), bad["offset"]);
+    }
+    line
+}
+
+#[test]
+fn the_published_vectors() {
+    let folder = root().join("testdata/evidence");
+    let key_file = folder.join("key/lapwing-test-vectors.pub");
+    let key = lapwing_journal::evidence::key::read_verifier(&key_file).unwrap();
+    let expected = std::fs::read_to_string(folder.join("expected.txt")).unwrap();
+    assert!(expected.lines().count() > 10);
+    for line in expected.lines() {
+        let file = line.split(' ').next().unwrap();
+        let path = folder.join(file);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let mut verification = lapwing_journal::verify::Verification::new(vec![key.clone()]);
+        verification.segment(name, &std::fs::read(&path).unwrap());
+        let rust = serde_json::to_value(verification.finish()).unwrap();
+        assert_eq!(first(file, &rust), line);
+        let mut program = Command::new("python3");
+        program.arg(root().join("tools/verify.py")).arg(&path).arg("--key").arg(&key_file);
+        let output = program.output().unwrap();
+        let python: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(python, rust, "{file}");
+        assert_eq!(output.status.code(), Some(i32::from(rust["verdict"] == "altered")));
+    }
+}

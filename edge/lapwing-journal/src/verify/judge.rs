@@ -49,6 +49,7 @@ pub(crate) struct Saved {
     pub(crate) token: String,
     pub(crate) size: u64,
     pub(crate) root: Hash,
+    pub(crate) is_closed: bool,
 }
 
 struct Judge<'a> {
@@ -296,6 +297,13 @@ impl Judged {
             self.problem(offset, self.first.saturating_add(index - 1), "fork");
         }
         agrees
+    }
+
+    /// A checkpoint kept elsewhere says that the segment has ended: its end must be there.
+    pub(crate) fn must_be_closed(&mut self) {
+        if self.state != "closed" {
+            self.problem(self.length, self.end, "end");
+        }
     }
 
     /// Keys that hand over in this segment, where that is verified: old and new.

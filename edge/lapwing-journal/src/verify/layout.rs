@@ -144,11 +144,12 @@ impl<'a> Layout<'a> {
         let (bytes, mut at) = (self.bytes, from);
         while at < bytes.len() {
             let opcode = bytes.get(at).copied().unwrap_or_default();
-            if self.loose && opcode == mcap::records::op::MESSAGE_INDEX {
-                if let Some((_, content)) = record(bytes, at, bytes.len()) {
-                    at = content.end;
-                    continue;
-                }
+            if self.loose
+                && opcode == mcap::records::op::MESSAGE_INDEX
+                && let Some((_, content)) = record(bytes, at, bytes.len())
+            {
+                at = content.end;
+                continue;
             }
             if opcode == mcap::records::op::DATA_END {
                 self.end(at);
@@ -505,7 +506,7 @@ fn read_head(content: &[u8]) -> Option<Head> {
         let key = text(&mut rest)?;
         pairs.insert(key, text(&mut rest)?);
     }
-    let is_sealed = pairs.get("version").is_some();
+    let is_sealed = pairs.contains_key("version");
     let known = ["journal", "segment", "position", if is_sealed { "version" } else { "held" }, "previous"];
     let is_known = pairs.keys().all(|key| known.contains(&key.as_str()));
     let token = pairs.get("journal").filter(|t| is_token(t))?.clone();

@@ -57,7 +57,7 @@ impl Verification {
             return Err(format!("the checkpoint is not cosigned by {}", witness.name()));
         }
         let (size, root) = (checkpoint.tree.size(), checkpoint.tree.root());
-        self.saved.push(Saved { token: checkpoint.journal, size, root });
+        self.saved.push(Saved { token: checkpoint.journal, size, root, is_closed: checkpoint.is_closed });
         self.saved.sort_by_key(|saved| saved.size);
         Ok(())
     }
@@ -115,6 +115,9 @@ impl Verification {
         for saved in self.saved.extract_if(.., |saved| token.as_ref() == Some(&saved.token)) {
             if judged.hold_against(saved.size, &saved.root, agreed) {
                 agreed = saved.size;
+            }
+            if saved.is_closed {
+                judged.must_be_closed();
             }
         }
         let records = judged.counts();

@@ -108,10 +108,11 @@ def head_of(c):
         key, at2 = text(at); value, at = text(at2) if key is not None else (None, 0)
         try: found[key.decode()] = value.decode()
         except (AttributeError, UnicodeDecodeError): return None
-    known = {"journal", "segment", "position", "previous", "version" if "version" in found else "held"}
+    known = {"journal", "segment", "position", "previous", "start", "again", "version" if "version" in found else "held"}
     number = lambda t: re.fullmatch(NUM, t or "") and int(t) < 2**64
     prev = re.fullmatch(rf"{NUM} {NUM} {HASH}", found.get("previous", "0 0 " + "A" * 43 + "="))
     ok = set(found) <= known and re.fullmatch(TOKEN, found.get("journal", "")) and found.get("version", "2") == "2" and prev
+    ok = ok and {found.get("start", "yes"), found.get("again", "yes")} == {"yes"}
     if not (ok and number(found.get("segment")) and number(found.get("position")) and number(prev[1]) and number(prev[2]) and b64(prev[3])): return None
     return dict(token=found["journal"], number=int(found["segment"]), first=int(found["position"]), sealed="version" in found,
                 previous=(int(prev[1]), int(prev[2]), b64(prev[3])) if "previous" in found else None)

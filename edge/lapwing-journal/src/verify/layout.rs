@@ -8,6 +8,7 @@ use crate::evidence::checkpoint::decimal;
 use crate::evidence::leaf::{RecordHead, commit, opening_leaf, record_leaf};
 use crate::evidence::note::hash_from_base64;
 use crate::evidence::seal::{self, Item as Sealed};
+use crate::segment::{AGAIN_KEY, START_KEY};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -507,8 +508,10 @@ fn read_head(content: &[u8]) -> Option<Head> {
         pairs.insert(key, text(&mut rest)?);
     }
     let is_sealed = pairs.contains_key("version");
-    let known = ["journal", "segment", "position", if is_sealed { "version" } else { "held" }, "previous"];
-    let is_known = pairs.keys().all(|key| known.contains(&key.as_str()));
+    let own = if is_sealed { "version" } else { "held" };
+    let known = ["journal", "segment", "position", own, "previous", START_KEY, AGAIN_KEY];
+    let is_known = pairs.keys().all(|key| known.contains(&key.as_str()))
+        && [START_KEY, AGAIN_KEY].iter().all(|key| pairs.get(*key).is_none_or(|v| v == "yes"));
     let token = pairs.get("journal").filter(|t| is_token(t))?.clone();
     let previous = match pairs.get("previous") {
         Some(text) => {

@@ -55,4 +55,4 @@ pub use config::{BirthSite, Config};
 pub use imm::Models;
 pub use interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan, Velocity};
 pub use motion::Motion;
-pub use tracker::Tracker;
+pub use tracker::{SavedTracker, Tracker};

@@ -1,5 +1,6 @@
 //! Entries to bytes and back.
 
+use crate::resumed::{Resumed, SnapshotTold};
 use lapwing_model::{Command, Envelope, Event, InputId, Link, Reception, Site, Time};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,8 @@ pub enum Entry {
         site: Site,
         /// Version of the program that wrote it.
         version: String,
+        /// At the start of a run that goes on from an earlier one: from where. Without it the run began with an empty picture.
+        resumed: Option<Resumed>,
     },
     /// Raw bytes as they arrived, before anything interprets them.
     Reception(Reception),
@@ -37,6 +40,8 @@ pub enum Entry {
     Event(Event),
     /// The orderly end of a run: deadlines up to its time have been handled.
     Stop,
+    /// A snapshot of the picture was written. Not replayed.
+    Snapshot(SnapshotTold),
 }
 
 /// Why a message is not an entry.
@@ -50,9 +55,10 @@ pub(crate) mod channel {
     pub(crate) const COMMAND: u16 = 5;
     pub(crate) const EVENT: u16 = 6;
     pub(crate) const STOP: u16 = 7;
+    pub(crate) const SNAPSHOT: u16 = 10;
     pub(crate) const FIRST_INPUT: u16 = 16;
 
-    pub(crate) const FIXED: [(u16, &str); 7] = [
+    pub(crate) const FIXED: [(u16, &str); 8] = [
         (MARK, "/mark"),
         (SITE, "/site"),
         (LINK, "/link"),
@@ -60,6 +66,7 @@ pub(crate) mod channel {
         (COMMAND, "/command"),
         (EVENT, "/event"),
         (STOP, "/stop"),
+        (SNAPSHOT, "/snapshot"),
     ];
 }
 
@@ -75,12 +82,16 @@ pub(crate) struct Mark {
 struct SiteOut<'a> {
     version: &'a str,
     site: &'a Site,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumed: Option<&'a Resumed>,
 }
 
 #[derive(Deserialize)]
 struct SiteIn {
     version: String,
     site: Site,
+    #[serde(default)]
+    resumed: Option<Resumed>,
 }
 
 #[derive(Serialize)]
@@ -187,8 +198,8 @@ fn decode_reception(received_at: Time, data: &[u8]) -> Result<Reception, NotAnEn
 /// Writes an entry other than a reception as the message of its channel, and says which channel that is.
 pub(crate) fn encode_json(entry: &Entry, out: &mut Vec<u8>) -> std::io::Result<u16> {
     let channel = match entry {
-        Entry::Site { site, version } => {
-            serde_json::to_writer(out, &SiteOut { version, site })?;
+        Entry::Site { site, version, resumed } => {
+            serde_json::to_writer(out, &SiteOut { version, site, resumed: resumed.as_ref() })?;
             channel::SITE
         }
         Entry::Link { input, link } => {
@@ -211,6 +222,10 @@ pub(crate) fn encode_json(entry: &Entry, out: &mut Vec<u8>) -> std::io::Result<u
             out.extend(b"{}");
             channel::STOP
         }
+        Entry::Snapshot(told) => {
+            serde_json::to_writer(out, told)?;
+            channel::SNAPSHOT
+        }
         Entry::Reception(reception) => {
             encode_reception(reception, out);
             channel::FIRST_INPUT
@@ -226,8 +241,8 @@ pub(crate) fn decode(channel: u16, published: Time, data: &[u8]) -> Result<Entry
     }
     Ok(match channel {
         channel::SITE => {
-            let SiteIn { version, site } = json("site", data)?;
-            Entry::Site { site, version }
+            let SiteIn { version, site, resumed } = json("site", data)?;
+            Entry::Site { site, version, resumed }
         }
         channel::LINK => {
             let LinkIn { input, link } = json("link", data)?;
@@ -240,6 +255,7 @@ pub(crate) fn decode(channel: u16, published: Time, data: &[u8]) -> Result<Entry
         channel::COMMAND => Entry::Command(json("command", data)?),
         channel::EVENT => Entry::Event(json("event", data)?),
         channel::STOP => Entry::Stop,
+        channel::SNAPSHOT => Entry::Snapshot(json("snapshot entry", data)?),
         channel::FIRST_INPUT.. => Entry::Reception(decode_reception(published, data)?),
         other => return Err(format!("a message of channel {other}, which no version of the journal has")),
     })

@@ -69,10 +69,14 @@ impl Reader {
         Ok(Self { segments, walk: None, expected: None, first: 0 })
     }
 
-    /// Leaves out the entries before a position.
+    /// Leaves out the entries before a position, and does not read the segments that hold only such.
     #[must_use]
     pub fn starting_at(mut self, position: Position) -> Self {
         self.first = position.0;
+        let all_before = |next: &PathBuf| head_of(next).is_some_and(|head| head <= position.0);
+        while self.walk.is_none() && self.segments.get(1).is_some_and(all_before) {
+            self.segments.pop_front();
+        }
         self
     }
 
@@ -115,6 +119,14 @@ impl Reader {
                 })
             }
         }
+    }
+}
+
+/// The position of a segment's first entry, where its head can be read.
+fn head_of(path: &Path) -> Option<u64> {
+    match Walk::open(path).ok()?.step()? {
+        Step::Begin { position } => Some(position),
+        _ => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `lapwing replay`: a journal or captures through the same line, as fast as it goes or paced, with the console or not.
 
+mod journal;
+
 use crate::capture::{self, Capture};
 use crate::config::{self, Config};
 use crate::line::{self, Line};
@@ -7,11 +9,12 @@ use crate::live::Publisher;
 use crate::summary::{Summary, event_line, rough};
 use anyhow::{Context, anyhow, bail};
 use lapwing_formats::Decoded;
-use lapwing_journal::{Entry, Reader};
+use lapwing_journal::Entry;
 use lapwing_model::site::InputInfo;
 use lapwing_model::{
     AirText, Event, InputId, Position, Reception, Rule, Sensor, SensorId, SensorKind, Site, Span, Time, Zone, limits,
 };
+use lapwing_picture::Input;
 use lapwing_server::{CommandRequest, Refusal};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Write;
@@ -53,6 +56,16 @@ pub(crate) struct Args {
     /// Play at this many times real time; without it as fast as it goes
     #[arg(long)]
     speed: Option<f64>,
+    /// Begin at this instant of a journal (RFC 3339 time, or position of an entry): what comes before is only played, from the
+    /// nearest snapshot on
+    #[arg(long)]
+    from: Option<String>,
+    /// Threads for a journal: with 2 it is read and decoded ahead of the picture
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    threads: u8,
+    /// Print only the number of events and their hash, one line a run
+    #[arg(long, conflicts_with = "json")]
+    hash: bool,
     /// Serve console and API on this loopback address meanwhile, and go on serving afterwards
     #[arg(long)]
     serve: Option<SocketAddr>,
@@ -84,9 +97,14 @@ pub(crate) fn replay(args: &Args, colour: bool) -> anyhow::Result<()> {
             if args.site.is_some() || !args.zones.is_empty() {
                 bail!("a journal brings its own site; --site and --zones are for captures");
             }
-            play_journal(&path, &mut player, args, &runtime)?;
+            journal::play(&path, &mut player, args, &runtime)?;
         }
-        None => play_captures(args, &mut player, &runtime, colour)?,
+        None => {
+            if args.from.is_some() {
+                bail!("--from is for journals");
+            }
+            play_captures(args, &mut player, &runtime, colour)?;
+        }
     }
     player.finish(args)?;
     if player.differs {
@@ -127,6 +145,10 @@ struct Player {
     /// Whether the run ended in order.
     stopped: bool,
     differs: bool,
+    /// Not yet where the replay is to begin: what happens is played and compared, not told.
+    quiet: bool,
+    /// Only the hash is wanted: nothing else is gathered.
+    hash: bool,
 }
 
 impl Player {
@@ -156,6 +178,8 @@ impl Player {
             compared: 0,
             stopped: false,
             differs: false,
+            quiet: false,
+            hash: args.hash,
         })
     }
 
@@ -168,11 +192,25 @@ impl Player {
         args: &Args,
         runtime: &tokio::runtime::Runtime,
     ) -> anyhow::Result<()> {
-        if let (Some(address), None) = (args.serve, &self.publisher) {
-            self.publisher = Some(serve(address, &site, at, runtime)?);
-        }
+        self.show(&site, at, args, runtime)?;
         self.line = Some(Line::new(site, at, position)?);
         Ok(())
+    }
+
+    /// Serves the console, where that is wanted and not done yet.
+    fn show(&mut self, site: &Site, at: Time, args: &Args, runtime: &tokio::runtime::Runtime) -> anyhow::Result<()> {
+        if let (Some(address), None) = (args.serve, &self.publisher) {
+            self.publisher = Some(serve(address, site, at, runtime)?);
+        }
+        Ok(())
+    }
+
+    /// Whether what happens from now on is told.
+    fn listen(&mut self, reached: bool) {
+        if reached && self.quiet {
+            self.quiet = false;
+            self.publish(true);
+        }
     }
 
     fn line(&mut self) -> anyhow::Result<&mut Line> {
@@ -184,6 +222,13 @@ impl Player {
         let mut events = std::mem::take(&mut self.events);
         // Nobody is on the other end of a replayed connection: replies go nowhere.
         self.line()?.take(at, position, entry, &mut events, &mut Vec::new());
+        self.deliver(events)
+    }
+
+    fn take_decoded(&mut self, at: Time, position: Position, input: Input) -> anyhow::Result<()> {
+        self.pace(at)?;
+        let mut events = std::mem::take(&mut self.events);
+        self.line()?.take_decoded(at, Some(position), input, &mut events);
         self.deliver(events)
     }
 
@@ -202,7 +247,15 @@ impl Player {
     fn deliver(&mut self, mut events: Vec<Event>) -> anyhow::Result<()> {
         for event in events.drain(..) {
             let line = event_line(&event);
-            self.summary.event(&event, &line);
+            if self.quiet {
+                self.produced.push_back(line);
+                continue;
+            }
+            if self.hash {
+                self.summary.count(&line);
+            } else {
+                self.summary.event(&event, &line);
+            }
             if let Some(sink) = &mut self.sink {
                 sink.write_all(&line)?;
             }
@@ -219,7 +272,7 @@ impl Player {
 
     /// Waits until `at` is due, letting deadlines on the way have their time, and shows the picture meanwhile.
     fn pace(&mut self, at: Time) -> anyhow::Result<()> {
-        let Some(speed) = self.speed else { return Ok(()) };
+        let Some(speed) = self.speed.filter(|_| !self.quiet) else { return Ok(()) };
         let (wall, picture) = *self.began.get_or_insert((Instant::now(), at));
         loop {
             let played = Span::from_seconds_f64(wall.elapsed().as_secs_f64() * speed);
@@ -244,19 +297,14 @@ impl Player {
     }
 
     /// Holds the journal's event against the replay's.
-    fn compare(&mut self, recorded: &Event) {
-        let expected = event_line(recorded);
+    fn compare(&mut self, sequence: u64, recorded: &[u8]) {
+        let text = |line: &[u8]| String::from_utf8_lossy(line).trim_end().to_owned();
         match self.produced.pop_front() {
-            Some(got) if got == expected => self.compared += 1,
+            Some(got) if got == recorded => self.compared += 1,
             got => {
                 if !self.differs {
-                    let shown =
-                        got.map_or_else(|| "nothing".to_owned(), |l| String::from_utf8_lossy(&l).trim_end().to_owned());
-                    eprintln!(
-                        "event {} differs:\n  recorded {}\n  replayed {shown}",
-                        recorded.sequence,
-                        String::from_utf8_lossy(&expected).trim_end()
-                    );
+                    let shown = got.map_or_else(|| "nothing".to_owned(), |line| text(&line));
+                    eprintln!("event {sequence} differs:\n  recorded {}\n  replayed {shown}", text(recorded));
                 }
                 self.differs = true;
             }
@@ -290,7 +338,10 @@ impl Player {
         self.produced.clear();
         let compared = std::mem::take(&mut self.compared);
         let mut out = std::io::stdout().lock();
-        if args.json {
+        if args.hash {
+            let (events, sha256) = summary.hash();
+            writeln!(out, "{events} events, SHA-256 {sha256}")?;
+        } else if args.json {
             let mut json = summary.json(&snapshot);
             if let (true, Some(all)) = (self.compare, json.as_object_mut()) {
                 all.insert("compared".to_owned(), compared.into());
@@ -330,48 +381,6 @@ async fn refuse_all(commands: &mut mpsc::Receiver<CommandRequest>) {
             .answer
             .send(Err(Refusal::Conflict("this is a replay: nothing in it can be acknowledged".to_owned())));
     }
-}
-
-fn play_journal(
-    path: &Path,
-    player: &mut Player,
-    args: &Args,
-    runtime: &tokio::runtime::Runtime,
-) -> anyhow::Result<()> {
-    player.compare = true;
-    for item in Reader::open(path)? {
-        let (position, at, entry) = match item {
-            Ok(item) => item,
-            Err(damage) => {
-                eprintln!("warning: {damage}");
-                continue;
-            }
-        };
-        match entry {
-            // Each start of the server begins with its site: a new run, a new picture.
-            Entry::Site { site, version } => {
-                if version != env!("CARGO_PKG_VERSION") {
-                    eprintln!(
-                        "warning: written by version {version}, replayed by {}: events may differ",
-                        env!("CARGO_PKG_VERSION")
-                    );
-                }
-                player.end_run(args)?;
-                player.begin(site.clone(), at, position, args, runtime)?;
-                player.take(at, Some(position), Entry::Site { site, version })?;
-            }
-            Entry::Event(event) => {
-                // What a deadline brought between two entries is in the journal only as this event.
-                player.tick(at)?;
-                player.compare(&event);
-            }
-            entry => {
-                player.stopped = matches!(entry, Entry::Stop);
-                player.take(at, Some(position), entry)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// A capture on its way into the picture.

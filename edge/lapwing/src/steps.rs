@@ -27,6 +27,8 @@ pub(crate) enum Step {
         input: Input,
         /// Whether it is the orderly end of a run.
         stop: bool,
+        /// The entry it is of, where it is wanted: to be recorded again.
+        entry: Option<Box<Entry>>,
     },
     /// What the run that wrote the journal said, as a line.
     Told { at: Time, position: Position, sequence: u64, line: Vec<u8> },
@@ -40,13 +42,20 @@ pub(crate) struct Steps {
     decoders: Decoders,
     quarantine: Quarantine,
     waiting: Option<Step>,
+    keep: bool,
 }
 
 impl Steps {
     /// The journal from a position on, decoded by decoders that have heard everything before it.
     pub(crate) fn new(journal: &Path, from: Position, decoders: Decoders) -> anyhow::Result<Self> {
         let quarantine = if journal.is_dir() { Quarantine::load(journal) } else { Quarantine::default() };
-        Ok(Self { reader: Reader::open(journal)?.starting_at(from), decoders, quarantine, waiting: None })
+        Ok(Self { reader: Reader::open(journal)?.starting_at(from), decoders, quarantine, waiting: None, keep: false })
+    }
+
+    /// Whether each input comes with its entry.
+    pub(crate) fn keeping_entries(mut self, keep: bool) -> Self {
+        self.keep = keep;
+        self
     }
 
     fn step(&mut self, position: Position, at: Time, entry: Entry) -> anyhow::Result<Option<Step>> {
@@ -63,14 +72,16 @@ impl Steps {
             Entry::Site { site, version, resumed: None } => {
                 self.decoders = Decoders::new(&site).context("the site in the journal")?;
                 let input = Input::Configure(Box::new(site.clone()));
-                self.waiting = Some(Step::Input { at, position, input, stop: false });
-                Some(Step::Begin { at, position, site: Box::new(site), version })
+                let begin = Step::Begin { at, position, site: Box::new(site.clone()), version: version.clone() };
+                let entry = self.keep.then(|| Box::new(Entry::Site { site, version, resumed: None }));
+                self.waiting = Some(Step::Input { at, position, input, stop: false, entry });
+                Some(begin)
             }
             entry => {
-                let stop = matches!(entry, Entry::Stop);
+                let (stop, kept) = (matches!(entry, Entry::Stop), self.keep.then(|| Box::new(entry.clone())));
                 // Nobody is on the other end of a replayed connection: replies go nowhere.
                 let input = self.decoders.input_of(Some(position), entry, &mut Vec::new());
-                Some(Step::Input { at, position, input, stop })
+                Some(Step::Input { at, position, input, stop, entry: kept })
             }
         })
     }

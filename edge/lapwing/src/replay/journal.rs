@@ -43,7 +43,8 @@ pub(super) fn play(
     args: &Args,
     runtime: &tokio::runtime::Runtime,
 ) -> anyhow::Result<()> {
-    player.compare = true;
+    // What is recorded anew is not held against what was recorded: there may be nothing.
+    player.compare = player.record.is_none();
     let from = args.from.as_deref().map(From::parse).transpose()?;
     let origin = origin(journal, from)?;
     player.quiet = from.is_some();
@@ -59,7 +60,7 @@ pub(super) fn play(
         }
         None => (Position(0), Decoders::default()),
     };
-    let steps = Steps::new(journal, first, decoders)?;
+    let steps = Steps::new(journal, first, decoders)?.keeping_entries(player.record.is_some());
     if args.threads > 1 {
         play_steps(ahead(steps), from, player, args, runtime)?;
     } else {
@@ -142,11 +143,17 @@ fn play_steps(
                 player.listen(from.is_none_or(|from| from.reached(position, at)));
                 // What a deadline brought between two entries is in the journal only as this event.
                 player.tick(at)?;
-                player.compare(sequence, &line);
+                if player.compare {
+                    player.compare(sequence, &line);
+                }
             }
-            Step::Input { at, position, input, stop } => {
+            Step::Input { at, position, input, stop, entry } => {
                 player.listen(from.is_none_or(|from| from.reached(position, at)));
                 player.stopped = stop;
+                let position = match &entry {
+                    Some(entry) => player.recorded(at, Some(position), entry)?.unwrap_or(position),
+                    None => position,
+                };
                 player.take_decoded(at, position, input)?;
             }
         }

@@ -21,6 +21,7 @@ mod mix;
 mod outputs;
 mod receiver;
 mod replay;
+mod restart;
 mod start;
 mod support;
 mod tour;

@@ -113,3 +113,6 @@ impl Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod line;
 mod live;
 mod log;
 mod quarantine;
+mod record;
 mod replay;
 mod resume;
 mod run;

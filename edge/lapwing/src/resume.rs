@@ -209,7 +209,7 @@ impl Tail {
                     self.produced.pop_front();
                 }
             }
-            Entry::Snapshot(_) => {}
+            Entry::Snapshot(_) | Entry::Audit(_) => {}
             entry => {
                 // Nobody is on the other end of those connections any more.
                 line.take(at, Some(position), entry, &mut self.events, &mut Vec::new());

@@ -18,15 +18,20 @@
 //! is read is believed only under its hash, and a state only of the version this program writes.
 
 use crate::line::Line;
+use lapwing_journal::{DiskStorage, Storage};
 use lapwing_model::{Position, Time};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The folder of snapshots in a journal's directory.
 pub(crate) const FOLDER: &str = "snapshots";
 const EXTENSION: &str = "snap";
+/// Ending of a file that is not whole yet.
+const DRAFT: &str = "new";
 const MAGIC: [u8; 8] = *b"LAPWSNAP";
 const LAYOUT: u32 = 1;
 /// Snapshots kept: the latest, and those before it in case it cannot be used.
@@ -139,44 +144,66 @@ pub(crate) struct Written {
 }
 
 /// The snapshots of a journal.
-#[derive(Debug, Clone)]
-pub(crate) struct Folder(PathBuf);
+#[derive(Clone)]
+pub(crate) enum Folder {
+    /// The folder in a journal's directory; it need not be there.
+    Disk(PathBuf),
+    /// Another place: a disk that fails.
+    #[cfg(test)]
+    Stored(Arc<dyn Storage>),
+}
+
+fn name_of(position: Position) -> String {
+    format!("{:020}.{EXTENSION}", position.0)
+}
 
 impl Folder {
-    /// The folder in a journal's directory; it need not be there.
+    /// That of a journal's directory.
     pub(crate) fn of(journal: &Path) -> Self {
-        Self(journal.join(FOLDER))
+        Self::Disk(journal.join(FOLDER))
     }
 
-    fn path(&self, position: Position) -> PathBuf {
-        self.0.join(format!("{:020}.{EXTENSION}", position.0))
+    fn storage(&self) -> io::Result<Arc<dyn Storage>> {
+        match self {
+            Self::Disk(path) => Ok(Arc::new(DiskStorage::open(path)?)),
+            #[cfg(test)]
+            Self::Stored(storage) => Ok(Arc::clone(storage)),
+        }
+    }
+
+    /// The same to write to, made when missing. It holds whatever the picture holds, names of operators included: nobody
+    /// else may read it.
+    fn made(&self) -> io::Result<Arc<dyn Storage>> {
+        match self {
+            Self::Disk(path) => {
+                let storage = DiskStorage::create(path)?;
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+                Ok(Arc::new(storage))
+            }
+            #[cfg(test)]
+            Self::Stored(storage) => Ok(Arc::clone(storage)),
+        }
     }
 
     /// The positions of the snapshots there are, the latest first.
     pub(crate) fn positions(&self) -> io::Result<Vec<Position>> {
-        let items = match std::fs::read_dir(&self.0) {
+        let names = match self.storage() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            items => items?,
+            storage => storage?.list()?,
         };
-        let mut positions = Vec::new();
-        for item in items {
-            let path = item?.path();
-            let ours = path.extension().is_some_and(|e| e == EXTENSION);
-            let number = path.file_stem().and_then(|s| s.to_str()).and_then(|s| s.parse().ok());
-            positions.extend(number.filter(|_| ours).map(Position));
-        }
+        let position = |name: &String| {
+            let (number, extension) = name.split_once('.')?;
+            number.parse().ok().filter(|_| extension == EXTENSION).map(Position)
+        };
+        let mut positions: Vec<Position> = names.iter().filter_map(position).collect();
         positions.sort_unstable_by(|a, b| b.cmp(a));
         Ok(positions)
     }
 
     /// Reads one, or says why it cannot be used.
     pub(crate) fn read(&self, position: Position) -> Result<Stored, Refused> {
-        let path = self.path(position);
-        let told = |e: io::Error| Refused(format!("{}: {e}", path.display()));
-        if std::fs::metadata(&path).map_err(told)?.len() > BYTES_MAX {
-            return refused(format!("{}: larger than any snapshot", path.display()));
-        }
-        let bytes = std::fs::read(&path).map_err(told)?;
+        let name = name_of(position);
+        let (path, bytes) = self.bytes(&name).map_err(|e| Refused(e.to_string()))?;
         let stored = parse(&bytes).map_err(|Refused(why)| Refused(format!("{}: {why}", path.display())))?;
         if stored.position != position {
             return refused(format!("{}: its content is of position {}", path.display(), stored.position.0));
@@ -184,48 +211,52 @@ impl Folder {
         Ok(stored)
     }
 
+    fn bytes(&self, name: &str) -> io::Result<(PathBuf, Vec<u8>)> {
+        let storage = self.storage()?;
+        let (path, file) = (storage.path(name), storage.read(name)?);
+        let length = file.length()?;
+        if length > BYTES_MAX {
+            return Err(io::Error::other(format!("{}: larger than any snapshot", path.display())));
+        }
+        Ok((path, file.read_at(0, length)?))
+    }
+
     /// Writes one and removes what is older than the last few.
     pub(crate) fn write(&self, position: Position, at: Time, state: &[u8]) -> io::Result<Written> {
-        std::fs::create_dir_all(&self.0)?;
+        let storage = self.made()?;
         let mut head = head_of(position, at, state.len() as u64);
         let sha256 = hash(&head, state);
         head.extend(sha256);
-        let path = self.path(position);
-        let draft = path.with_extension("new");
-        let mut file = std::fs::File::create(&draft)?;
-        restrict(&file)?;
-        file.write_all(&head)?;
-        file.write_all(state)?;
-        file.sync_all()?;
-        drop(file);
-        std::fs::rename(&draft, &path)?;
-        std::fs::File::open(&self.0)?.sync_all()?;
-        self.prune(position)?;
+        let name = name_of(position);
+        let draft = format!("{name}.{DRAFT}");
+        if storage.exists(&draft) {
+            storage.remove(&draft)?;
+        }
+        let file = storage.create(&draft)?;
+        file.append(&head)?;
+        file.append(state)?;
+        file.sync()?;
+        storage.rename(&draft, &name)?;
+        storage.sync_directory()?;
+        self.prune(&*storage, position)?;
         let sha256 = sha256.iter().map(|b| format!("{b:02x}")).collect();
         Ok(Written { position, sha256, bytes: (head.len() + state.len()) as u64 })
     }
 
     /// Removes drafts that were given up and what is older than the last few. What claims to be later than the one just
     /// written is of a journal that lost its end: its positions are given anew, so it must go too.
-    fn prune(&self, latest: Position) -> io::Result<()> {
+    fn prune(&self, storage: &dyn Storage, latest: Position) -> io::Result<()> {
         let (good, ahead): (Vec<_>, Vec<_>) = self.positions()?.into_iter().partition(|p| *p <= latest);
         for position in good.iter().skip(KEPT).chain(&ahead) {
-            std::fs::remove_file(self.path(*position))?;
+            storage.remove(&name_of(*position))?;
         }
-        for item in std::fs::read_dir(&self.0)? {
-            let path = item?.path();
-            if path.extension().is_some_and(|e| e == "new") {
-                std::fs::remove_file(path)?;
+        for name in storage.list()? {
+            if name.ends_with(DRAFT) {
+                storage.remove(&name)?;
             }
         }
         Ok(())
     }
-}
-
-/// It holds whatever the picture holds, names of operators included.
-fn restrict(file: &std::fs::File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o600))
 }
 
 #[cfg(test)]
@@ -244,7 +275,7 @@ mod tests {
         let (path, folder) = folder("flips");
         let state: Vec<u8> = (0..200).collect();
         folder.write(Position(7), Time::from_seconds(9), &state).unwrap();
-        let whole = std::fs::read(folder.path(Position(7))).unwrap();
+        let whole = folder.bytes(&name_of(Position(7))).unwrap().1;
         assert_eq!(parse(&whole).unwrap().state, state);
         for bit in 0..whole.len() * 8 {
             let mut bytes = whole.clone();
@@ -266,12 +297,52 @@ mod tests {
             folder.write(Position(position), Time::from_seconds(0), b"state").unwrap();
         }
         assert_eq!(folder.positions().unwrap(), [90, 40, 30].map(Position));
-        std::fs::write(folder.0.join("half.new"), b"torn").unwrap();
+        let file = |name: &str| path.join(FOLDER).join(name);
+        std::fs::write(file("half.new"), b"torn").unwrap();
         folder.write(Position(50), Time::from_seconds(0), b"state").unwrap();
         assert_eq!(folder.positions().unwrap(), [50, 40, 30].map(Position));
-        assert!(!folder.0.join("half.new").exists());
-        std::fs::rename(folder.path(Position(40)), folder.path(Position(45))).unwrap();
+        assert!(!file("half.new").exists());
+        std::fs::rename(file(&name_of(Position(40))), file(&name_of(Position(45)))).unwrap();
         assert!(folder.read(Position(45)).unwrap_err().to_string().contains("position 40"));
         std::fs::remove_dir_all(path).unwrap();
+    }
+
+    /// The power is cut after every number of calls: what was said to be written is there, and what is half there is refused.
+    #[test]
+    fn a_power_cut_at_any_call_leaves_what_was_written() {
+        use lapwing_journal::simulated::SimulatedStorage;
+        let state = |position: u64| vec![position as u8; 3_000];
+        let (mut images, mut torn) = (0, 0);
+        for calls in 0.. {
+            let disk = SimulatedStorage::new(calls);
+            disk.go_dark_after(calls);
+            let folder = Folder::Stored(Arc::new(disk.clone()));
+            let mut written = None;
+            for position in [10, 20, 30, 40, 50] {
+                if folder.write(Position(position), Time::from_seconds(1), &state(position)).is_ok() {
+                    written = Some(Position(position));
+                }
+            }
+            for seed in 0..20 {
+                let found = Folder::Stored(Arc::new(SimulatedStorage::found(&disk.image(seed), seed)));
+                images += 1;
+                let mut latest = None;
+                for position in found.positions().unwrap() {
+                    match found.read(position) {
+                        Ok(stored) => {
+                            assert_eq!(stored.state, state(position.0));
+                            latest = latest.max(Some(position));
+                        }
+                        Err(_) => torn += 1,
+                    }
+                }
+                assert!(latest >= written, "{written:?} was written and {latest:?} is there, after {calls} calls");
+            }
+            if !disk.is_dark() {
+                assert_eq!(written, Some(Position(50)));
+                break;
+            }
+        }
+        assert!(images > 500, "{images} images, {torn} files refused in them");
     }
 }

@@ -68,7 +68,7 @@ impl Steps {
                 Some(Step::Told { at, position, sequence: event.sequence, line: event_line(&event) })
             }
             // The record's own story: the picture did not hear of it.
-            Entry::Snapshot(_) => None,
+            Entry::Snapshot(_) | Entry::Audit(_) => None,
             Entry::Site { site, version, resumed: None } => {
                 self.decoders = Decoders::new(&site).context("the site in the journal")?;
                 let input = Input::Configure(Box::new(site.clone()));

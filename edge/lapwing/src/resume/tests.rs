@@ -167,7 +167,7 @@ impl Run {
 }
 
 fn options() -> Options {
-    Options { segment_bytes_max: 64 << 10 }
+    Options { segment_bytes_max: 64 << 10, ..Options::default() }
 }
 
 fn ids(line: &Line) -> Vec<lapwing_model::TrackId> {

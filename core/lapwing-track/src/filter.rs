@@ -6,6 +6,7 @@ use crate::assign::Solver;
 use crate::birth::Bearing;
 use crate::cluster::Cluster;
 use crate::clutter::ClutterMap;
+use crate::compete::Competition;
 use crate::config::Config;
 use crate::grid::Grid;
 use crate::imm::Foresight;
@@ -142,6 +143,7 @@ pub(crate) struct Work {
     pub(crate) projections: Vec<Projection>,
     pub(crate) pairs: Vec<Pair>,
     pub(crate) weak_pairs: Vec<Pair>,
+    pub(crate) competition: Competition,
     /// Candidates that took a reading: its probability, the slot, the reading.
     pub(crate) ready: Vec<(f64, u32, u32)>,
     pub(crate) taken: Vec<f64>,

@@ -380,6 +380,9 @@ impl Track {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Candidate {
     pub(crate) key: u64,
+    /// The key of the candidate it is a copy of, or its own: candidates of one line are one aircraft, in ways that exclude
+    /// each other.
+    pub(crate) line: u64,
     pub(crate) region: RegionId,
     pub(crate) at: Time,
     pub(crate) height_known: bool,

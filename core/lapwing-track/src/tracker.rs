@@ -18,6 +18,7 @@ use crate::birth::key_of;
 use crate::config::Config;
 use crate::filter::{Context, Filter, Note, Took, Work};
 use crate::geoid::Geoid;
+use crate::grid::SLACK_M;
 use crate::interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan};
 use crate::life::STEP;
 use crate::look::Look;
@@ -246,6 +247,21 @@ impl Tracker {
         })
     }
 
+    /// Whether only self-reports support a live track.
+    pub fn claimed_only(&self, id: TrackId) -> Option<bool> {
+        self.track(id).map(Track::claimed_only)
+    }
+
+    /// Live tracks that only self-reports support, within `range_m` of a place and somewhat beyond, oldest first.
+    pub fn claimed_near(&self, place: Place, range_m: f64) -> Vec<TrackId> {
+        let mut near = Vec::new();
+        self.filter.track_grid.near(place, range_m + SLACK_M, &mut near);
+        let tracks = near.iter().filter_map(|slot| self.filter.tracks.get(*slot));
+        let mut ids: Vec<TrackId> = tracks.filter(|t| t.claimed_only() && t.id.0 != 0).map(|t| t.id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// What a live track is, as far as its sensors and its flight say.
     pub fn classification(&self, id: TrackId) -> Classification {
         self.track(id).map(|t| t.class.classification()).unwrap_or_default()
@@ -328,6 +344,7 @@ impl Tracker {
         let first = outcomes.len();
         let from = self.posts.get(number as usize).and_then(|p| p.frame);
         let mut readings = self.spare_readings.pop().unwrap_or_default();
+        readings.reserve(observations.len());
         let mut which: Vec<u32> = Vec::with_capacity(observations.len());
         for (i, observation) in observations.iter().enumerate() {
             let now = self.clock.unwrap_or(observation.measured_at);

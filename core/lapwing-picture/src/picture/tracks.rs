@@ -121,8 +121,9 @@ impl Entry {
 
     /// A journal entry led to it: mostly the latest one, but for what came late.
     fn came_from(&mut self, entry: Position) {
-        let known = self.first_entries.contains(&entry) || self.last_entries.contains(&entry);
-        if known || self.late_entry == Some(entry) {
+        // Mostly the latest once more: plots of one reception.
+        let known = || self.first_entries.contains(&entry) || self.last_entries.contains(&entry);
+        if self.last_entries.back() == Some(&entry) || known() || self.late_entry == Some(entry) {
             return;
         }
         self.entries_total += 1;
@@ -147,6 +148,11 @@ impl Entry {
         if self.last_entries.len() > half {
             self.last_entries.pop_front();
         }
+    }
+
+    /// Whether nobody ever spoke for it, and nothing is held for or against it.
+    pub(super) fn is_nameless(&self) -> bool {
+        self.voices.is_empty() && self.evidence.is_empty() && self.identity == Identity::unidentified()
     }
 
     /// What a sensor takes it for.

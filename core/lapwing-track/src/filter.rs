@@ -149,13 +149,13 @@ pub(crate) struct Work {
     pub(crate) taken: Vec<f64>,
     pub(crate) root: Vec<u32>,
     pub(crate) owner: Vec<u32>,
+    /// The first track in view of each cluster, by its slot.
+    pub(crate) cluster_owner: Vec<u32>,
     pub(crate) groups: Vec<(u32, u32)>,
     pub(crate) unresolved: Vec<Option<(u32, f64)>>,
     pub(crate) solver: Solver,
     /// What the looking sensor cannot tell apart, where it says.
     pub(crate) resolution: Option<Resolution>,
-    /// Readings that are positions, in the frame of a region.
-    pub(crate) points: Vec<[f64; 3]>,
     pub(crate) took: Vec<Took>,
     pub(crate) cost: Vec<f64>,
     pub(crate) marginals: Vec<f64>,

@@ -124,13 +124,16 @@ impl Filter {
                 other => unite(&mut work.root, visible, other),
             }
         }
-        let mut clusters: Vec<(u32, u32)> = Vec::new();
+        work.cluster_owner.clear();
+        work.cluster_owner.resize(self.clusters.slots_len(), u32::MAX);
         for v in 0..tracks as u32 {
             let slot = work.visible[v as usize].slot;
-            if let Some(cluster) = self.tracks.get(slot).and_then(|t| t.cluster) {
-                match clusters.iter().find(|(c, _)| *c == cluster) {
-                    Some((_, other)) => unite(&mut work.root, v, *other),
-                    None => clusters.push((cluster, v)),
+            if let Some(cluster) = self.tracks.get(slot).and_then(|t| t.cluster)
+                && let Some(owner) = work.cluster_owner.get_mut(cluster as usize)
+            {
+                match *owner {
+                    u32::MAX => *owner = v,
+                    other => unite(&mut work.root, v, other),
                 }
             }
         }

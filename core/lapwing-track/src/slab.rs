@@ -58,6 +58,11 @@ impl<T> Slab<T> {
         self.count
     }
 
+    /// Slots there are, in use or not: every slot number is below.
+    pub(crate) fn slots_len(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Slots in use, in order.
     pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
         self.slots.iter().enumerate().filter(|(_, v)| v.is_some()).map(|(i, _)| i as u32)

@@ -343,8 +343,9 @@ impl Picture {
     pub(super) fn announce(&mut self, id: TrackId) {
         let Some(entry) = self.tracks.get(&id).filter(|e| !e.announced) else { return };
         let split_from = entry.split_from.clone();
-        self.learn_geoid(id);
-        if let Some(track) = self.track(id, true) {
+        let Some(estimate) = self.tracker.estimate(id, self.now) else { return };
+        self.learn_geoid(&estimate);
+        if let Some(track) = self.track_at(id, &estimate, true) {
             if let Some(entry) = self.tracks.get_mut(&id) {
                 (entry.announced, entry.changed, entry.urgent) = (true, false, false);
             }
@@ -371,15 +372,19 @@ impl Picture {
     }
 
     /// Readers of a height above the sea may not remember: what they will ask for is known before.
-    fn learn_geoid(&mut self, id: TrackId) {
-        if let Some(place) = self.place_of(id) {
-            self.geoid.undulation_m(place);
-        }
+    fn learn_geoid(&mut self, estimate: &Estimate) {
+        self.geoid.undulation_m(estimate.frame.to_geodetic(estimate.position).place());
     }
 
     fn tell_track(&mut self, id: TrackId) {
-        self.learn_geoid(id);
-        if let Some(track) = self.track(id, false) {
+        if let Some(estimate) = self.tracker.estimate(id, self.now) {
+            self.tell_track_at(id, &estimate);
+        }
+    }
+
+    fn tell_track_at(&mut self, id: TrackId, estimate: &Estimate) {
+        self.learn_geoid(estimate);
+        if let Some(track) = self.track_at(id, estimate, false) {
             if let Some(entry) = self.tracks.get_mut(&id) {
                 (entry.changed, entry.urgent) = (false, false);
             }
@@ -391,8 +396,9 @@ impl Picture {
     pub(super) fn tell_changed_tracks(&mut self) {
         let changed: Vec<TrackId> = self.tracks.iter().filter(|(_, e)| e.changed).map(|(id, _)| *id).collect();
         for id in changed {
-            let place = self.place_of(id);
-            if let (Some(entry), Some(place)) = (self.tracks.get_mut(&id), place)
+            let Some(estimate) = self.tracker.estimate(id, self.now) else { continue };
+            let place = estimate.frame.to_geodetic(estimate.position).place();
+            if let Some(entry) = self.tracks.get_mut(&id)
                 && entry.trail_at != Some(entry.last_at)
             {
                 entry.trail_at = Some(entry.last_at);
@@ -403,7 +409,7 @@ impl Picture {
             }
             self.announce(id);
             if self.tracks.get(&id).is_some_and(|e| e.changed) {
-                self.tell_track(id);
+                self.tell_track_at(id, &estimate);
             }
         }
     }
@@ -444,8 +450,11 @@ impl Picture {
 
     /// A track for readers.
     pub(super) fn track(&self, id: TrackId, with_trail: bool) -> Option<Track> {
+        self.track_at(id, &self.tracker.estimate(id, self.now)?, with_trail)
+    }
+
+    fn track_at(&self, id: TrackId, estimate: &Estimate, with_trail: bool) -> Option<Track> {
         let entry = self.tracks.get(&id)?;
-        let estimate = self.tracker.estimate(id, self.now)?;
         let mut voices: Vec<_> = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).collect();
         // The voice heard last has the say; of equals the younger one.
         voices.sort_by_key(|v| std::cmp::Reverse((v.last_at, v.id)));
@@ -463,9 +472,9 @@ impl Picture {
             first_at: entry.first_at,
             last_at: entry.last_at,
             kinematics: self.kinematics(
-                &estimate,
+                estimate,
                 &self.claimed_heights(entry),
-                self.said_accuracy_m(id, entry, &estimate),
+                self.said_accuracy_m(id, entry, estimate),
             ),
             identity: entry.identity.clone(),
             classification: self.classification(id, entry),

@@ -177,9 +177,7 @@ impl Filter {
         let projections = std::mem::take(&mut work.projections);
         let visible = std::mem::take(&mut work.visible);
         let weak = std::mem::take(&mut work.weak);
-        let points = std::mem::take(&mut ctx.work.points);
-        let mut context = PairContext { kind, all, mixed, widest, sensor: look.sensor, points };
-        let mut points_of = None;
+        let context = PairContext { kind, all, mixed, widest, sensor: look.sensor };
         for (strong, list) in [(true, &visible), (false, &weak)] {
             for (v, one) in list.iter().enumerate() {
                 let of = if strong {
@@ -188,15 +186,6 @@ impl Filter {
                     self.candidates.get(one.slot).map(|c| (c.region, c.height_known))
                 };
                 let Some(place) = of else { continue };
-                if matches!(kind, Kind::Position { .. }) && !mixed && points_of != Some(place.0) {
-                    points_of = Some(place.0);
-                    let frame = ctx.regions.frame(place.0);
-                    context.points.clear();
-                    context.points.extend(ctx.work.readings.iter().map(|r| {
-                        let at = frame.ecef_to_enu(r.point);
-                        [at.east_m, at.north_m, at.up_m]
-                    }));
-                }
                 for h in 0..one.count {
                     let at = (one.first + h) as usize;
                     if let Some(projection) = projections.get(at).filter(|p| p.valid) {
@@ -205,7 +194,6 @@ impl Filter {
                 }
             }
         }
-        ctx.work.points = context.points;
         ctx.work.projections = projections;
         ctx.work.visible = visible;
         ctx.work.weak = weak;
@@ -225,7 +213,7 @@ impl Filter {
         let mut found = std::mem::take(if strong { &mut ctx.work.pairs } else { &mut ctx.work.weak_pairs });
         let log_other = std::mem::take(&mut ctx.work.log_other);
         let windows = if context.all {
-            [(0, order.len()), (0, 0)]
+            two((0, order.len()), (0, 0))
         } else {
             windows(context, projection, &order, ctx.regions.frame(region))
         };
@@ -233,18 +221,9 @@ impl Filter {
             let log_detection = math::log(math::fabs(visible.detection).max(1e-3));
             let scene = ctx.scene(context.sensor, region, height_known);
             let start = found.len();
-            let position = matches!(context.kind, Kind::Position { .. }) && !context.mixed;
             for (_, r) in windows.iter().flat_map(|(from, to)| order.get(*from..*to).unwrap_or(&[])) {
                 let Some(reading) = readings.get(*r as usize) else { continue };
-                let foresight = if position {
-                    let Some(at) = context.points.get(*r as usize) else { continue };
-                    // Most of what is near in longitude is not in latitude.
-                    if math::fabs(at[1] - projection.rows.predicted[1]) > projection.reach[1] + context.widest[1] {
-                        continue;
-                    }
-                    let (y, variance) = Scene::position_innovations(reading, at, &projection.rows);
-                    projection.foresight(&y, &variance)
-                } else if !context.mixed || reading.kind == context.kind {
+                let foresight = if !context.mixed || reading.kind == context.kind {
                     let (y, variance) = scene.innovations(reading, &projection.rows);
                     projection.foresight(&y, &variance)
                 } else {
@@ -302,14 +281,35 @@ impl Projection {
     }
 }
 
-/// Where in the sorted readings those near a projection are: up to two stretches.
+/// Stretches of readings that may be near a projection, at most; beyond, all are tried.
+const STRETCHES_MAX: usize = 8;
+/// Height of a band of latitude, degrees (about 200 m).
+const BAND_DEG: f64 = 0.0018;
+/// What lies between one band and the next in the order: more than all longitudes.
+const BAND_STRIDE: f64 = 1_000.0;
+
+/// The band of a latitude.
+fn band_of(latitude_deg: f64) -> f64 {
+    math::floor(latitude_deg / BAND_DEG)
+}
+
+type Stretches = [(usize, usize); STRETCHES_MAX];
+
+/// Two stretches and no more.
+fn two(a: (usize, usize), b: (usize, usize)) -> Stretches {
+    let mut all = [(0, 0); STRETCHES_MAX];
+    (all[0], all[1]) = (a, b);
+    all
+}
+
+/// Where in the sorted readings those near a projection are.
 fn windows(
     context: &PairContext,
     projection: &Projection,
     order: &[(f64, u32)],
     frame: &lapwing_model::LocalFrame,
-) -> [(usize, usize); 2] {
-    let everything = [(0, order.len()), (0, 0)];
+) -> Stretches {
+    let everything = two((0, order.len()), (0, 0));
     let stretch =
         |from: f64, to: f64| (order.partition_point(|(k, _)| *k < from), order.partition_point(|(k, _)| *k <= to));
     match context.kind {
@@ -321,11 +321,11 @@ fn windows(
             }
             let (from, to) = (middle - half, middle + half);
             if from < -math::PI {
-                [stretch(-4.0, to), stretch(from + math::TAU, 4.0)]
+                two(stretch(-4.0, to), stretch(from + math::TAU, 4.0))
             } else if to > math::PI {
-                [stretch(from, 4.0), stretch(-4.0, to - math::TAU)]
+                two(stretch(from, 4.0), stretch(-4.0, to - math::TAU))
             } else {
-                [stretch(from, to), (0, 0)]
+                two(stretch(from, to), (0, 0))
             }
         }
         Kind::Position { .. } => {
@@ -334,25 +334,37 @@ fn windows(
                 return everything;
             }
             let (e, n) = (projection.rows.predicted[0], projection.rows.predicted[1]);
-            // To second order; the reach gets two metres and half a hundredth of the way for what is left out.
+            // To second order; the reach gets two metres and a hundredth of the way for what is left out.
             let half_m = projection.reach[0] + context.widest[0] + 2.0;
             let phi = math::rad(origin.latitude_deg) + n / 6_372_000.0;
             let per_deg = 111_320.0 * math::cos(phi) * 1.001;
             let middle = origin.longitude_deg + e / per_deg;
             let half = half_m / per_deg * 1.02 + math::fabs(e) / per_deg * 0.005;
-            [stretch(middle - half, middle + half), (0, 0)]
+            // A parallel bends away from the east axis: by e² tan φ / 2R, to 70 degrees.
+            let half_m = projection.reach[1] + context.widest[1] + 2.0 + 0.01 * math::fabs(n) + e * e / 4.6e6;
+            let (north, half_north) = (origin.latitude_deg + n / 111_300.0, half_m / 110_500.0);
+            let (first, last) = (band_of(north - half_north), band_of(north + half_north));
+            if last - first >= STRETCHES_MAX as f64 {
+                return everything;
+            }
+            let mut stretches = [(0, 0); STRETCHES_MAX];
+            for (i, place) in stretches.iter_mut().enumerate().take((last - first) as usize + 1) {
+                let band = (first + i as f64) * BAND_STRIDE;
+                *place = stretch(band + middle - half, band + middle + half);
+            }
+            stretches
         }
         Kind::RangeDifference => {
             let (middle, half) = (projection.rows.predicted[0], projection.reach[0] + context.widest[0]);
-            [stretch(middle - half, middle + half), (0, 0)]
+            two(stretch(middle - half, middle + half), (0, 0))
         }
     }
 }
 
-/// What readings are sorted by: their sharpest component.
+/// What readings are sorted by: their sharpest component; places by bands of latitude, and in them by longitude.
 fn sort_key(reading: &Reading) -> f64 {
     match reading.kind {
-        Kind::Position { .. } => reading.place.longitude_deg,
+        Kind::Position { .. } => band_of(reading.place.latitude_deg) * BAND_STRIDE + reading.place.longitude_deg,
         Kind::RangeDifference => reading.value[0],
         Kind::Polar { .. } | Kind::Bearing { .. } => reading.value[1],
     }
@@ -385,8 +397,6 @@ struct PairContext {
     /// Four sigma of each component of the readings, the greatest.
     widest: [f64; 4],
     sensor: u32,
-    /// Readings that are positions, in the frame of the region in hand.
-    points: Vec<[f64; 3]>,
 }
 
 /// What is found once a look, for all that it may see.

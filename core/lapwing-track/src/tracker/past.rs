@@ -82,7 +82,7 @@ impl Tracker {
         while i + 1 < self.copies.len() {
             let (Some(a), Some(b)) = (self.copies.get(i - 1), self.copies.get(i + 1)) else { break };
             let age = head.at.since(b.0.at).as_nanos();
-            let crowded = self.copies.len() > COPIES_MAX;
+            let crowded = self.copies.len() > self.copies_max();
             if b.0.at.since(a.0.at).as_nanos() <= age / 2 || (crowded && i == 1) {
                 let (_, filter) = self.copies.remove(i);
                 self.spare.push(filter);
@@ -91,6 +91,12 @@ impl Tracker {
             }
         }
         self.spare.truncate(1);
+    }
+
+    /// Copies kept: fewer of much, at least two, so that going back costs time before it costs memory.
+    fn copies_max(&self) -> usize {
+        let live = self.filter.tracks.len() + self.filter.candidates.len();
+        (COPIED_MAX / live.max(1)).clamp(2, COPIES_MAX)
     }
 
     /// Forgets what can no longer be gone back to.

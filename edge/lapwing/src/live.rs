@@ -40,20 +40,24 @@ pub(crate) fn clock() -> Time {
     Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
-/// Resolves at Ctrl-C or SIGTERM.
-pub(crate) async fn stop_signal() {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-    let terminated = async {
-        match &mut terminate {
-            Some(signal) => {
+/// Resolves at Ctrl-C or SIGTERM, also when they come before it is waited for: a start that takes long is not cut off without
+/// an orderly end. Called within a runtime.
+pub(crate) fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()).ok(), signal(SignalKind::terminate()).ok());
+    let comes = |signal: Option<tokio::signal::unix::Signal>| async {
+        match signal {
+            Some(mut signal) => {
                 signal.recv().await;
             }
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
+    async move {
+        tokio::select! {
+            () = comes(interrupt) => {}
+            () = comes(terminate) => {}
+        }
     }
 }
 

@@ -105,7 +105,7 @@ pub(crate) fn replay(args: &Args, colour: bool) -> anyhow::Result<()> {
     }
     if args.serve.is_some() && player.publisher.is_some() {
         eprintln!("the replay is over; serving its last picture until Ctrl-C");
-        runtime.block_on(crate::live::stop_signal());
+        runtime.block_on(async { crate::live::stop_signal().await });
     }
     Ok(())
 }
@@ -386,7 +386,7 @@ fn serve(address: SocketAddr, site: &Site, at: Time, runtime: &tokio::runtime::R
         .block_on(tokio::net::TcpListener::bind(address))
         .with_context(|| format!("cannot listen on {address}"))?;
     eprintln!("console on http://{}", listener.local_addr()?);
-    let serving = lapwing_server::serve(listener, feeds, crate::live::stop_signal());
+    let serving = lapwing_server::serve(listener, feeds, async { crate::live::stop_signal().await });
     runtime.spawn(async move {
         if let Err(error) = serving.await {
             eprintln!("error: the server ended: {error}");

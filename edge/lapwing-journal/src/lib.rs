@@ -72,7 +72,7 @@ pub use audit::{Audit, Taken};
 pub use books::{Figures, Histogram};
 pub use entry::{Class, Entry};
 pub use holds::{HOLDS_FILE, Hold, Holds};
-pub use read::{Damage, DamageKind, Reader};
+pub use read::{Damage, DamageKind, Reader, Skimmed};
 pub use resumed::{Resumed, Skipped, SnapshotTold};
 pub use retention::{Retention, RetentionDone, RetentionJob};
 pub use storage::{DiskStorage, ReadAt, Storage, StoredFile, replace, simulated};

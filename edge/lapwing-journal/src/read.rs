@@ -1,6 +1,6 @@
 //! Reading.
 
-use crate::entry::{self, Entry};
+use crate::entry::{self, Entry, NotAnEntry};
 use crate::segments;
 use crate::storage::{DiskFile, DiskStorage, ReadAt, Storage};
 use crate::walk::{Step, Walk};
@@ -156,7 +156,7 @@ impl Reader {
         gap
     }
 
-    fn handle(&mut self, walk: &Walk, step: Step) -> Option<Result<(Position, Time, Entry), Damage>> {
+    fn handle<T>(&mut self, walk: &Walk, step: Step, decode: Decode<T>) -> Option<Result<(Position, Time, T), Damage>> {
         match step {
             Step::Damage(damage) => Some(Err(damage)),
             Step::Head { position } => {
@@ -189,7 +189,7 @@ impl Reader {
                 if position < self.first {
                     return None;
                 }
-                Some(match entry::decode(channel, published, walk.data(data)) {
+                Some(match decode(channel, published, walk.data(data)) {
                     Ok(entry) => Ok((Position(position), at, entry)),
                     Err(what) => Err(walk.damage(DamageKind::Corrupt, offset, length, what)),
                 })
@@ -198,10 +198,28 @@ impl Reader {
     }
 }
 
-impl Iterator for Reader {
-    type Item = Result<(Position, Time, Entry), Damage>;
+/// What is made of a message of a channel.
+type Decode<T> = fn(u16, Time, &[u8]) -> Result<T, NotAnEntry>;
 
-    fn next(&mut self) -> Option<Self::Item> {
+/// An entry as [`Reader::skim`] gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Skimmed {
+    /// Any but an event.
+    Entry(Entry),
+    /// An event as it was recorded: one JSON object.
+    Event(Vec<u8>),
+}
+
+impl Reader {
+    /// The next entry. Events, which are most of a journal and take longest to read, come as they are recorded.
+    pub fn skim(&mut self) -> Option<Result<(Position, Time, Skimmed), Damage>> {
+        self.next_as(|channel, published, data| match channel {
+            entry::channel::EVENT => Ok(Skimmed::Event(data.to_vec())),
+            _ => entry::decode(channel, published, data).map(Skimmed::Entry),
+        })
+    }
+
+    fn next_as<T>(&mut self, decode: Decode<T>) -> Option<Result<(Position, Time, T), Damage>> {
         loop {
             let mut walk = match self.walk.take() {
                 Some(walk) => walk,
@@ -217,11 +235,19 @@ impl Iterator for Reader {
                 }
             };
             while let Some(step) = walk.step() {
-                if let Some(item) = self.handle(&walk, step) {
+                if let Some(item) = self.handle(&walk, step, decode) {
                     self.walk = Some(walk);
                     return Some(item);
                 }
             }
         }
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<(Position, Time, Entry), Damage>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_as(entry::decode)
     }
 }

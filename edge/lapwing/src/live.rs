@@ -95,11 +95,9 @@ pub(crate) async fn run_with(
         draining.spawn(task);
     }
     let (publisher, commands, feeds) = Publisher::new(&config.site, now);
-    // Who asks at once is told of every sensor and input, not of an empty site.
-    publisher.snapshot(line.snapshot());
-    let (stop_server, server_stopped) = oneshot::channel::<()>();
-    let server = match config.listen {
-        Some(address) => Some(serve(address, feeds, ready, server_stopped).await?),
+    // What cannot be served ends the start before anything is journalled.
+    let listener = match config.listen {
+        Some(address) => Some(listen(address).await?),
         None => None,
     };
     let mut runner =
@@ -107,6 +105,10 @@ pub(crate) async fn run_with(
     // What the last run did not come to tell is told with what the time between the two brings.
     runner.entry_at(now, Entry::Site { site: config.site, version: env!("CARGO_PKG_VERSION").to_owned(), resumed });
     runner.settle();
+    // Who asks at once is told of the site as it is now: not of an empty one, nor of the last run's links.
+    runner.publisher.snapshot(runner.line.snapshot());
+    let (stop_server, server_stopped) = oneshot::channel::<()>();
+    let server = listener.map(|listener| serve(listener, feeds, ready, server_stopped)).transpose()?;
     runner.run(inbox, commands, done, kept, stop).await;
     // Orderly end: what is journalled is on disk, outputs get a moment to send what waits, the server says goodbye.
     runner.entry(Entry::Stop);
@@ -132,15 +134,17 @@ fn spawn_input(tasks: &mut JoinSet<()>, maker: &MailboxMaker, input: &InputConfi
     Ok(())
 }
 
+async fn listen(address: SocketAddr) -> anyhow::Result<tokio::net::TcpListener> {
+    tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
 /// Serves console and API; the address is known before this returns.
-async fn serve(
-    address: SocketAddr,
+fn serve(
+    listener: tokio::net::TcpListener,
     feeds: Feeds,
     ready: oneshot::Sender<SocketAddr>,
     stopped: oneshot::Receiver<()>,
 ) -> anyhow::Result<tokio::task::JoinHandle<()>> {
-    let listener =
-        tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let address = listener.local_addr()?;
     tracing::info!("console and API on http://{address}");
     let _ = ready.send(address);

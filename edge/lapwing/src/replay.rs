@@ -2,15 +2,17 @@
 
 mod captures;
 mod journal;
+mod record;
 
 use crate::line::Line;
 use crate::live::Publisher;
 use crate::summary::{Summary, event_line};
 use anyhow::{Context, anyhow, bail};
-use lapwing_journal::{Entry, Journal, Options};
+use lapwing_journal::Entry;
 use lapwing_model::{Event, Position, Site, Span, Time};
 use lapwing_picture::Input;
 use lapwing_server::{CommandRequest, Refusal};
+use record::Recording;
 use std::collections::VecDeque;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -120,15 +122,6 @@ fn journal_path(files: &[String]) -> anyhow::Result<Option<PathBuf>> {
     }
 }
 
-/// A journal in a folder that holds none yet.
-fn new_journal(folder: &Path) -> anyhow::Result<Journal> {
-    let journal = Journal::open(folder, Options::default())?;
-    if journal.next_position() != Position(0) {
-        bail!("--record: {} holds a journal already", folder.display());
-    }
-    Ok(journal)
-}
-
 /// The line, and where its events go.
 struct Player {
     line: Option<Line>,
@@ -150,7 +143,7 @@ struct Player {
     /// Not yet where the replay is to begin: what happens is played and compared, not told.
     quiet: bool,
     /// Where everything is written as a live run writes it.
-    record: Option<Journal>,
+    record: Option<Recording>,
     /// Only the hash is wanted: nothing else is gathered.
     hash: bool,
 }
@@ -183,7 +176,7 @@ impl Player {
             stopped: false,
             differs: false,
             quiet: false,
-            record: args.record.as_deref().map(new_journal).transpose()?,
+            record: args.record.as_deref().map(Recording::new).transpose()?,
             hash: args.hash,
         })
     }
@@ -233,9 +226,9 @@ impl Player {
 
     /// Records an entry, where that is wanted; the position it has from then on.
     fn recorded(&mut self, at: Time, position: Option<Position>, entry: &Entry) -> anyhow::Result<Option<Position>> {
-        match &mut self.record {
-            Some(journal) => Ok(Some(journal.append(at, entry)?)),
-            None => Ok(position),
+        match (&mut self.record, &self.line) {
+            (Some(record), Some(line)) => Ok(Some(record.entry(line, at, entry)?)),
+            _ => Ok(position),
         }
     }
 
@@ -259,9 +252,9 @@ impl Player {
     }
 
     fn deliver(&mut self, mut events: Vec<Event>) -> anyhow::Result<()> {
-        if let (Some(journal), Some(line)) = (&mut self.record, &self.line) {
+        if let (Some(record), Some(line)) = (&mut self.record, &self.line) {
             for event in &events {
-                journal.append_event(line.now(), event)?;
+                record.journal.append_event(line.now(), event)?;
             }
         }
         for event in events.drain(..) {
@@ -316,14 +309,14 @@ impl Player {
     }
 
     /// Holds the journal's event against the replay's.
-    fn compare(&mut self, sequence: u64, recorded: &[u8]) {
+    fn compare(&mut self, recorded: &[u8]) {
         let text = |line: &[u8]| String::from_utf8_lossy(line).trim_end().to_owned();
         match self.produced.pop_front() {
             Some(got) if got == recorded => self.compared += 1,
             got => {
                 if !self.differs {
                     let shown = got.map_or_else(|| "nothing".to_owned(), |line| text(&line));
-                    eprintln!("event {sequence} differs:\n  recorded {}\n  replayed {shown}", text(recorded));
+                    eprintln!("an event differs:\n  recorded {}\n  replayed {shown}", text(recorded));
                 }
                 self.differs = true;
             }
@@ -339,8 +332,8 @@ impl Player {
         if let Some(sink) = &mut self.sink {
             sink.flush()?;
         }
-        if let Some(journal) = self.record.take() {
-            journal.close()?;
+        if let Some(record) = self.record.take() {
+            record.journal.close()?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::line::Line;
 use crate::quarantine::{Progress, Quarantine};
 use crate::snapshot::Folder;
 use anyhow::{Context, anyhow};
-use lapwing_journal::{DamageKind, Entry, Reader, Resumed, Skipped};
+use lapwing_journal::{DamageKind, Entry, Reader, Resumed, Skimmed, Skipped};
 use lapwing_model::{Event, InputId, Position, Time};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -131,9 +131,13 @@ fn restore(state: &[u8]) -> anyhow::Result<Line> {
 fn last_beginning(journal: &Path, end: Position) -> anyhow::Result<Option<Position>> {
     let first = Position(end.0.saturating_sub(TAIL_WITHOUT_SNAPSHOT_MAX));
     let mut found = None;
-    for (position, _, entry) in Reader::open(journal)?.starting_at(first).flatten() {
-        if matches!(entry, Entry::Site { resumed: None, .. }) && position < end {
-            found = Some(position);
+    let mut reader = Reader::open(journal)?.starting_at(first);
+    while let Some(item) = reader.skim() {
+        match item {
+            Ok((position, _, Skimmed::Entry(Entry::Site { resumed: None, .. }))) if position < end => {
+                found = Some(position);
+            }
+            Ok(_) | Err(_) => {}
         }
     }
     Ok(found)
@@ -150,7 +154,8 @@ fn apply(
     let line = origin.state.as_deref().map(restore).transpose()?;
     let mut tail = Tail { line, produced: VecDeque::new(), events: Vec::new() };
     let mut skipped = Vec::new();
-    for item in Reader::open(journal)?.starting_at(origin.position) {
+    let mut reader = Reader::open(journal)?.starting_at(origin.position);
+    while let Some(item) = reader.skim() {
         let (position, at, entry) = match item {
             Ok(item) => item,
             Err(damage) => {
@@ -170,7 +175,7 @@ fn apply(
         }
         progress.at(position).context("snapshots")?;
         let input = match &entry {
-            Entry::Reception(reception) => Some(reception.input.clone()),
+            Skimmed::Entry(Entry::Reception(reception)) => Some(reception.input.clone()),
             _ => None,
         };
         // What is torn by a panic is thrown away: the next try begins with the origin.
@@ -192,16 +197,23 @@ struct Tail {
     events: Vec<Event>,
 }
 
+/// All that is asked of a recorded event.
+#[derive(serde::Deserialize)]
+struct Numbered {
+    sequence: u64,
+}
+
 impl Tail {
-    fn take(&mut self, position: Position, at: Time, entry: Entry) -> anyhow::Result<()> {
-        if let Entry::Site { site, resumed: None, .. } = &entry {
+    fn take(&mut self, position: Position, at: Time, entry: Skimmed) -> anyhow::Result<()> {
+        if let Skimmed::Entry(Entry::Site { site, resumed: None, .. }) = &entry {
             // A start with an empty picture.
             self.line = Some(Line::new(site.clone(), at, position)?);
             self.produced.clear();
         }
         let line = self.line.as_mut().ok_or_else(|| anyhow!("entry {} belongs to no run", position.0))?;
         match entry {
-            Entry::Event(told) => {
+            Skimmed::Event(told) => {
+                let told: Numbered = serde_json::from_slice(&told).context("an event without a number")?;
                 // What a deadline brought between two entries is in the journal only as this event.
                 line.tick(at, &mut self.events);
                 self.produced.extend(self.events.drain(..));
@@ -209,8 +221,8 @@ impl Tail {
                     self.produced.pop_front();
                 }
             }
-            Entry::Snapshot(_) | Entry::Audit(_) => {}
-            entry => {
+            Skimmed::Entry(Entry::Snapshot(_) | Entry::Audit(_)) => {}
+            Skimmed::Entry(entry) => {
                 // Nobody is on the other end of those connections any more.
                 line.take(at, Some(position), entry, &mut self.events, &mut Vec::new());
                 self.produced.extend(self.events.drain(..));

@@ -3,9 +3,8 @@
 
 use crate::decoders::Decoders;
 use crate::quarantine::Quarantine;
-use crate::summary::event_line;
 use anyhow::Context;
-use lapwing_journal::{Entry, Reader};
+use lapwing_journal::{Entry, Reader, Skimmed};
 use lapwing_model::{Position, Site, Time};
 use lapwing_picture::Input;
 use std::path::Path;
@@ -30,8 +29,8 @@ pub(crate) enum Step {
         /// The entry it is of, where it is wanted: to be recorded again.
         entry: Option<Box<Entry>>,
     },
-    /// What the run that wrote the journal said, as a line.
-    Told { at: Time, position: Position, sequence: u64, line: Vec<u8> },
+    /// What the run that wrote the journal said, as it was recorded: a line.
+    Told { at: Time, position: Position, line: Vec<u8> },
     /// Something is wrong with the journal here, or an entry is passed over.
     Warning(String),
 }
@@ -58,15 +57,19 @@ impl Steps {
         self
     }
 
-    fn step(&mut self, position: Position, at: Time, entry: Entry) -> anyhow::Result<Option<Step>> {
+    fn step(&mut self, position: Position, at: Time, entry: Skimmed) -> anyhow::Result<Option<Step>> {
         if let Some(skipped) = self.quarantine.skipped(position) {
             let text = format!("entry {} is in quarantine and passed over: {}", position.0, skipped.reason);
             return Ok(Some(Step::Warning(text)));
         }
-        Ok(match entry {
-            Entry::Event(event) => {
-                Some(Step::Told { at, position, sequence: event.sequence, line: event_line(&event) })
+        let entry = match entry {
+            Skimmed::Event(mut line) => {
+                line.push(b'\n');
+                return Ok(Some(Step::Told { at, position, line }));
             }
+            Skimmed::Entry(entry) => entry,
+        };
+        Ok(match entry {
             // The record's own story: the picture did not hear of it.
             Entry::Snapshot(_) | Entry::Audit(_) => None,
             Entry::Site { site, version, resumed: None } => {
@@ -95,7 +98,7 @@ impl Iterator for Steps {
             if let Some(step) = self.waiting.take() {
                 return Some(Ok(step));
             }
-            let step = match self.reader.next()? {
+            let step = match self.reader.skim()? {
                 Ok((position, at, entry)) => self.step(position, at, entry),
                 Err(damage) => Ok(Some(Step::Warning(damage.to_string()))),
             };

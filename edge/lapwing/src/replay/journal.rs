@@ -139,12 +139,12 @@ fn play_steps(
                 let picture = Picture::continuing(*site, at, position.0);
                 player.line = Some(Line::without_decoders(picture, at));
             }
-            Step::Told { at, position, sequence, line } => {
+            Step::Told { at, position, line } => {
                 player.listen(from.is_none_or(|from| from.reached(position, at)));
                 // What a deadline brought between two entries is in the journal only as this event.
                 player.tick(at)?;
                 if player.compare {
-                    player.compare(sequence, &line);
+                    player.compare(&line);
                 }
             }
             Step::Input { at, position, input, stop, entry } => {

@@ -77,11 +77,11 @@ fn captured(files: &[(&str, &str, SensorKind)]) -> (Site, Vec<Reception>) {
             format_options: String::new(),
         });
         let capture = Capture::read(&root().join("testdata/formats").join(file)).unwrap();
-        let start = Some(Time::from_seconds(1_680_365_730));
-        let (pieces, _) = capture.timed_pieces(format, "", start).unwrap();
+        let start = Time::from_seconds(1_680_365_730);
+        let (pieces, _) = capture.timed_pieces(format, "", Some(start)).unwrap();
         let began = pieces.iter().find_map(|p| p.received_at).unwrap();
         // All as of one time, so that they meet in one picture.
-        let shift = start.unwrap().since(began);
+        let shift = start.since(began);
         all.extend(pieces.into_iter().take(6_000).filter_map(|p| p.into_reception(&input, shift)));
     }
     all.sort_by_key(|r: &Reception| r.received_at);

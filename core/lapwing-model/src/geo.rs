@@ -34,7 +34,7 @@ pub struct Geodetic {
 }
 
 /// Earth-centred earth-fixed coordinates, metres.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Ecef {
     /// Towards latitude 0, longitude 0.
     pub x_m: f64,

@@ -58,7 +58,7 @@ pub(crate) mod weight {
 }
 
 /// A bounded set of evidence: one piece of each kind.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct EvidenceSet(BTreeMap<EvidenceKind, Evidence>);
 
 impl EvidenceSet {

@@ -30,7 +30,7 @@ const STRAY_BELOW: f64 = 0.5;
 const START_SD_MAX_M: f64 = 2_000.0;
 
 /// A bearing that belongs to no track, kept for triangulation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Bearing {
     pub(crate) sensor: u32,
     pub(crate) at: Time,

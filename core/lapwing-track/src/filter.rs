@@ -21,7 +21,7 @@ use lapwing_model::{LocalFrame, Place, Resolution, Time};
 use std::collections::{BTreeSet, VecDeque};
 
 /// What is learned of a sensor.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Memory {
     pub(crate) looked_at: Option<Time>,
     /// Plots since the last look that belonged to no confirmed track.
@@ -58,7 +58,7 @@ pub(crate) enum Took {
 }
 
 /// Everything known at one time.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Filter {
     pub(crate) tracks: Slab<Track>,
     pub(crate) candidates: Slab<Candidate>,
@@ -74,6 +74,7 @@ pub(crate) struct Filter {
     pub(crate) clock: Option<Time>,
     /// The last whole second at which time alone was let decide.
     pub(crate) stepped: Option<Time>,
+    #[serde(skip)]
     pub(crate) notes: Vec<Note>,
     /// Tracks whose phase may have changed.
     pub(crate) touched: Vec<u32>,
@@ -95,6 +96,11 @@ impl Filter {
         self.stepped = other.stepped;
         self.notes.clear();
         self.touched.clear();
+    }
+
+    /// Whether its tables are in order: asked of what was restored, before it is walked.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.track_grid.is_sound() && self.unnamed_grid.is_sound() && self.candidate_grid.is_sound()
     }
 }
 

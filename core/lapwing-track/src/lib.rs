@@ -58,4 +58,4 @@ pub use imm::Models;
 pub use interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan, Velocity};
 pub use motion::Motion;
 pub use post::rank;
-pub use tracker::Tracker;
+pub use tracker::{SavedTracker, Tracker};

@@ -9,7 +9,10 @@ mod orders;
 mod past;
 mod publish;
 mod repeats;
+mod save;
 mod turn;
+
+pub use save::SavedTracker;
 
 use crate::birth::key_of;
 use crate::config::Config;
@@ -50,7 +53,7 @@ const SCANS_KEPT: usize = 64;
 const SECTORS: usize = 16;
 
 /// The place of a look among all others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 struct Order {
     at: Time,
     sensor: u64,
@@ -58,7 +61,7 @@ struct Order {
 }
 
 /// What can be taken in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 enum Act {
     Look(Look),
     Claims(Look),
@@ -74,7 +77,7 @@ enum Act {
     },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Item {
     order: Order,
     act: Act,
@@ -96,7 +99,7 @@ impl Item {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Published {
     id: TrackId,
     phase: Phase,

@@ -1,6 +1,6 @@
 //! Reading.
 
-use crate::entry::{self, Entry};
+use crate::entry::{self, Entry, NotAnEntry};
 use crate::segment::AGAIN_KEY;
 use crate::segments;
 use crate::storage::{DiskFile, DiskStorage, ReadAt, Storage};
@@ -208,7 +208,7 @@ impl Reader {
     }
 
     /// Takes the earliest entry of those at hand. `None` in the answer: it has been given, or is not wanted.
-    fn take(&mut self) -> Option<Option<Item>> {
+    fn take<T>(&mut self, decode: Decode<T>) -> Option<Option<Item<T>>> {
         let at = |r: &Reading| r.at.as_ref().map(|(position, _)| *position);
         let (i, position) =
             self.reading.iter().enumerate().filter_map(|(i, r)| Some((i, at(r)?))).min_by_key(|(i, p)| (*p, *i))?;
@@ -249,7 +249,7 @@ impl Reader {
                     return Some(None);
                 }
                 self.expected = Some(*next);
-                (position >= self.first).then(|| match entry::decode(channel, published, walk.data(data)) {
+                (position >= self.first).then(|| match decode(channel, published, walk.data(data)) {
                     Ok(entry) => Ok((Position(position), at, entry)),
                     Err(what) => Err(walk.damage(DamageKind::Corrupt, offset, length, what)),
                 })
@@ -259,19 +259,45 @@ impl Reader {
     }
 }
 
-type Item = Result<(Position, Time, Entry), Damage>;
+type Item<T> = Result<(Position, Time, T), Damage>;
 
-impl Iterator for Reader {
-    type Item = Item;
+/// What is made of a message of a channel.
+type Decode<T> = fn(u16, Time, &[u8]) -> Result<T, NotAnEntry>;
 
-    fn next(&mut self) -> Option<Item> {
+/// An entry as [`Reader::skim`] gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Skimmed {
+    /// Any but an event.
+    Entry(Entry),
+    /// An event as it was recorded: one JSON object.
+    Event(Vec<u8>),
+}
+
+impl Reader {
+    /// The next entry. Events, which are most of a journal and take longest to read, come as they are recorded.
+    pub fn skim(&mut self) -> Option<Result<(Position, Time, Skimmed), Damage>> {
+        self.next_as(|channel, published, data| match channel {
+            entry::channel::EVENT => Ok(Skimmed::Event(data.to_vec())),
+            _ => entry::decode(channel, published, data).map(Skimmed::Entry),
+        })
+    }
+
+    fn next_as<T>(&mut self, decode: Decode<T>) -> Option<Item<T>> {
         loop {
             if let Some(damage) = self.advance() {
                 return Some(Err(damage));
             }
-            if let Some(item) = self.take()? {
+            if let Some(item) = self.take(decode)? {
                 return Some(item);
             }
         }
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Item<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_as(entry::decode)
     }
 }

@@ -5,11 +5,14 @@
 
 use crate::config::{Config, InputConfig};
 use crate::fanout::{Fanout, options_table};
+use crate::keeper::Keeper;
 use crate::line::{Line, Reply};
 use crate::log;
 use crate::record::{Done, Record, SYNC_EVERY};
+use crate::resume::{Resumption, resume};
+use crate::snapshot::Written;
 use anyhow::{Context, anyhow};
-use lapwing_journal::Entry;
+use lapwing_journal::{Entry, SnapshotTold};
 use lapwing_model::{Event, EventBody, Position, Site, Snapshot, Span, Time};
 use lapwing_server::{CommandRequest, Feeds, JournalState, OutputState, Refusal};
 use lapwing_transports::{Delivery, Inbox, MailboxMaker};
@@ -17,7 +20,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -25,6 +28,8 @@ use tokio::task::JoinSet;
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(200);
 /// How often the segments on disk are added up for the status page.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
+/// How often it is asked whether a snapshot for the next start is due.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
 /// Deliveries taken in a row before timers get their turn.
 const DELIVERIES_IN_A_ROW: usize = 256;
 /// Commands that one sync answers together at most.
@@ -36,20 +41,24 @@ pub(crate) fn clock() -> Time {
     Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
-/// Resolves at Ctrl-C or SIGTERM.
-pub(crate) async fn stop_signal() {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-    let terminated = async {
-        match &mut terminate {
-            Some(signal) => {
+/// Resolves at Ctrl-C or SIGTERM, also when they come before it is waited for: a start that takes long is not cut off without
+/// an orderly end. Called within a runtime.
+pub(crate) fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()).ok(), signal(SignalKind::terminate()).ok());
+    let comes = |signal: Option<tokio::signal::unix::Signal>| async {
+        match signal {
+            Some(mut signal) => {
                 signal.recv().await;
             }
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
+    async move {
+        tokio::select! {
+            () = comes(interrupt) => {}
+            () = comes(terminate) => {}
+        }
     }
 }
 
@@ -72,6 +81,15 @@ pub(crate) async fn run_with(
     }
     let now = clock();
     let (journal, done) = config.journal.as_ref().map(Record::open).transpose()?.unzip();
+    let first = journal.as_ref().map(Record::next_position).unwrap_or_default();
+    // Before anything is received: what comes is not to wait.
+    let resumption = config.journal.as_ref().map(|j| resume(&j.directory, first)).transpose()?.flatten();
+    let (line, untold, resumed) = match resumption {
+        Some(Resumption { line, untold, resumed }) => (line, untold, Some(resumed)),
+        None => (Line::new(config.site.clone(), now, first)?, Vec::new(), None),
+    };
+    let now = line.time_for(clock());
+    let (keeper, kept) = config.journal.as_ref().map(|j| Keeper::new(&j.directory)).unzip();
     let mut tasks = JoinSet::new();
     let (inbox, maker) = lapwing_transports::mailbox::channel();
     for input in &config.inputs {
@@ -83,22 +101,24 @@ pub(crate) async fn run_with(
         draining.spawn(task);
     }
     let (publisher, commands, feeds) = Publisher::new(&config.site, now);
-    let first = journal.as_ref().map(Record::next_position).unwrap_or_default();
-    let line = Line::new(config.site.clone(), now, first)?;
-    // Who asks at once is told of every sensor and input, not of an empty site.
-    publisher.snapshot(line.snapshot());
-    let (stop_server, server_stopped) = oneshot::channel::<()>();
-    let server = match config.listen {
-        Some(address) => Some(serve(address, feeds, ready, server_stopped).await?),
+    // What cannot be served ends the start before anything is journalled.
+    let listener = match config.listen {
+        Some(address) => Some(listen(address).await?),
         None => None,
     };
     let mut runner =
-        Runner { line, journal, fanout, publisher, events: Vec::new(), outgoing: Vec::new(), replies: Vec::new() };
-    runner.entry_at(now, Entry::Site { site: config.site, version: env!("CARGO_PKG_VERSION").to_owned() });
+        Runner { line, journal, keeper, fanout, publisher, events: untold, outgoing: Vec::new(), replies: Vec::new() };
+    // What the last run did not come to tell is told with what the time between the two brings.
+    runner.entry_at(now, Entry::Site { site: config.site, version: env!("CARGO_PKG_VERSION").to_owned(), resumed });
     runner.settle();
-    runner.run(inbox, commands, done, stop).await;
+    // Who asks at once is told of the site as it is now: not of an empty one, nor of the last run's links.
+    runner.publisher.snapshot(runner.line.snapshot());
+    let (stop_server, server_stopped) = oneshot::channel::<()>();
+    let server = listener.map(|listener| serve(listener, feeds, ready, server_stopped)).transpose()?;
+    runner.run(inbox, commands, done, kept, stop).await;
     // Orderly end: what is journalled is on disk, outputs get a moment to send what waits, the server says goodbye.
     runner.entry(Entry::Stop);
+    runner.keep_last();
     let stopped = runner.sync();
     runner.settle();
     drop(runner);
@@ -120,15 +140,17 @@ fn spawn_input(tasks: &mut JoinSet<()>, maker: &MailboxMaker, input: &InputConfi
     Ok(())
 }
 
+async fn listen(address: SocketAddr) -> anyhow::Result<tokio::net::TcpListener> {
+    tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
 /// Serves console and API; the address is known before this returns.
-async fn serve(
-    address: SocketAddr,
+fn serve(
+    listener: tokio::net::TcpListener,
     feeds: Feeds,
     ready: oneshot::Sender<SocketAddr>,
     stopped: oneshot::Receiver<()>,
 ) -> anyhow::Result<tokio::task::JoinHandle<()>> {
-    let listener =
-        tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let address = listener.local_addr()?;
     tracing::info!("console and API on http://{address}");
     let _ = ready.send(address);
@@ -202,6 +224,7 @@ impl Publisher {
 struct Runner {
     line: Line,
     journal: Option<Record>,
+    keeper: Option<Keeper>,
     fanout: Fanout,
     publisher: Publisher,
     events: Vec<Event>,
@@ -216,12 +239,14 @@ impl Runner {
         mut inbox: Inbox,
         mut commands: mpsc::Receiver<CommandRequest>,
         mut done: Option<mpsc::Receiver<Done>>,
+        mut kept: Option<mpsc::Receiver<std::io::Result<Written>>>,
         stop: impl Future<Output = ()>,
     ) {
         let mut snapshots = tokio::time::interval(SNAPSHOT_EVERY);
         let mut syncs = tokio::time::interval(SYNC_EVERY);
         let mut measures = tokio::time::interval(MEASURE_EVERY);
-        for timer in [&mut snapshots, &mut syncs, &mut measures] {
+        let mut keeps = tokio::time::interval(KEEP_EVERY);
+        for timer in [&mut snapshots, &mut syncs, &mut measures, &mut keeps] {
             timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         }
         tokio::pin!(stop);
@@ -249,6 +274,8 @@ impl Runner {
                         record.measure();
                     }
                 }
+                _ = keeps.tick() => self.keep(),
+                Some(written) = next(&mut kept) => self.kept(written),
                 () = until(deadline) => {
                     self.line.tick(clock(), &mut self.events);
                     self.journal_events();
@@ -286,7 +313,11 @@ impl Runner {
 
     fn entry_at(&mut self, at: Time, entry: Entry) -> Option<Position> {
         let position = self.journal.as_mut().and_then(|record| record.append(at, &entry));
+        let began = Instant::now();
         self.line.take(at, position, entry, &mut self.events, &mut self.replies);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.worked(began.elapsed());
+        }
         self.journal_events();
         position
     }
@@ -336,6 +367,39 @@ impl Runner {
 
     fn sync(&mut self) -> bool {
         self.journal.as_mut().is_none_or(Record::sync)
+    }
+
+    /// Takes a snapshot for the next start, when one is due. What it is of is on the disk before it is.
+    fn keep(&mut self) {
+        if self.keeper.as_ref().is_some_and(Keeper::is_due)
+            && self.sync()
+            && let (Some(keeper), Some(record)) = (&mut self.keeper, &self.journal)
+        {
+            keeper.take(&self.line, record.next_position());
+        }
+    }
+
+    /// The same at an orderly end: the next start has nothing to apply again.
+    fn keep_last(&mut self) {
+        if self.sync()
+            && let (Some(keeper), Some(record)) = (&mut self.keeper, &self.journal)
+        {
+            let told = keeper.take_now(&self.line, record.next_position());
+            self.tell_kept(told);
+        }
+    }
+
+    fn kept(&mut self, written: std::io::Result<Written>) {
+        let told = self.keeper.as_mut().and_then(|keeper| keeper.finished(written));
+        self.tell_kept(told);
+    }
+
+    /// The record says which snapshots there are. The picture does not hear of it.
+    fn tell_kept(&mut self, told: Option<SnapshotTold>) {
+        let at = self.line.time_for(clock());
+        if let (Some(told), Some(record)) = (told, &mut self.journal) {
+            record.append(at, &Entry::Snapshot(told));
+        }
     }
 
     fn publish(&mut self) {

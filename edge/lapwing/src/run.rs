@@ -16,5 +16,5 @@ pub(crate) fn run(args: &Args, colour: bool) -> anyhow::Result<()> {
         anyhow!("{} cannot be used; `lapwing check {0}` says the same", args.site.display())
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(live::run(config, live::stop_signal()))
+    runtime.block_on(async { live::run(config, live::stop_signal()).await })
 }

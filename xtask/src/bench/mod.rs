@@ -9,6 +9,7 @@ mod instructions;
 mod meter;
 mod micro;
 mod report;
+mod restart;
 mod rival;
 mod score;
 mod tools;
@@ -40,6 +41,10 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Kill a server that holds many tracks, start it again: time to the first picture, ids kept, alerts raised twice
+    Restart(restart::RestartOptions),
+    /// Play an hour of a simulated site again and again: the same events every time, and how fast
+    Replay(restart::ReplayOptions),
 }
 
 /// `cargo xtask bench WHAT`.
@@ -49,5 +54,7 @@ pub(crate) fn run(bench: Bench) -> Result<()> {
         Bench::Micro { args } => micro::run(&args),
         Bench::Instructions(options) => instructions::run(&options),
         Bench::Record { args } => example("lapwing-journal", "record", &args),
+        Bench::Restart(options) => restart::restart(&options),
+        Bench::Replay(options) => restart::replay(&options),
     }
 }

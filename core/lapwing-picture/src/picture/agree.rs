@@ -37,7 +37,7 @@ const BARRED_FOR: Span = Span::from_seconds(300);
 const AT_ONCE: Span = Span::from_seconds(30);
 
 /// How often plots and the positions of one voice agreed.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Agreement {
     claims: u32,
     plots: u32,

@@ -21,7 +21,7 @@ const SPEED_SD_MAX_MPS: f64 = 10.0;
 const REJOIN_AFTER: Span = Span::from_seconds(3);
 
 /// Completed looks of one sensor that did not see a track where it says it is.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Misses {
     pub(super) looks: u32,
     /// Logarithm of how likely that is if it is there.
@@ -31,7 +31,7 @@ pub(super) struct Misses {
 }
 
 /// What the picture knows of a track beside its state.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Entry {
     pub(super) phase: Phase,
     pub(super) first_at: Time,

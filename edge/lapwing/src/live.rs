@@ -5,6 +5,7 @@
 
 use crate::config::{Config, InputConfig};
 use crate::fanout::{Fanout, options_table};
+use crate::index;
 use crate::line::{Line, Reply};
 use crate::log;
 use anyhow::{Context, anyhow};
@@ -25,6 +26,8 @@ const SNAPSHOT_EVERY: Duration = Duration::from_millis(200);
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// How often the segments on disk are added up for the status page.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
+/// How long the end waits for the index to take the last entries.
+const INDEX_PATIENCE: Duration = Duration::from_secs(3);
 /// Deliveries taken in a row before timers get their turn.
 const DELIVERIES_IN_A_ROW: usize = 256;
 
@@ -75,7 +78,8 @@ pub(crate) async fn run_with(
     for task in output_tasks {
         draining.spawn(task);
     }
-    let (publisher, commands, feeds) = Publisher::new(&config.site, now);
+    let (publisher, commands, mut feeds) = Publisher::new(&config.site, now);
+    let index = config.journal.as_ref().map(|j| index::live::Feed::beside(&j.directory, &mut feeds)).transpose()?;
     let first = journal.as_ref().map(|r: &Record| r.journal.next_position()).unwrap_or_default();
     let line = Line::new(config.site.clone(), now, first)?;
     // Who asks at once is told of every sensor and input, not of an empty site.
@@ -85,12 +89,16 @@ pub(crate) async fn run_with(
         Some(address) => Some(serve(address, feeds, ready, server_stopped).await?),
         None => None,
     };
-    let mut runner = Runner { line, journal, fanout, publisher, events: Vec::new(), replies: Vec::new() };
+    let (events, positions, replies) = (Vec::new(), Vec::new(), Vec::new());
+    let mut runner = Runner { line, journal, index, fanout, publisher, events, positions, replies };
     runner.entry_at(now, Entry::Site { site: config.site, version: env!("CARGO_PKG_VERSION").to_owned() });
     runner.run(inbox, commands, stop).await;
     // Orderly end: what is journalled is on disk, outputs get a moment to send what waits, the server says goodbye.
     runner.entry(Entry::Stop);
     let stopped = runner.sync();
+    if let Some(index) = runner.index.take() {
+        index.close(INDEX_PATIENCE);
+    }
     drop(runner);
     drop(maker);
     drop(stop_server);
@@ -160,6 +168,8 @@ impl Publisher {
         let (journal, journal_feed) = watch::channel(JournalState::default());
         let (site, site_feed) = watch::channel(Arc::new(site.clone()));
         let (commands, command_feed) = mpsc::channel(64);
+        // Closed until an index takes it over: nothing here remembers the past.
+        let (history, _) = mpsc::channel(1);
         let feeds = Feeds {
             snapshots: snapshot_feed,
             site: site_feed,
@@ -167,17 +177,18 @@ impl Publisher {
             commands,
             outputs: output_feed,
             journal: journal_feed,
+            history,
         };
         (Self { snapshots, events, outputs, journal, _site: site }, command_feed, feeds)
     }
 
     /// Publishes events to readers. Where tracks are they learn from snapshots; ten thousand tracks telling of themselves
     /// each second would only push other events out of the channel.
-    pub(crate) fn event(&self, event: Event) {
+    pub(crate) fn event(&self, event: Arc<Event>) {
         if matches!(event.body, EventBody::TrackUpdated { .. }) {
             return;
         }
-        let _ = self.events.send(Arc::new(event));
+        let _ = self.events.send(event);
     }
 
     /// Publishes a snapshot.
@@ -253,9 +264,12 @@ impl Record {
 struct Runner {
     line: Line,
     journal: Option<Record>,
+    index: Option<index::live::Feed>,
     fanout: Fanout,
     publisher: Publisher,
     events: Vec<Event>,
+    /// Where the events stand in the journal.
+    positions: Vec<Option<Position>>,
     replies: Vec<Reply>,
 }
 
@@ -322,6 +336,9 @@ impl Runner {
 
     fn entry_at(&mut self, at: Time, entry: Entry) -> Option<Position> {
         let position = self.journal.as_mut().and_then(|record| record.append(at, &entry));
+        if let (Some(index), Some(position)) = (&mut self.index, position) {
+            index.entry(position, at, &entry);
+        }
         self.line.take(at, position, entry, &mut self.events, &mut self.replies);
         self.fan_out();
         position
@@ -336,15 +353,19 @@ impl Runner {
         if let Some(record) = &mut self.journal {
             for event in &self.events {
                 let result = record.journal.append_event(at, event);
-                record.noted(result);
+                self.positions.push(record.noted(result));
             }
             if self.events.iter().any(|e| e.body.is_vital()) {
                 record.sync();
             }
         }
-        for event in self.events.drain(..) {
+        let mut positions = self.positions.drain(..);
+        for event in self.events.drain(..).map(Arc::new) {
             log::event(&event);
             self.fanout.send(&event, None);
+            if let (Some(index), Some(position)) = (&mut self.index, positions.next().flatten()) {
+                index.event(position, at, &event);
+            }
             self.publisher.event(event);
         }
     }
@@ -369,12 +390,21 @@ impl Runner {
     fn flush(&mut self) {
         if let Some(record) = &mut self.journal {
             let result = record.journal.flush();
-            record.noted(result);
+            if record.noted(result).is_some()
+                && let Some(index) = &mut self.index
+            {
+                index.durable(record.journal.next_position());
+            }
         }
     }
 
     fn sync(&mut self) -> bool {
-        self.journal.as_mut().is_none_or(Record::sync)
+        let Some(record) = &mut self.journal else { return true };
+        let synced = record.sync();
+        if let (true, Some(index)) = (synced, &mut self.index) {
+            index.durable(record.journal.next_position());
+        }
+        synced
     }
 
     fn publish(&mut self) {

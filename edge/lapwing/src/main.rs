@@ -3,12 +3,15 @@
 // The ban list is for core/: this crate is where files, clocks and threads live.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod bundle;
 mod capture;
 mod check;
 mod config;
 mod decode;
 mod demo;
+mod export;
 mod fanout;
+mod index;
 mod line;
 mod live;
 mod log;
@@ -46,6 +49,13 @@ enum Command {
     Decode(decode::Args),
     /// A bench's detections to tracks, one JSON object a line, with what it cost
     Track(track::Args),
+    /// Search tracks, alerts, incidents and audit of a journal
+    Search(index::commands::SearchArgs),
+    /// Export tracks, or an incident as a bundle, to a file
+    #[command(subcommand)]
+    Export(export::Command),
+    /// Make the index of a journal anew
+    Reindex(index::commands::ReindexArgs),
 }
 
 fn main() -> ExitCode {
@@ -69,6 +79,9 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::replay(&args, colour),
         Command::Decode(args) => decode::decode(&args),
         Command::Track(args) => track::track(&args, colour),
+        Command::Search(args) => index::commands::search(&args),
+        Command::Export(command) => export::export(&command),
+        Command::Reindex(args) => index::commands::reindex(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

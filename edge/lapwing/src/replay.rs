@@ -1,5 +1,6 @@
 //! `lapwing replay`: a journal or captures through the same line, as fast as it goes or paced, with the console or not.
 
+use crate::bundle::Unpacked;
 use crate::capture::{self, Capture};
 use crate::config::{self, Config};
 use crate::line::{self, Line};
@@ -17,6 +18,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -27,7 +29,7 @@ const AFTERMATH: Span = Span::from_seconds(120);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A journal (folder or segment), or captures (pcap, pcapng, raw, text; gzip or not). `INPUT=FILE` plays a capture as an
+    /// A journal (folder or segment), a bundle of an incident, or captures (pcap, pcapng, raw, text; gzip or not). `INPUT=FILE` plays a capture as an
     /// input of the site
     #[arg(required = true)]
     files: Vec<String>,
@@ -78,6 +80,9 @@ enum Align {
 pub(crate) fn replay(args: &Args, colour: bool) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let journal = journal_path(&args.files)?;
+    // Kept until the end: its folder goes with it.
+    let bundle = journal.as_deref().filter(|p| Unpacked::is_bundle(p)).map(Unpacked::open).transpose()?;
+    let journal = bundle.as_ref().map(|b| b.journal().to_owned()).or(journal);
     let mut player = Player::new(args)?;
     match journal {
         Some(path) => {
@@ -101,7 +106,7 @@ pub(crate) fn replay(args: &Args, colour: bool) -> anyhow::Result<()> {
 
 /// The journal among the files; there is one or none.
 fn journal_path(files: &[String]) -> anyhow::Result<Option<PathBuf>> {
-    let is_journal = |f: &&String| Path::new(f).is_dir() || f.ends_with(".mcap");
+    let is_journal = |f: &&String| Path::new(f).is_dir() || f.ends_with(".mcap") || Unpacked::is_bundle(Path::new(f));
     match files.iter().filter(is_journal).count() {
         0 => Ok(None),
         1 if files.len() == 1 => Ok(files.first().map(PathBuf::from)),
@@ -207,7 +212,7 @@ impl Player {
                 sink.write_all(&line)?;
             }
             if let Some(publisher) = &self.publisher {
-                publisher.event(event);
+                publisher.event(Arc::new(event));
             }
             if self.compare {
                 self.produced.push_back(line);

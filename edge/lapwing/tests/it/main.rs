@@ -14,6 +14,7 @@ mod broker;
 mod check;
 mod decode;
 mod demo;
+mod history;
 mod journal;
 mod live;
 mod loss;

@@ -1,0 +1,213 @@
+//! Filling: one entry of the journal after the other, in the order of their positions.
+
+use super::noted::Noted;
+use super::tracks::Tracks;
+use super::{alerts, schema};
+use anyhow::Context;
+use lapwing_model::{AlertId, Command, Event, EventBody, Order, Position, Site, Time};
+use rusqlite::{Connection, OpenFlags, params};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::path::Path;
+
+/// An index that is written to.
+pub(crate) struct Filler {
+    connection: Connection,
+    tracks: Tracks,
+    state: State,
+    open: bool,
+}
+
+/// How far the index has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Where to go on reading.
+    pub(crate) next: Position,
+    /// The last entry taken, with its time: an index is of this journal when the journal has that very entry.
+    pub(crate) last: Option<(Position, Time)>,
+    /// The latest configuration.
+    site: Position,
+    /// Whether the run under that configuration has been found to begin anew.
+    fresh: bool,
+}
+
+impl Filler {
+    /// A new index.
+    pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
+        let connection = Connection::open(path).with_context(|| path.display().to_string())?;
+        schema::create(&connection).with_context(|| path.display().to_string())?;
+        Self::with(connection)
+    }
+
+    /// An index that is there; an error says why it cannot be used.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        schema::check(&connection)?;
+        schema::settings(&connection)?;
+        Self::with(connection)
+    }
+
+    /// An index of its own, in memory.
+    pub(crate) fn in_memory() -> anyhow::Result<Self> {
+        let connection = Connection::open_in_memory()?;
+        schema::create_in_memory(&connection)?;
+        Self::with(connection)
+    }
+
+    /// Ends filling, and gives the connection to read by.
+    pub(crate) fn into_connection(mut self) -> anyhow::Result<Connection> {
+        self.commit()?;
+        Ok(self.connection)
+    }
+
+    fn with(connection: Connection) -> anyhow::Result<Self> {
+        connection.set_prepared_statement_cache_capacity(32);
+        let row = "SELECT next_position, last_position, last_at, site_position, fresh FROM state";
+        let state = connection.query_row(row, [], |row| {
+            let (position, at): (Option<i64>, Option<i64>) = (row.get(1)?, row.get(2)?);
+            Ok(State {
+                next: position_of(row.get(0)?),
+                last: position.zip(at).map(|(p, t)| (position_of(p), Time::from_nanos(t))),
+                site: position_of(row.get(3)?),
+                fresh: row.get(4)?,
+            })
+        })?;
+        Ok(Self { connection, tracks: Tracks::default(), state, open: false })
+    }
+
+    /// How far it has come, what is not yet committed included.
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    /// Takes an entry. What was taken before is passed over.
+    pub(crate) fn take(&mut self, position: Position, at: Time, noted: &Noted) -> anyhow::Result<()> {
+        if position < self.state.next {
+            return Ok(());
+        }
+        if !self.open {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            self.open = true;
+        }
+        match noted {
+            Noted::Site(site, version) => self.site(position, at, site, version)?,
+            Noted::Command(command) => self.command(position, at, command)?,
+            Noted::Event(event) => self.event(position, event)?,
+            Noted::Stop => self.audit(position, at, "stop", None, "the server stopped", None)?,
+        }
+        self.state.next = Position(position.0.saturating_add(1));
+        self.state.last = Some((position, at));
+        Ok(())
+    }
+
+    /// Makes what was taken stand.
+    pub(crate) fn commit(&mut self) -> anyhow::Result<()> {
+        let Some((last, at)) = self.state.last.filter(|_| self.open) else { return Ok(()) };
+        self.tracks.write(&self.connection, at)?;
+        self.connection
+            .prepare_cached(
+                "UPDATE state SET next_position = ?1, last_position = ?2, last_at = ?3, site_position = ?4, fresh = ?5",
+            )?
+            .execute(params![
+                number_of(self.state.next)?,
+                number_of(last)?,
+                at.as_nanos(),
+                number_of(self.state.site)?,
+                self.state.fresh
+            ])?;
+        self.connection.execute_batch("COMMIT")?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// Puts the write-ahead log back into the file.
+    pub(crate) fn close(mut self) -> anyhow::Result<()> {
+        self.commit()?;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    fn site(&mut self, position: Position, at: Time, site: &Site, version: &str) -> anyhow::Result<()> {
+        let json = serde_json::to_string(site)?;
+        let sha256 = hex(&Sha256::digest(json.as_bytes()));
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO configuration VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![number_of(position)?, at.as_nanos(), version, sha256, json])?;
+        (self.state.site, self.state.fresh) = (position, false);
+        let what = format!(
+            "lapwing {version} runs the site {:?}: {} sensors, {} inputs, {} zones, {} rules, {} authorised flights",
+            site.name.as_str(),
+            site.sensors.len(),
+            site.inputs.len(),
+            site.zones.len(),
+            site.rules.len(),
+            site.authorised.len()
+        );
+        self.audit(position, at, "configuration", None, &what, Some(&sha256))
+    }
+
+    fn command(&mut self, position: Position, at: Time, command: &Command) -> anyhow::Result<()> {
+        let what = match &command.order {
+            Order::AcknowledgeAlert { alert, note: None } => format!("acknowledged {alert}"),
+            Order::AcknowledgeAlert { alert, note: Some(note) } => format!("acknowledged {alert}: {note}"),
+        };
+        self.audit(position, at, "command", Some(command.by.as_str()), &what, None)
+    }
+
+    fn audit(
+        &mut self,
+        position: Position,
+        at: Time,
+        kind: &str,
+        by: Option<&str>,
+        what: &str,
+        sha256: Option<&str>,
+    ) -> anyhow::Result<()> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .execute(params![number_of(position)?, at.as_nanos(), kind, by, what, sha256])?;
+        Ok(())
+    }
+
+    fn event(&mut self, position: Position, event: &Event) -> anyhow::Result<()> {
+        self.note_fresh(event)?;
+        match &event.body {
+            EventBody::AlertChanged { alert } => {
+                alerts::told(&self.connection, &mut self.tracks, position, event.at, alert)
+            }
+            body => self.tracks.event(&self.connection, position, event.at, body),
+        }
+    }
+
+    /// A run that begins anew counts its tracks and alerts from its first position on; one that resumes goes on counting
+    /// where the run before was, which is below that.
+    fn note_fresh(&mut self, event: &Event) -> anyhow::Result<()> {
+        let number = match &event.body {
+            EventBody::TrackBegan { track } => track.id.0,
+            EventBody::AlertChanged { alert } => alert.id.0,
+            _ => return Ok(()),
+        };
+        if !self.state.fresh && number > self.state.site.0 {
+            self.state.fresh = true;
+            alerts::begin_anew(&self.connection, event.at, AlertId(self.state.site.0))?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes as lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, b| {
+        let _ = write!(text, "{b:02x}");
+        text
+    })
+}
+
+pub(crate) fn position_of(number: i64) -> Position {
+    Position(u64::try_from(number).unwrap_or(0))
+}
+
+pub(crate) fn number_of(position: Position) -> anyhow::Result<i64> {
+    i64::try_from(position.0).context("a position beyond 2^63")
+}

@@ -1,0 +1,44 @@
+//! What of the journal the index takes note of.
+
+use lapwing_journal::Entry;
+use lapwing_model::{Command, Event, EventBody, Site};
+use std::sync::Arc;
+
+/// An entry the index takes note of.
+#[derive(Debug, Clone)]
+pub(crate) enum Noted {
+    /// A configuration, and the version of the program.
+    Site(Arc<Site>, String),
+    /// What a person ordered.
+    Command(Command),
+    /// What the picture said.
+    Event(Arc<Event>),
+    /// The orderly end of a run.
+    Stop,
+}
+
+impl Noted {
+    /// What is to be noted of an entry, if anything is.
+    pub(crate) fn of(entry: Entry) -> Option<Self> {
+        match entry {
+            Entry::Site { site, version } => Some(Self::Site(Arc::new(site), version)),
+            Entry::Command(command) => Some(Self::Command(command)),
+            Entry::Event(event) if concerns(&event) => Some(Self::Event(Arc::new(event))),
+            Entry::Stop => Some(Self::Stop),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the index has a place for an event.
+pub(crate) fn concerns(event: &Event) -> bool {
+    matches!(
+        event.body,
+        EventBody::TrackBegan { .. }
+            | EventBody::TrackUpdated { .. }
+            | EventBody::TrackEnded { .. }
+            | EventBody::TracksJoined { .. }
+            | EventBody::TrackSplit { .. }
+            | EventBody::AlertChanged { .. }
+    )
+}

@@ -1,5 +1,6 @@
 //! Entries to bytes and back.
 
+use crate::audit::Audit;
 use lapwing_model::{Command, Envelope, Event, InputId, Link, Reception, Site, Time};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,35 @@ pub enum Entry {
     Event(Event),
     /// The orderly end of a run: deadlines up to its time have been handled.
     Stop,
+    /// What was done to the record itself.
+    Audit(Audit),
+}
+
+/// How much an entry must not be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// On the disk before anybody is told of it: commands, configuration, alerts, sensors lost and found, audit.
+    A,
+    /// On the disk within half a second: receptions, and what else the picture says.
+    B,
+}
+
+impl Class {
+    /// The class of an event.
+    pub fn of_event(event: &Event) -> Self {
+        if event.body.is_vital() { Self::A } else { Self::B }
+    }
+}
+
+impl Entry {
+    /// The class of an entry.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Site { .. } | Self::Command(_) | Self::Stop | Self::Audit(_) => Class::A,
+            Self::Event(event) => Class::of_event(event),
+            Self::Reception(_) | Self::Link { .. } | Self::Shed { .. } => Class::B,
+        }
+    }
 }
 
 /// Why a message is not an entry.
@@ -50,9 +80,11 @@ pub(crate) mod channel {
     pub(crate) const COMMAND: u16 = 5;
     pub(crate) const EVENT: u16 = 6;
     pub(crate) const STOP: u16 = 7;
+    pub(crate) const AUDIT: u16 = 11;
+    pub(crate) const REMOVED: u16 = 12;
     pub(crate) const FIRST_INPUT: u16 = 16;
 
-    pub(crate) const FIXED: [(u16, &str); 7] = [
+    pub(crate) const FIXED: [(u16, &str); 9] = [
         (MARK, "/mark"),
         (SITE, "/site"),
         (LINK, "/link"),
@@ -60,6 +92,8 @@ pub(crate) mod channel {
         (COMMAND, "/command"),
         (EVENT, "/event"),
         (STOP, "/stop"),
+        (AUDIT, "/audit"),
+        (REMOVED, "/removed"),
     ];
 }
 
@@ -69,6 +103,18 @@ pub(crate) mod channel {
 pub(crate) struct Mark {
     pub(crate) journal: String,
     pub(crate) position: u64,
+}
+
+/// In a segment that retention has been through: entries that were here. Not an entry itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Removed {
+    /// Position of the first.
+    pub(crate) first: u64,
+    /// The position after the last.
+    pub(crate) end: u64,
+    /// When they were removed.
+    pub(crate) at: Time,
 }
 
 #[derive(Serialize)]
@@ -211,6 +257,10 @@ pub(crate) fn encode_json(entry: &Entry, out: &mut Vec<u8>) -> std::io::Result<u
             out.extend(b"{}");
             channel::STOP
         }
+        Entry::Audit(audit) => {
+            serde_json::to_writer(out, audit)?;
+            channel::AUDIT
+        }
         Entry::Reception(reception) => {
             encode_reception(reception, out);
             channel::FIRST_INPUT
@@ -240,6 +290,7 @@ pub(crate) fn decode(channel: u16, published: Time, data: &[u8]) -> Result<Entry
         channel::COMMAND => Entry::Command(json("command", data)?),
         channel::EVENT => Entry::Event(json("event", data)?),
         channel::STOP => Entry::Stop,
+        channel::AUDIT => Entry::Audit(json("audit entry", data)?),
         channel::FIRST_INPUT.. => Entry::Reception(decode_reception(published, data)?),
         other => return Err(format!("a message of channel {other}, which no version of the journal has")),
     })

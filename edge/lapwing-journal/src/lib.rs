@@ -3,7 +3,7 @@
 //! The journal: every reception before anything interprets it, every command, and what the picture answered.
 //!
 //! A journal is a directory of segments. Each start of the server opens a new one, and a segment that has grown to
-//! [`Options::segment_bytes_max`] gives way to the next; a segment that exists is never changed. Segments are
+//! [`Options::segment_bytes_max`] or is as old as [`Options::segment_time_max`] gives way to the next; a segment that exists is never changed. Segments are
 //! [MCAP](https://mcap.dev/spec) files, named `<number>-<time of the first entry>.mcap`, so that sorting by name is the
 //! order of writing. Any MCAP reader can open them.
 //!
@@ -22,6 +22,8 @@
 //! | `/command` | 5 | JSON, a command |
 //! | `/event` | 6 | JSON, an event |
 //! | `/stop` | 7 | JSON `{}` |
+//! | `/audit` | 11 | JSON, an [`Audit`]: what was done to the record itself |
+//! | `/removed` | 12 | JSON `{"first", "end", "at"}`: entries that were here, and that retention has removed. Not an entry itself |
 //! | `/in/<input>` | 16 and up | a reception: header, then the bytes as they arrived. Channel metadata: `format`, `transport`, `sensor` |
 //!
 //! The header of a reception, integers little-endian:
@@ -38,17 +40,40 @@
 //!
 //! # What can be lost
 //!
-//! [`Journal::append`] fills a chunk in memory. [`Journal::flush`] hands the chunk to the operating system, which
-//! survives the end of the process; [`Journal::sync`] waits until it is on the disk, which survives a loss of power. The
-//! caller flushes at most every half second, and syncs before it confirms a command.
+//! [`Journal::append`] fills a chunk in memory. [`Journal::flush`] hands the chunk to the operating system, in one write,
+//! which survives the end of the process; [`Journal::sync`] waits until it is on the disk, which survives a loss of
+//! power. Entries of [`Class::A`] are synced before anybody is told of them ([`Journal::must_sync`] says when; one sync
+//! does for all that wait). The caller syncs the rest within half a second, on another thread if it likes
+//! ([`Journal::begin_sync`]).
+//!
+//! Every entry stays in memory until a sync has brought it to the disk. When a write or a sync fails, the segment is
+//! given up, never synced again, and what is in memory is written to a new one under the same numbers: a segment may
+//! begin before the one ahead of it ends, and a reader passes over what it has had.
 
+mod audit;
+mod books;
 mod entry;
+mod holds;
+mod kept;
+mod prune;
 mod read;
+mod reserve;
+mod retention;
+mod segment;
+mod storage;
+mod sync;
+mod trouble;
 mod walk;
 mod write;
 
-pub use entry::Entry;
+pub use audit::{Audit, Taken};
+pub use books::{Figures, Histogram};
+pub use entry::{Class, Entry};
+pub use holds::{HOLDS_FILE, Hold, Holds};
 pub use read::{Damage, DamageKind, Reader};
+pub use retention::{Retention, RetentionDone, RetentionJob};
+pub use storage::{DiskStorage, ReadAt, Storage, StoredFile, replace, simulated};
+pub use sync::{SyncDone, SyncJob};
 pub use write::{Journal, Options};
 
 /// Name of the file whose lock says that a directory is being written to.
@@ -61,18 +86,13 @@ pub(crate) fn at_path(path: &std::path::Path, error: std::io::Error) -> std::io:
     std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// The segments in a directory with their numbers, in the order they were written.
-pub(crate) fn segments(directory: &std::path::Path) -> std::io::Result<Vec<(u64, std::path::PathBuf)>> {
-    let mut found = Vec::new();
-    for item in std::fs::read_dir(directory).map_err(|e| at_path(directory, e))? {
-        let path = item.map_err(|e| at_path(directory, e))?.path();
-        if path.extension().is_some_and(|e| e == SEGMENT_EXTENSION) {
-            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-            let number = name.split('-').next().and_then(|n| n.parse().ok());
-            // A file that was renamed by hand is read in the order of its name, before the numbered ones.
-            found.push((number.unwrap_or(0), path));
-        }
-    }
+/// The segments of a storage with their numbers, in the order they were written.
+pub(crate) fn segments(storage: &dyn Storage) -> std::io::Result<Vec<(u64, String)>> {
+    let is_segment = |name: &String| name.rsplit_once('.').is_some_and(|(_, end)| end == SEGMENT_EXTENSION);
+    // A file that was renamed by hand is read in the order of its name, before the numbered ones.
+    let number = |name: &String| name.split('-').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    let mut found: Vec<(u64, String)> =
+        storage.list()?.into_iter().filter(is_segment).map(|name| (number(&name), name)).collect();
     found.sort();
     Ok(found)
 }

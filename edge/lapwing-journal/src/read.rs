@@ -1,18 +1,21 @@
 //! Reading.
 
 use crate::entry::{self, Entry};
+use crate::segments;
+use crate::storage::{DiskFile, DiskStorage, ReadAt, Storage};
 use crate::walk::{Step, Walk};
-use crate::{at_path, segments};
 use lapwing_model::{Position, Time};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What is wrong with a place in a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DamageKind {
-    /// A segment without its end: it is being written, or its writer was killed. Everything that was flushed is there.
+    /// A segment without its end: it is being written, or its writer was killed or gave it up. Everything that was
+    /// flushed is there.
     NotClosed,
     /// A segment ends in the middle of a record.
     Cut,
@@ -20,6 +23,8 @@ pub enum DamageKind {
     Corrupt,
     /// Positions without an entry: a segment is missing, or a chunk was lost.
     Missing,
+    /// Entries that were here and are no longer kept: no damage, and no gap without a word.
+    Removed,
     /// The operating system could not read on.
     Unreadable,
 }
@@ -50,23 +55,62 @@ impl std::error::Error for Damage {}
 /// Reads entries in order of their positions, over all segments of a directory or from one file. Damage is told
 /// where it stands, and is never the end of reading while anything after it can be read.
 pub struct Reader {
-    segments: VecDeque<PathBuf>,
+    segments: VecDeque<Source>,
     walk: Option<Walk>,
     /// The position that should come next.
     expected: Option<u64>,
+    /// The segment began before that: its first entries have been read.
+    again: bool,
     first: u64,
+}
+
+/// Where a segment is.
+enum Source {
+    File(PathBuf),
+    Stored(Arc<dyn Storage>, String),
+    Bytes(PathBuf, Box<dyn ReadAt>),
+}
+
+impl Source {
+    fn walk(self) -> Result<Walk, (PathBuf, io::Error)> {
+        let (path, file) = match self {
+            Self::File(path) => match DiskFile::read(&path) {
+                Ok(file) => (path, Box::new(file) as Box<dyn ReadAt>),
+                Err(error) => return Err((path, error)),
+            },
+            Self::Stored(storage, name) => match storage.read(&name) {
+                Ok(file) => (storage.path(&name), file),
+                Err(error) => return Err((storage.path(&name), error)),
+            },
+            Self::Bytes(path, bytes) => (path, bytes),
+        };
+        Walk::over(path.clone(), file).map_err(|e| (path, e))
+    }
 }
 
 impl Reader {
     /// Opens a journal's directory, or one segment.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let metadata = std::fs::metadata(path).map_err(|e| at_path(path, e))?;
-        let segments = if metadata.is_dir() {
-            segments(path)?.into_iter().map(|(_, path)| path).collect()
-        } else {
-            VecDeque::from([path.to_owned()])
-        };
-        Ok(Self { segments, walk: None, expected: None, first: 0 })
+        if std::fs::metadata(path).is_ok_and(|m| m.is_dir()) {
+            return Self::of_storage(Arc::new(DiskStorage::open(path)?));
+        }
+        DiskFile::read(path)?;
+        Ok(Self::over(VecDeque::from([Source::File(path.to_owned())])))
+    }
+
+    /// The segments of a storage.
+    pub fn of_storage(storage: Arc<dyn Storage>) -> io::Result<Self> {
+        let names = segments(&*storage)?;
+        Ok(Self::over(names.into_iter().map(|(_, name)| Source::Stored(Arc::clone(&storage), name)).collect()))
+    }
+
+    /// Segments from elsewhere, in order: of a bundle, say. The paths stand in what is told of them.
+    pub fn of_bytes(segments: impl IntoIterator<Item = (PathBuf, Box<dyn ReadAt>)>) -> Self {
+        Self::over(segments.into_iter().map(|(path, bytes)| Source::Bytes(path, bytes)).collect())
+    }
+
+    fn over(segments: VecDeque<Source>) -> Self {
+        Self { segments, walk: None, expected: None, again: false, first: 0 }
     }
 
     /// Leaves out the entries before a position.
@@ -98,13 +142,32 @@ impl Reader {
     fn handle(&mut self, walk: &Walk, step: Step) -> Option<Result<(Position, Time, Entry), Damage>> {
         match step {
             Step::Damage(damage) => Some(Err(damage)),
+            Step::Head { position } => {
+                // The writer gave up the segment before: what was not known to be on the disk stands here again.
+                self.again = self.expected.is_some_and(|e| position < e);
+                self.expect(walk, position, walk.offset()).map(Err)
+            }
             Step::Begin { position } => self.expect(walk, position, walk.offset()).map(Err),
-            Step::Message { position, at, published, channel, offset, data } => {
+            Step::Removed { first, end, at, offset } => {
+                let known = self.expected.unwrap_or(0);
+                let gap = self.expect(walk, first, offset);
+                if end <= known {
+                    return None;
+                }
+                self.expected = Some(end);
+                let what = format!("entries {} to {} were removed by retention at {at}", first.max(known), end - 1);
+                gap.or_else(|| (end > self.first).then(|| walk.damage(DamageKind::Removed, offset, 0, what))).map(Err)
+            }
+            Step::Message { position, at, published, channel, offset, data, .. } => {
                 let length = data.len() as u64;
                 if self.expected.is_some_and(|e| position < e) {
+                    if self.again {
+                        return None;
+                    }
                     let what = format!("entry {position} again, after a later one");
                     return Some(Err(walk.damage(DamageKind::Corrupt, offset, length, what)));
                 }
+                self.again = false;
                 self.expected = position.checked_add(1);
                 if position < self.first {
                     return None;
@@ -126,18 +189,12 @@ impl Iterator for Reader {
             let mut walk = match self.walk.take() {
                 Some(walk) => walk,
                 None => {
-                    let path = self.segments.pop_front()?;
-                    match Walk::open(&path) {
+                    let source = self.segments.pop_front()?;
+                    match source.walk() {
                         Ok(walk) => walk,
-                        Err(error) => {
-                            let what = error.to_string();
-                            return Some(Err(Damage {
-                                path,
-                                kind: DamageKind::Unreadable,
-                                offset: 0,
-                                length: 0,
-                                what,
-                            }));
+                        Err((path, error)) => {
+                            let (kind, what) = (DamageKind::Unreadable, error.to_string());
+                            return Some(Err(Damage { path, kind, offset: 0, length: 0, what }));
                         }
                     }
                 }

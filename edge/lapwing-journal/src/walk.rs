@@ -1,15 +1,14 @@
 //! Reading the records of one segment, whatever state it is in.
 
-use crate::at_path;
-use crate::entry::{Mark, channel};
+use crate::entry::{Mark, Removed, channel};
 use crate::read::{Damage, DamageKind};
+use crate::storage::ReadAt;
 use lapwing_model::Time;
 use mcap::records::{Record, op};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Opcode and length.
 const RECORD_HEAD: u64 = 9;
@@ -24,17 +23,21 @@ const SEARCH_BLOCK: u64 = 1 << 20;
 
 /// What comes next in a segment.
 pub(crate) enum Step {
-    /// A sound chunk, or the head of the segment: the next entry is this one.
+    /// The head of the segment: its first entry is this one.
+    Head { position: u64 },
+    /// A sound chunk: the next entry is this one.
     Begin { position: u64 },
-    /// An entry; its bytes are [`Walk::data`].
-    Message { position: u64, at: Time, published: Time, channel: u16, offset: u64, data: Range<usize> },
+    /// An entry; its bytes are [`Walk::data`]. `channel` is the one every segment has for its topic, `channel_id` its own.
+    Message { position: u64, at: Time, published: Time, channel: u16, channel_id: u16, offset: u64, data: Range<usize> },
+    /// Entries that retention has removed.
+    Removed { first: u64, end: u64, at: Time, offset: u64 },
     /// Something is wrong; what follows may still be sound.
     Damage(Damage),
 }
 
 pub(crate) struct Walk {
     path: PathBuf,
-    file: File,
+    file: Box<dyn ReadAt>,
     length: u64,
     /// File offset of the next record outside a chunk.
     next: u64,
@@ -49,7 +52,8 @@ pub(crate) struct Walk {
     /// The segment's token as a sound chunk told it, and as the metadata record does, which has no CRC.
     token: Option<String>,
     token_hint: Option<String>,
-    topics: BTreeMap<u16, String>,
+    channels: BTreeMap<u16, Channel>,
+    about: BTreeMap<String, String>,
     /// Bytes that may still be read in search of the next chunk: a bound on what a hostile file can cost.
     search_budget: u64,
     /// Everything before this byte is known to be sound: the end of the last chunk whose CRC held.
@@ -60,6 +64,27 @@ pub(crate) struct Walk {
     told: bool,
     in_summary: bool,
     done: bool,
+}
+
+/// A channel as the segment describes it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Channel {
+    pub(crate) topic: String,
+    pub(crate) metadata: BTreeMap<String, String>,
+}
+
+impl Channel {
+    fn fixed(topic: &str) -> Self {
+        Self { topic: topic.to_owned(), metadata: BTreeMap::new() }
+    }
+
+    /// The number every segment has for this topic; 0 for one that no version of the journal has.
+    fn number(&self) -> u16 {
+        if self.topic.starts_with("/in/") {
+            return channel::FIRST_INPUT;
+        }
+        channel::FIXED.iter().find(|(_, topic)| *topic == self.topic).map_or(0, |(id, _)| *id)
+    }
 }
 
 /// What was found in the file at an offset.
@@ -76,11 +101,11 @@ enum Top {
 }
 
 impl Walk {
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path).map_err(|e| at_path(path, e))?;
-        let length = file.metadata().map_err(|e| at_path(path, e))?.len();
+    /// Walks over a segment; `path` is its name in what is told of it.
+    pub(crate) fn over(path: PathBuf, file: Box<dyn ReadAt>) -> io::Result<Self> {
+        let length = file.length()?;
         Ok(Self {
-            path: path.to_owned(),
+            path,
             file,
             length,
             next: 0,
@@ -91,7 +116,8 @@ impl Walk {
             found: None,
             token: None,
             token_hint: None,
-            topics: channel::FIXED.into_iter().map(|(id, topic)| (id, topic.to_owned())).collect(),
+            channels: channel::FIXED.into_iter().map(|(id, topic)| (id, Channel::fixed(topic))).collect(),
+            about: BTreeMap::new(),
             search_budget: length.saturating_mul(4).max(SEARCH_BLOCK),
             sound: 0,
             messages: 0,
@@ -104,6 +130,16 @@ impl Walk {
     /// Where the current chunk's records, or the next record outside one, begin.
     pub(crate) fn offset(&self) -> u64 {
         if self.chunk.is_empty() { self.next } else { self.chunk_offset }
+    }
+
+    /// A channel that has been met.
+    pub(crate) fn channel(&self, id: u16) -> Option<&Channel> {
+        self.channels.get(&id)
+    }
+
+    /// What the segment says of itself at its head, as far as it has been read.
+    pub(crate) fn about(&self) -> &BTreeMap<String, String> {
+        &self.about
     }
 
     pub(crate) fn data(&self, range: Range<usize>) -> &[u8] {
@@ -137,11 +173,8 @@ impl Walk {
         None
     }
 
-    fn read(&mut self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.file.seek(SeekFrom::Start(offset))?;
-        (&mut self.file).take(length).read_to_end(&mut bytes)?;
-        Ok(bytes)
+    fn read(&self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+        self.file.read_at(offset, length)
     }
 
     /// One record of the current chunk. Its CRC held, so what is wrong here was written so.
@@ -169,19 +202,29 @@ impl Walk {
         };
         let step = match parsed {
             Ok(Record::Channel(c)) => {
-                self.topics.insert(c.id, c.topic);
+                self.channels.insert(c.id, Channel { topic: c.topic, metadata: c.metadata });
                 None
             }
             Ok(Record::Message { header, data }) => {
                 self.messages += 1;
                 let data_range = body_range.end - data.len()..body_range.end;
-                let channel = match self.topics.get(&header.channel_id).map(String::as_str) {
-                    Some(topic) if topic.starts_with("/in/") => channel::FIRST_INPUT,
-                    Some(topic) => channel::FIXED.iter().find(|(_, t)| *t == topic).map_or(0, |(id, _)| *id),
-                    None => header.channel_id,
-                };
+                let channel_id = header.channel_id;
+                let channel = self.channels.get(&channel_id).map_or(channel_id, Channel::number);
                 match (channel, self.position) {
                     (channel::MARK, _) => None,
+                    (channel::REMOVED, position) => {
+                        let removed = serde_json::from_slice::<Removed>(&data).ok();
+                        match removed.filter(|r| Some(r.first) == position && r.first < r.end) {
+                            Some(Removed { first, end, at: removed_at }) => {
+                                self.position = Some(end);
+                                Some(Step::Removed { first, end, at: removed_at, offset: at })
+                            }
+                            None => {
+                                let what = "removed entries that do not follow from the ones before";
+                                Some(Step::Damage(self.damage(DamageKind::Corrupt, at, whole, what)))
+                            }
+                        }
+                    }
                     (_, None) => Some(Step::Damage(self.damage(
                         DamageKind::Corrupt,
                         at,
@@ -195,6 +238,7 @@ impl Walk {
                             at: Time::from_nanos(header.log_time as i64),
                             published: Time::from_nanos(header.publish_time as i64),
                             channel,
+                            channel_id,
                             offset: at,
                             data: data_range,
                         })
@@ -275,7 +319,8 @@ impl Walk {
             Record::Metadata(m) if m.name == "lapwing" => {
                 self.token_hint = m.metadata.get("journal").cloned();
                 let position = m.metadata.get("position").and_then(|p| p.parse().ok());
-                Ok(position.map(|position| Step::Begin { position }))
+                self.about = m.metadata;
+                Ok(position.map(|position| Step::Head { position }))
             }
             Record::MessageIndex(_) if !self.in_summary => Ok(None),
             Record::DataEnd(_) => {
@@ -305,7 +350,7 @@ impl Walk {
         }
     }
 
-    fn top(&mut self, at: u64) -> io::Result<Top> {
+    fn top(&self, at: u64) -> io::Result<Top> {
         let left = self.length - at;
         let head = self.read(at, RECORD_HEAD)?;
         let Some(([opcode], length)) = head.split_first_chunk::<1>() else {

@@ -1,92 +1,84 @@
 //! Appending.
 
-use crate::entry::{self, Entry, Mark, channel};
+use crate::audit::Audit;
+use crate::books::{Books, Figures};
+use crate::entry::{self, Class, Entry, channel};
+use crate::kept::{Kept, Record, Topic};
+use crate::prune::remove_drafts;
+use crate::reserve::Reserve;
+use crate::retention::KnownSegments;
+use crate::segment::{InputsAbout, Segment};
+use crate::storage::{DiskStorage, Storage, SyncOnce};
+use crate::trouble::{RETRY_AFTER_MIN, Trouble};
 use crate::walk::{Step, Walk};
-use crate::{LOCK_FILE, SEGMENT_EXTENSION, at_path, segments};
-use lapwing_model::{Event, InputId, Position, Reception, Site, Span, Time};
-use mcap::records::{MessageHeader, Metadata};
-use mcap::write::NoSeek;
-use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::hash::{BuildHasher, Hasher};
-use std::io::{self, BufWriter};
+use crate::{LOCK_FILE, segments};
+use lapwing_model::{Event, Position, Reception, Site, Span, Time};
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bytes of entries after which a chunk is closed without being asked.
 const CHUNK_BYTES: u64 = 1 << 20;
-/// What a message costs beside its data: opcode, length, header, index.
-const MESSAGE_OVERHEAD_BYTES: u64 = 9 + 22 + 16;
-/// After a failed write no new segment is tried for this long, so that a full disk does not fill with empty files.
-const RETRY_AFTER: Span = Span::from_seconds(1);
+/// Bytes of entries that may wait for a sync; who appends more waits for the disk.
+const KEPT_BYTES_MAX: u64 = 64 << 20;
 
 /// How a journal is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Bytes after which a segment gives way to the next one.
     pub segment_bytes_max: u64,
+    /// Time after which a segment gives way to the next one.
+    pub segment_time_max: Span,
+    /// Room on the disk that only class A may use. 0: none.
+    pub reserve_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment_bytes_max: 64 << 20 }
+        Self { segment_bytes_max: 64 << 20, segment_time_max: Span::from_seconds(3600), reserve_bytes: 0 }
     }
 }
 
 /// The writing end. One process at a time has it for a directory.
 pub struct Journal {
-    directory: PathBuf,
-    options: Options,
-    next_segment: u64,
-    next_position: u64,
-    segment: Option<Segment>,
-    /// Segments that are closed and may not be on the disk yet.
-    unsynced: Vec<(PathBuf, File)>,
-    unflushed_since: Option<Time>,
-    failed: Option<(Time, String)>,
-    inputs: BTreeMap<InputId, BTreeMap<String, String>>,
-    scratch: Vec<u8>,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) options: Options,
+    pub(crate) next_segment: u64,
+    pub(crate) next_position: u64,
+    pub(crate) segment: Option<Segment>,
+    /// Segments that are ended and may not be on the disk yet.
+    pub(crate) ended: Vec<Arc<SyncOnce>>,
+    /// Names made since the directory was last synced.
+    pub(crate) names_unsynced: u64,
+    /// Entries that may not be on the disk yet.
+    pub(crate) kept: Kept,
+    pub(crate) trouble: Option<Trouble>,
+    pub(crate) reserve: Reserve,
+    pub(crate) books: Books,
+    /// What the record is to tell of itself as soon as it can.
+    pub(crate) untold: Vec<Audit>,
+    pub(crate) inputs: InputsAbout,
+    pub(crate) known: KnownSegments,
+    /// Segments that retention leaves as they are, because they are damaged.
+    pub(crate) unprunable: BTreeSet<String>,
+    /// How long to wait after the next failure.
+    pub(crate) retry_after: Span,
+    /// The latest time it was told.
+    pub(crate) now: Time,
     /// Holds the lock until the journal is dropped.
-    _lock: File,
-}
-
-struct Segment {
-    path: PathBuf,
-    writer: mcap::Writer<NoSeek<BufWriter<File>>>,
-    /// The same open file, to sync it.
-    file: File,
-    token: String,
-    channels: BTreeMap<InputId, u16>,
-    next_channel: u16,
-    bytes: u64,
-    chunk_bytes: u64,
-}
-
-enum Channel<'a> {
-    Fixed(u16),
-    Input(&'a InputId),
-}
-
-fn io_error(error: mcap::McapError) -> io::Error {
-    match error {
-        mcap::McapError::Io(e) => e,
-        other => io::Error::other(other),
-    }
-}
-
-/// 128 bits that a sender of receptions cannot guess: the standard library's hash keys come from the system's entropy.
-fn token() -> String {
-    let draw = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", draw(), draw())
+    _lock: Box<dyn Send>,
 }
 
 /// The position after the last entry that can be read in a segment; `None` when nothing can.
-fn end_of(path: &Path) -> io::Result<Option<u64>> {
-    let mut walk = Walk::open(path)?;
+fn end_of(storage: &dyn Storage, name: &str) -> io::Result<Option<u64>> {
+    let mut walk = Walk::over(storage.path(name), storage.read(name)?)?;
     let mut end = None;
     while let Some(step) = walk.step() {
         match step {
-            Step::Begin { position } => end = end.max(Some(position)),
-            Step::Message { position, .. } => end = end.max(Some(position + 1)),
+            Step::Head { position } | Step::Begin { position } => end = end.max(Some(position)),
+            Step::Message { position, .. } => end = end.max(position.checked_add(1)),
+            Step::Removed { end: removed, .. } => end = end.max(Some(removed)),
             Step::Damage(_) => {}
         }
     }
@@ -97,42 +89,47 @@ impl Journal {
     /// Opens the journal in a directory, which is made when missing. Positions go on from the last entry there. The
     /// first append opens a new segment.
     pub fn open(directory: &Path, options: Options) -> io::Result<Self> {
-        std::fs::create_dir_all(directory).map_err(|e| at_path(directory, e))?;
-        let lock_path = directory.join(LOCK_FILE);
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(|e| at_path(&lock_path, e))?;
-        lock.try_lock().map_err(|e| match e {
-            std::fs::TryLockError::WouldBlock => {
-                let text = "another process writes to this journal";
-                at_path(&lock_path, io::Error::new(io::ErrorKind::ResourceBusy, text))
-            }
-            std::fs::TryLockError::Error(e) => at_path(&lock_path, e),
-        })?;
-        let existing = segments(directory)?;
+        Self::open_in(Arc::new(DiskStorage::create(directory)?), options)
+    }
+
+    /// [`Journal::open`] in any storage.
+    pub fn open_in(storage: Arc<dyn Storage>, options: Options) -> io::Result<Self> {
+        let lock = storage.lock(LOCK_FILE)?;
+        remove_drafts(&*storage);
+        let existing = segments(&*storage)?;
         let next_segment = existing.last().map_or(0, |(number, _)| number + 1);
         let mut next_position = 0;
-        for (_, path) in existing.iter().rev() {
+        for (_, name) in existing.iter().rev() {
+            // What was read is built on: it must not go away under it in a loss of power.
+            storage.open(name)?.sync()?;
             // A segment of which nothing can be read (killed before its first chunk was complete) says nothing.
-            if let Some(end) = end_of(path)? {
+            if let Some(end) = end_of(&*storage, name)? {
                 next_position = end;
                 break;
             }
         }
+        if !existing.is_empty() {
+            storage.sync_directory()?;
+        }
+        let reserve = Reserve::new(&*storage, options.reserve_bytes);
         Ok(Self {
-            directory: directory.to_owned(),
+            storage,
             options,
             next_segment,
             next_position,
             segment: None,
-            unsynced: Vec::new(),
-            unflushed_since: None,
-            failed: None,
-            inputs: BTreeMap::new(),
-            scratch: Vec::new(),
+            ended: Vec::new(),
+            names_unsynced: 0,
+            kept: Kept::default(),
+            trouble: None,
+            reserve,
+            books: Books::default(),
+            untold: Vec::new(),
+            inputs: InputsAbout::new(),
+            known: KnownSegments::new(),
+            unprunable: BTreeSet::new(),
+            retry_after: RETRY_AFTER_MIN,
+            now: Time::MIN,
             _lock: lock,
         })
     }
@@ -143,90 +140,66 @@ impl Journal {
     }
 
     /// The segment being written to.
-    pub fn segment_path(&self) -> Option<&Path> {
-        self.segment.as_ref().map(|s| s.path.as_path())
+    pub fn segment_path(&self) -> Option<PathBuf> {
+        self.segment.as_ref().map(|s| self.storage.path(s.name()))
     }
 
-    /// The time of the oldest entry that has not been flushed.
-    pub fn unflushed_since(&self) -> Option<Time> {
-        self.unflushed_since
+    /// Where the journal is.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
     }
 
-    /// Appends an entry. `at` is the run loop's time, which never goes back. After an error the entry is lost, the
-    /// segment is given up, and appending goes on in a new one, at most once a second.
+    /// What it has done so far, and how long things took.
+    pub fn figures(&self) -> Figures {
+        self.books.figures(self.kept.len(), self.trouble.as_ref().map(Trouble::to_string))
+    }
+
+    /// Whether an entry of class A waits for [`Journal::sync`].
+    pub fn must_sync(&self) -> bool {
+        self.kept.any_class_a()
+    }
+
+    /// Appends an entry. `at` is the run loop's time, which never goes back. The entry is in memory then; see
+    /// [`Journal::flush`] and [`Journal::sync`]. An error says that it is not recorded and never will be.
     pub fn append(&mut self, at: Time, entry: &Entry) -> io::Result<Position> {
-        match entry {
-            Entry::Reception(reception) => self.append_reception(at, reception),
-            Entry::Site { site, .. } => {
-                self.learn(site);
-                self.append_json(at, entry)
-            }
-            _ => self.append_json(at, entry),
+        if let Entry::Reception(reception) = entry {
+            return self.append_reception(at, reception);
         }
+        if let Entry::Site { site, .. } = entry {
+            self.learn(site);
+        }
+        let mut data = Vec::new();
+        let topic = Topic::Fixed(entry::encode_json(entry, &mut data)?);
+        self.put(entry.class(), at, at, topic, data)
     }
 
     /// Appends a reception without taking it.
     pub fn append_reception(&mut self, at: Time, reception: &Reception) -> io::Result<Position> {
-        let mut data = std::mem::take(&mut self.scratch);
-        data.clear();
+        let mut data = Vec::with_capacity(reception.bytes.len() + 32);
         entry::encode_reception(reception, &mut data);
-        let result = self.put(at, reception.received_at, Channel::Input(&reception.input), &data);
-        self.scratch = data;
-        result
+        self.put(Class::B, at, reception.received_at, Topic::Input(reception.input.clone()), data)
     }
 
     /// Appends an event without taking it.
     pub fn append_event(&mut self, at: Time, event: &Event) -> io::Result<Position> {
-        let mut data = std::mem::take(&mut self.scratch);
-        data.clear();
-        let result = serde_json::to_writer(&mut data, event)
-            .map_err(io::Error::from)
-            .and_then(|()| self.put(at, at, Channel::Fixed(channel::EVENT), &data));
-        self.scratch = data;
-        result
-    }
-
-    fn append_json(&mut self, at: Time, entry: &Entry) -> io::Result<Position> {
-        let mut data = std::mem::take(&mut self.scratch);
-        data.clear();
-        let result = entry::encode_json(entry, &mut data).and_then(|c| self.put(at, at, Channel::Fixed(c), &data));
-        self.scratch = data;
-        result
+        let data = serde_json::to_vec(event)?;
+        self.put(Class::of_event(event), at, at, Topic::Fixed(channel::EVENT), data)
     }
 
     /// Hands everything appended to the operating system: it survives the end of this process.
     pub fn flush(&mut self) -> io::Result<()> {
-        if self.unflushed_since.is_none() {
-            return Ok(());
-        }
-        let result = match &mut self.segment {
-            Some(segment) => segment.close_chunk().map_err(|e| at_path(&segment.path, e)),
-            None => Ok(()),
-        };
-        let since = self.unflushed_since.take();
-        if let Err(error) = &result {
-            self.give_up(since.unwrap_or(Time::MIN), error);
-        }
-        result
-    }
-
-    /// Waits until everything appended is on the disk: it survives a loss of power.
-    pub fn sync(&mut self) -> io::Result<()> {
-        self.flush()?;
-        while let Some((path, file)) = self.unsynced.last() {
-            file.sync_data().map_err(|e| at_path(path, e))?;
-            self.unsynced.pop();
-        }
-        match &self.segment {
-            Some(segment) => segment.file.sync_data().map_err(|e| at_path(&segment.path, e)),
-            None => Ok(()),
+        match self.write_chunk() {
+            Ok(()) => Ok(()),
+            Err(error) => self.recover(error),
         }
     }
 
     /// Ends the segment in order (with its summary, so that viewers can seek in it) and syncs. Dropping the journal
     /// ends the segment too, but cannot say whether that worked.
     pub fn close(mut self) -> io::Result<()> {
-        self.end_segment()?;
+        if let Err(error) = self.end_segment() {
+            self.recover(error)?;
+        }
         self.sync()
     }
 
@@ -240,124 +213,103 @@ impl Journal {
             ];
             let about = about.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
             let before = self.inputs.insert(input.id.clone(), about);
-            if before.is_some() && before.as_ref() != self.inputs.get(&input.id) {
-                // Its next reception opens a channel that says so.
-                if let Some(segment) = &mut self.segment {
-                    segment.channels.remove(&input.id);
-                }
+            if before.is_some()
+                && before.as_ref() != self.inputs.get(&input.id)
+                && let Some(segment) = &mut self.segment
+            {
+                segment.forget_channel(&input.id);
             }
         }
     }
 
-    fn put(&mut self, at: Time, published: Time, channel: Channel<'_>, data: &[u8]) -> io::Result<Position> {
-        if self.segment.as_ref().is_some_and(|s| s.bytes >= self.options.segment_bytes_max) {
-            self.end_segment()?;
+    fn put(&mut self, class: Class, at: Time, published: Time, topic: Topic, data: Vec<u8>) -> io::Result<Position> {
+        self.now = self.now.max(at);
+        self.books.offered += 1;
+        self.retry();
+        if class == Class::B
+            && let Some(trouble) = &mut self.trouble
+        {
+            return Err(trouble.turn_away(at, &mut self.books));
         }
-        self.begin_segment(at)?;
-        let position = self.next_position;
-        let Some(segment) = &mut self.segment else {
-            return Err(io::Error::other("the journal has no segment"));
-        };
-        let id = match channel {
-            Channel::Fixed(id) => Ok(id),
-            Channel::Input(input) => segment.channel_of(input, &self.inputs),
-        };
-        if let Err(error) = id.and_then(|id| segment.put(at, published, position, id, data)) {
-            let error = at_path(&segment.path, error);
-            self.give_up(at, &error);
+        if self.kept.bytes() > KEPT_BYTES_MAX
+            && let Err(error) = self.sync()
+        {
+            self.books.lost += 1;
             return Err(error);
         }
+        let position = self.next_position;
         self.next_position += 1;
-        let chunk_full = segment.chunk_bytes >= CHUNK_BYTES;
-        self.unflushed_since = self.unflushed_since.or(Some(at));
-        if chunk_full {
-            self.flush()?;
+        self.kept.push(Record { position, class, at, published, topic, data });
+        let waiting = self.trouble.is_some() && self.segment.is_none();
+        if !waiting && let Err(error) = self.enter() {
+            // Whether this entry was one of those without room is what the recovery says.
+            let _ = self.recover(error);
+            if self.kept.last().is_none_or(|last| last.position != position) && self.trouble.is_some() {
+                // Nobody has heard of the number.
+                self.next_position = position;
+                return Err(io::Error::new(io::ErrorKind::StorageFull, "shed: the disk is full"));
+            }
         }
         Ok(Position(position))
     }
 
-    fn begin_segment(&mut self, at: Time) -> io::Result<()> {
-        if self.segment.is_some() {
-            return Ok(());
+    /// Puts the last entry kept into the segment.
+    fn enter(&mut self) -> io::Result<()> {
+        let Some(at) = self.kept.last().map(|record| record.at) else { return Ok(()) };
+        if self.segment.as_ref().is_some_and(|s| self.is_grown(s, at)) {
+            self.end_segment()?;
         }
-        if let Some((failed_at, why)) = &self.failed
-            && at.since(*failed_at) < RETRY_AFTER
-        {
-            return Err(io::Error::other(why.clone()));
-        }
-        match self.new_segment(at) {
-            Ok(segment) => {
-                self.failed = None;
-                self.segment = Some(segment);
-                Ok(())
+        let Some(record) = self.kept.last() else { return Ok(()) };
+        let segment = match &mut self.segment {
+            Some(segment) => segment,
+            None => {
+                let segment = Segment::begin(&*self.storage, self.next_segment, at, record.position)?;
+                self.next_segment += 1;
+                self.names_unsynced += 1;
+                self.segment.insert(segment)
             }
-            Err(error) => {
-                self.failed = Some((at, error.to_string()));
-                Err(error)
-            }
-        }
-    }
-
-    fn new_segment(&mut self, at: Time) -> io::Result<Segment> {
-        let (y, mo, d, h, mi, s, ns) = at.civil();
-        let time = format!("{y:04}{mo:02}{d:02}T{h:02}{mi:02}{s:02}.{:03}Z", ns / 1_000_000);
-        let number = self.next_segment;
-        let path = self.directory.join(format!("{number:06}-{time}.{SEGMENT_EXTENSION}"));
-        let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(|e| at_path(&path, e))?;
-        self.next_segment += 1;
-        let begin = || {
-            let token = token();
-            let options = mcap::WriteOptions::new()
-                .compression(None)
-                .profile("lapwing")
-                .library(concat!("lapwing-journal/", env!("CARGO_PKG_VERSION")))
-                // Chunks are closed by `close_chunk` alone, because each begins with a mark.
-                .chunk_size(None)
-                .disable_seeking(true);
-            let handle = file.try_clone()?;
-            let mut writer = options.create(NoSeek::new(BufWriter::new(file))).map_err(io_error)?;
-            let about = [
-                ("journal", token.clone()),
-                ("segment", number.to_string()),
-                ("position", self.next_position.to_string()),
-            ];
-            let metadata = about.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-            writer.write_metadata(&Metadata { name: "lapwing".to_owned(), metadata }).map_err(io_error)?;
-            for (id, topic) in channel::FIXED {
-                writer.add_channel_with_id(id, 0, topic, "json", &BTreeMap::new()).map_err(io_error)?;
-            }
-            // The name itself must survive a loss of power too.
-            File::open(&self.directory)?.sync_all()?;
-            Ok(Segment {
-                path: path.clone(),
-                writer,
-                file: handle,
-                token,
-                channels: BTreeMap::new(),
-                next_channel: channel::FIRST_INPUT,
-                bytes: 0,
-                chunk_bytes: 0,
-            })
         };
-        begin().map_err(|e| at_path(&path, e))
+        segment.put(record, &self.inputs)?;
+        if segment.chunk_bytes() >= CHUNK_BYTES { self.write_chunk() } else { Ok(()) }
     }
 
-    fn give_up(&mut self, at: Time, error: &io::Error) {
-        self.failed = Some((at, error.to_string()));
-        if let Some(segment) = self.segment.take() {
-            self.unsynced.push((segment.path.clone(), segment.file));
+    fn is_grown(&self, segment: &Segment, at: Time) -> bool {
+        segment.bytes() >= self.options.segment_bytes_max
+            || at.since(segment.began_at()) >= self.options.segment_time_max
+    }
+
+    /// Stores the chunk that has been filled. Every byte of a segment's entries goes to the storage here.
+    pub(crate) fn write_chunk(&mut self) -> io::Result<()> {
+        match &mut self.segment {
+            Some(segment) => segment.close_chunk().map(drop),
+            None => Ok(()),
         }
-        self.unflushed_since = None;
     }
 
-    fn end_segment(&mut self) -> io::Result<()> {
-        self.flush()?;
+    /// Writes all entries kept to a new segment.
+    pub(crate) fn write_again(&mut self) -> io::Result<()> {
+        let Some(first) = self.kept.first() else { return Ok(()) };
+        let mut segment = Segment::begin(&*self.storage, self.next_segment, first.at, first.position)?;
+        self.next_segment += 1;
+        self.names_unsynced += 1;
+        let put = self.kept.iter().try_for_each(|record| {
+            segment.put(record, &self.inputs)?;
+            if segment.chunk_bytes() >= CHUNK_BYTES { segment.close_chunk().map(drop) } else { Ok(()) }
+        });
+        self.segment = Some(segment);
+        put?;
+        self.write_chunk()
+    }
+
+    /// Ends the segment that is being written, if there is one.
+    pub(crate) fn end_segment(&mut self) -> io::Result<()> {
+        self.write_chunk()?;
         if let Some(mut segment) = self.segment.take() {
-            let result = segment.writer.finish().map_err(io_error);
-            // Dropping the writer empties its buffer; do it here, where an error can be told.
-            let result = result.and_then(|_| io::Write::flush(&mut segment.writer.into_inner().into_inner()));
-            self.unsynced.push((segment.path.clone(), segment.file));
-            result.map_err(|e| at_path(&segment.path, e))?;
+            self.ended.push(Arc::clone(segment.file()));
+            if segment.finish().is_err() {
+                // The entries are there without the summary, which the reader can do without.
+                segment.give_up(&*self.storage);
+            }
         }
         Ok(())
     }
@@ -367,47 +319,5 @@ impl Drop for Journal {
     fn drop(&mut self) {
         // Best effort; `close` is for those who want to know.
         let _ = self.end_segment();
-    }
-}
-
-impl Segment {
-    /// The channel of an input. When its configuration changes it gets a new one of the same topic.
-    fn channel_of(&mut self, input: &InputId, about: &BTreeMap<InputId, BTreeMap<String, String>>) -> io::Result<u16> {
-        if let Some(id) = self.channels.get(input) {
-            return Ok(*id);
-        }
-        let id = self.next_channel;
-        self.next_channel = id.checked_add(1).ok_or_else(|| io::Error::other("more channels than MCAP can number"))?;
-        let metadata = about.get(input).cloned().unwrap_or_default();
-        let topic = format!("/in/{input}");
-        self.writer.add_channel_with_id(id, 0, &topic, "lapwing.reception", &metadata).map_err(io_error)?;
-        self.channels.insert(input.clone(), id);
-        Ok(id)
-    }
-
-    fn put(&mut self, at: Time, published: Time, position: u64, channel_id: u16, data: &[u8]) -> io::Result<()> {
-        // MCAP times are unsigned; times before 1970 keep their bits.
-        let log_time = at.as_nanos() as u64;
-        let sequence = position as u32;
-        if self.chunk_bytes == 0 {
-            let mark = serde_json::to_vec(&Mark { journal: self.token.clone(), position })?;
-            let header = MessageHeader { channel_id: channel::MARK, sequence, log_time, publish_time: log_time };
-            self.write(&header, &mark)?;
-        }
-        let publish_time = published.as_nanos() as u64;
-        self.write(&MessageHeader { channel_id, sequence, log_time, publish_time }, data)
-    }
-
-    fn write(&mut self, header: &MessageHeader, data: &[u8]) -> io::Result<()> {
-        self.writer.write_to_known_channel(header, data).map_err(io_error)?;
-        let bytes = data.len() as u64 + MESSAGE_OVERHEAD_BYTES;
-        self.bytes += bytes;
-        self.chunk_bytes += bytes;
-        Ok(())
-    }
-
-    fn close_chunk(&mut self) -> io::Result<()> {
-        self.chunk_bytes = 0;
-        self.writer.flush().map_err(io_error)
     }
 }

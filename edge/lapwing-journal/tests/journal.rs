@@ -1,7 +1,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used)]
 //! The journal as its users see it: what goes in comes out, whatever happens to the files.
 
-use lapwing_journal::{Damage, DamageKind, Entry, Journal, LOCK_FILE, Options, Reader};
+use lapwing_journal::{Damage, DamageKind, Entry, Journal, LOCK_FILE, Options, ReadAt, Reader};
 use lapwing_model::{
     AirText, AlertId, Command, Envelope, Event, EventBody, InputId, Link, Order, Position, Reception, Rule, SensorId,
     Site, Time, TrackId, site::InputInfo,
@@ -35,6 +35,18 @@ type Item = (Position, Time, Entry);
 fn read(path: &Path) -> (Vec<Item>, Vec<Damage>) {
     let (mut entries, mut damage) = (Vec::new(), Vec::new());
     for item in Reader::open(path).unwrap() {
+        match item {
+            Ok(entry) => entries.push(entry),
+            Err(d) => damage.push(d),
+        }
+    }
+    (entries, damage)
+}
+
+/// Reads the bytes of one segment.
+fn read_bytes(bytes: &[u8]) -> (Vec<Item>, Vec<Damage>) {
+    let (mut entries, mut damage) = (Vec::new(), Vec::new());
+    for item in Reader::of_bytes([(PathBuf::from("bytes"), Box::new(bytes.to_vec()) as Box<dyn ReadAt>)]) {
         match item {
             Ok(entry) => entries.push(entry),
             Err(d) => damage.push(d),
@@ -126,7 +138,7 @@ fn every_kind_of_entry_comes_back_as_it_went_in() {
         let position = journal.append(time(i as u64), entry).unwrap();
         assert_eq!(position, Position(i as u64));
     }
-    assert_eq!(journal.unflushed_since(), Some(time(0)));
+    assert_eq!(journal.figures().waiting, entries.len() as u64);
     journal.close().unwrap();
     let (read_back, damage) = read(&scratch.0);
     assert_eq!(damage, []);
@@ -162,7 +174,7 @@ fn other_mcap_readers_find_the_bytes_and_their_channel() {
 #[test]
 fn positions_go_on_over_starts_and_segments() {
     let scratch = Scratch::new();
-    let options = Options { segment_bytes_max: 20_000 };
+    let options = Options { segment_bytes_max: 20_000, ..Options::default() };
     let mut count = 0;
     for start in 0..3 {
         let mut journal = Journal::open(&scratch.0, options).unwrap();
@@ -194,7 +206,7 @@ fn positions_go_on_over_starts_and_segments() {
 #[test]
 fn a_removed_segment_is_told_as_missing_entries() {
     let scratch = Scratch::new();
-    let mut journal = Journal::open(&scratch.0, Options { segment_bytes_max: 5_000 }).unwrap();
+    let mut journal = Journal::open(&scratch.0, Options { segment_bytes_max: 5_000, ..Options::default() }).unwrap();
     for i in 0..50 {
         journal.append(time(i), &reception(i, Envelope::Datagram, &[0; 500])).unwrap();
     }
@@ -255,11 +267,9 @@ fn a_file_cut_anywhere_is_read_up_to_the_cut() {
     let scratch = Scratch::new();
     let (path, entries) = sample(&scratch);
     let bytes = std::fs::read(&path).unwrap();
-    let cut_path = scratch.0.join("cut");
     let mut before = 0;
     for cut in 0..bytes.len() {
-        std::fs::write(&cut_path, &bytes[..cut]).unwrap();
-        let (read_back, damage) = read(&cut_path);
+        let (read_back, damage) = read_bytes(&bytes[..cut]);
         assert_eq!(read_back, entries[..read_back.len()], "cut at {cut}");
         assert!(read_back.len() >= before, "cut at {cut}: more bytes gave fewer entries");
         before = read_back.len();
@@ -280,12 +290,10 @@ fn a_wrong_byte_anywhere_costs_one_chunk_at_most_and_invents_nothing() {
     let scratch = Scratch::new();
     let (path, entries) = sample(&scratch);
     let bytes = std::fs::read(&path).unwrap();
-    let bad_path = scratch.0.join("bad");
     for at in 0..bytes.len() {
         let mut bad = bytes.clone();
         bad[at] ^= 1 << (at % 8);
-        std::fs::write(&bad_path, &bad).unwrap();
-        let (read_back, damage) = read(&bad_path);
+        let (read_back, damage) = read_bytes(&bad);
         for item in &read_back {
             assert_eq!(Some(item), entries.get(item.0.0 as usize), "byte {at}");
         }
@@ -317,7 +325,6 @@ fn hostile_files_neither_crash_the_reader_nor_invent_entries() {
     let scratch = Scratch::new();
     let (path, entries) = sample(&scratch);
     let bytes = std::fs::read(&path).unwrap();
-    let bad_path = scratch.0.join("bad");
     let mut random = Xorshift(0x9e37_79b9_7f4a_7c15);
     for round in 0..4000 {
         let mut bad = bytes.clone();
@@ -350,13 +357,11 @@ fn hostile_files_neither_crash_the_reader_nor_invent_entries() {
                 bad.push(0);
             }
         }
-        std::fs::write(&bad_path, &bad).unwrap();
-        let (read_back, _) = read(&bad_path);
+        let (read_back, _) = read_bytes(&bad);
         for item in &read_back {
             assert_eq!(Some(item), entries.get(item.0.0 as usize), "round {round}");
         }
         assert!(read_back.windows(2).all(|w| w[0].0 < w[1].0), "round {round}: positions go back");
-        std::fs::remove_file(&bad_path).unwrap();
     }
 }
 
@@ -393,7 +398,8 @@ fn a_chunk_smuggled_in_as_a_payload_is_not_taken_for_the_journals_own() {
 #[test]
 fn writer_process() {
     let Some(directory) = std::env::var_os("LAPWING_JOURNAL_WRITER") else { return };
-    let mut journal = Journal::open(Path::new(&directory), Options { segment_bytes_max: 300_000 }).unwrap();
+    let mut journal =
+        Journal::open(Path::new(&directory), Options { segment_bytes_max: 300_000, ..Options::default() }).unwrap();
     for i in 0_u64.. {
         let position = journal.append(time(i), &reception(i, Envelope::Datagram, &[i as u8; 700])).unwrap();
         if i % 10 == 9 {
@@ -449,20 +455,26 @@ fn killing_the_writer_loses_nothing_that_was_flushed() {
 fn a_directory_that_goes_away_is_told_and_writing_goes_on_when_it_is_back() {
     let scratch = Scratch::new();
     let inner = scratch.0.join("journal");
-    let mut journal = Journal::open(&inner, Options { segment_bytes_max: 1_000 }).unwrap();
+    let mut journal = Journal::open(&inner, Options { segment_bytes_max: 1_000, ..Options::default() }).unwrap();
     journal.append(time(0), &reception(0, Envelope::Datagram, &[0; 2000])).unwrap();
     journal.flush().unwrap();
     let moved = scratch.0.join("moved");
     std::fs::rename(&inner, &moved).unwrap();
-    let error = journal.append(time(1), &Entry::Stop).unwrap_err().to_string();
+    // Class A waits in memory, and is not said to be recorded. Class B is turned away.
+    let position = journal.append(time(1), &Entry::Stop).unwrap();
+    let error = journal.sync().unwrap_err().to_string();
     assert!(error.contains("journal"), "{error}");
+    assert!(journal.append(time(1), &reception(1, Envelope::Datagram, b"b")).is_err());
     // Not tried again within a second, then it works again.
     std::fs::rename(&moved, &inner).unwrap();
-    assert!(journal.append(time(2), &Entry::Stop).is_err());
-    let position = journal.append(time(200), &Entry::Stop).unwrap();
+    assert!(journal.append(time(2), &reception(2, Envelope::Datagram, b"b")).is_err());
+    assert!(journal.sync().is_err());
+    let last = journal.append(time(200), &reception(200, Envelope::Datagram, b"b")).unwrap();
+    assert!(journal.figures().balances(), "{:?}", journal.figures());
+    assert_eq!(journal.figures().shed_failed, 2);
     journal.close().unwrap();
     let (entries, damage) = read(&inner);
-    assert_eq!(entries.iter().map(|e| e.0).collect::<Vec<_>>(), [Position(0), position]);
+    assert_eq!(entries.iter().map(|e| e.0).collect::<Vec<_>>(), [Position(0), position, last]);
     assert_eq!(damage, []);
 }
 

@@ -70,13 +70,50 @@ pub struct OutputState {
     pub lost: u64,
 }
 
-/// The journal and how it is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+/// The journal and how it is. `offered = synced + waiting + shed_disk_full + shed_failed + lost`, exactly.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct JournalState {
     /// Entries written so far, over all segments.
     pub entries: u64,
-    /// Bytes of all segments.
+    /// Bytes of all files of the journal.
     pub bytes: u64,
-    /// Why it cannot write, when it cannot.
+    /// Entries given to the journal since the server started.
+    pub offered: u64,
+    /// Of these, on the disk.
+    pub synced: u64,
+    /// Of these, on their way to the disk.
+    pub waiting: u64,
+    /// Of these, raw detail not recorded because the disk is full.
+    pub shed_disk_full: u64,
+    /// Of these, raw detail not recorded because the journal could not be written.
+    pub shed_failed: u64,
+    /// Of these, not recorded because more waited than memory may hold.
+    pub lost: u64,
+    /// Whether these books balance.
+    pub balanced: bool,
+    /// Writes and syncs that failed.
+    pub failures: u64,
+    /// Segments given up after a failure, and written again.
+    pub segments_given_up: u64,
+    /// What a loss of power would have cost: how long the oldest entry had waited, at each sync.
+    pub loss_window: JournalTimes,
+    /// From the append of an alert, a command or the like until it was on the disk.
+    pub class_a: JournalTimes,
+    /// The last failure, in words.
+    pub last_failure: Option<String>,
+    /// Why it cannot record everything, while it cannot.
     pub fault: Option<String>,
+}
+
+/// How long something took since the server started.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct JournalTimes {
+    /// How often.
+    pub count: u64,
+    /// The median, milliseconds.
+    pub p50_ms: f64,
+    /// 99 of 100 took no longer, milliseconds.
+    pub p99_ms: f64,
+    /// The longest, milliseconds.
+    pub max_ms: f64,
 }

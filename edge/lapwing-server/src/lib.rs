@@ -29,6 +29,6 @@ mod testing;
 
 pub use access::{ACCESS, Access, Rule};
 pub use api::openapi_json;
-pub use feeds::{CommandAnswer, CommandRequest, Feeds, JournalState, OutputState, Refusal};
+pub use feeds::{CommandAnswer, CommandRequest, Feeds, JournalState, JournalTimes, OutputState, Refusal};
 pub use mask::Role;
 pub use server::serve;

@@ -2,6 +2,7 @@
 
 use crate::api::status::Counts;
 use crate::app::App;
+use crate::feeds::{JournalState, JournalTimes};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -100,13 +101,46 @@ fn write_all(out: &mut String, app: &App) -> fmt::Result {
         writeln!(out, "lapwing_output_lost_messages_total{{output=\"{}\"}} {}", escaped(&o.name), o.lost)?;
     }
 
-    let journal = app.journal.borrow().clone();
+    journal(out, &app.journal.borrow().clone())
+}
+
+/// The record: how much of it there is, what became of every entry, and how long it could have been lost.
+fn journal(out: &mut String, journal: &JournalState) -> fmt::Result {
     head(out, "lapwing_journal_entries_total", "counter", "Journal entries written.")?;
     writeln!(out, "lapwing_journal_entries_total {}", journal.entries)?;
     head(out, "lapwing_journal_bytes", "gauge", "Bytes of the journal.")?;
     writeln!(out, "lapwing_journal_bytes {}", journal.bytes)?;
-    head(out, "lapwing_journal_up", "gauge", "1 while the journal can write.")?;
-    writeln!(out, "lapwing_journal_up {}", u8::from(journal.fault.is_none()))
+    head(out, "lapwing_journal_up", "gauge", "1 while the journal records everything.")?;
+    writeln!(out, "lapwing_journal_up {}", u8::from(journal.fault.is_none()))?;
+    head(out, "lapwing_journal_offered_entries_total", "counter", "Entries given to the journal.")?;
+    writeln!(out, "lapwing_journal_offered_entries_total {}", journal.offered)?;
+    head(out, "lapwing_journal_synced_entries_total", "counter", "Entries on the disk.")?;
+    writeln!(out, "lapwing_journal_synced_entries_total {}", journal.synced)?;
+    head(out, "lapwing_journal_waiting_entries", "gauge", "Entries on their way to the disk.")?;
+    writeln!(out, "lapwing_journal_waiting_entries {}", journal.waiting)?;
+    head(out, "lapwing_journal_shed_entries_total", "counter", "Entries not recorded, by reason.")?;
+    for (reason, count) in
+        [("disk-full", journal.shed_disk_full), ("journal-failed", journal.shed_failed), ("memory-full", journal.lost)]
+    {
+        writeln!(out, "lapwing_journal_shed_entries_total{{reason=\"{reason}\"}} {count}")?;
+    }
+    head(out, "lapwing_journal_failures_total", "counter", "Writes and syncs that failed.")?;
+    writeln!(out, "lapwing_journal_failures_total {}", journal.failures)?;
+    head(out, "lapwing_journal_segments_given_up_total", "counter", "Segments given up after a failure.")?;
+    writeln!(out, "lapwing_journal_segments_given_up_total {}", journal.segments_given_up)?;
+    let help = "How long the oldest entry had waited for the disk, at each sync.";
+    times(out, "lapwing_journal_loss_window_seconds", help, &journal.loss_window)?;
+    let help = "From the append of an alert or command until it was on the disk.";
+    times(out, "lapwing_journal_class_a_seconds", help, &journal.class_a)
+}
+
+/// Quantiles since the start; the quantile 1 is the longest.
+fn times(out: &mut String, name: &str, help: &str, times: &JournalTimes) -> fmt::Result {
+    head(out, name, "summary", help)?;
+    for (quantile, ms) in [("0.5", times.p50_ms), ("0.99", times.p99_ms), ("1", times.max_ms)] {
+        writeln!(out, "{name}{{quantile=\"{quantile}\"}} {}", ms / 1e3)?;
+    }
+    writeln!(out, "{name}_count {}", times.count)
 }
 
 fn head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {

@@ -4,7 +4,7 @@
 use crate::config::{self, Config};
 use crate::live;
 use anyhow::{Context, anyhow};
-use lapwing_model::Time;
+use lapwing_model::{Span, Time};
 use lapwing_sim::{Emission, Scenario, Simulation};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -49,7 +49,14 @@ pub(crate) fn demo(args: &Args) -> anyhow::Result<()> {
     }
     config.listen = Some(args.listen);
     let directory = args.journal.clone().unwrap_or_else(|| scratch.0.join("journal"));
-    config.journal = Some(config::JournalConfig { directory, segment_bytes_max: 64 << 20 });
+    config.journal = Some(config::JournalConfig {
+        directory,
+        segment_bytes_max: 64 << 20,
+        segment_time_max: Span::from_seconds(3600),
+        // A demonstration does not outlive the disk.
+        reserve_bytes: 0,
+        retention: lapwing_journal::Retention::default(),
+    });
     let scenario: Scenario = serde_json::from_str(SCENARIO).context("the demo's own scenario")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(run(args, config, scenario, ports))

@@ -5,11 +5,11 @@
 
 use crate::config::{Config, InputConfig};
 use crate::fanout::{Fanout, options_table};
-use crate::index;
 use crate::line::{Line, Reply};
 use crate::log;
+use crate::record::{Done, Record, SYNC_EVERY};
 use anyhow::{Context, anyhow};
-use lapwing_journal::{Entry, Journal, Options};
+use lapwing_journal::Entry;
 use lapwing_model::{Event, EventBody, Position, Site, Snapshot, Span, Time};
 use lapwing_server::{CommandRequest, Feeds, JournalState, OutputState, Refusal};
 use lapwing_transports::{Delivery, Inbox, MailboxMaker};
@@ -22,14 +22,12 @@ use tokio::task::JoinSet;
 
 /// How often readers get a new snapshot when something has changed.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(200);
-/// The longest a reception may wait before it is handed to the operating system: the loss window of a crash.
-const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// How often the segments on disk are added up for the status page.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
-/// How long the end waits for the index to take the last entries.
-const INDEX_PATIENCE: Duration = Duration::from_secs(3);
 /// Deliveries taken in a row before timers get their turn.
 const DELIVERIES_IN_A_ROW: usize = 256;
+/// Commands that one sync answers together at most.
+const COMMANDS_IN_A_ROW: usize = 64;
 
 /// The wall clock.
 pub(crate) fn clock() -> Time {
@@ -67,7 +65,7 @@ pub(crate) async fn run_with(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let now = clock();
-    let journal = config.journal.as_ref().map(open_journal).transpose()?;
+    let (mut journal, done) = config.journal.as_ref().map(Record::open).transpose()?.unzip();
     let mut tasks = JoinSet::new();
     let (inbox, maker) = lapwing_transports::mailbox::channel();
     for input in &config.inputs {
@@ -79,8 +77,10 @@ pub(crate) async fn run_with(
         draining.spawn(task);
     }
     let (publisher, commands, mut feeds) = Publisher::new(&config.site, now);
-    let index = config.journal.as_ref().map(|j| index::live::Feed::beside(&j.directory, &mut feeds)).transpose()?;
-    let first = journal.as_ref().map(|r: &Record| r.journal.next_position()).unwrap_or_default();
+    if let Some(record) = &mut journal {
+        record.remember(&mut feeds)?;
+    }
+    let first = journal.as_ref().map(Record::next_position).unwrap_or_default();
     let line = Line::new(config.site.clone(), now, first)?;
     // Who asks at once is told of every sensor and input, not of an empty site.
     publisher.snapshot(line.snapshot());
@@ -89,15 +89,17 @@ pub(crate) async fn run_with(
         Some(address) => Some(serve(address, feeds, ready, server_stopped).await?),
         None => None,
     };
-    let (events, positions, replies) = (Vec::new(), Vec::new(), Vec::new());
-    let mut runner = Runner { line, journal, index, fanout, publisher, events, positions, replies };
+    let mut runner =
+        Runner { line, journal, fanout, publisher, events: Vec::new(), outgoing: Vec::new(), replies: Vec::new() };
     runner.entry_at(now, Entry::Site { site: config.site, version: env!("CARGO_PKG_VERSION").to_owned() });
-    runner.run(inbox, commands, stop).await;
+    runner.settle();
+    runner.run(inbox, commands, done, stop).await;
     // Orderly end: what is journalled is on disk, outputs get a moment to send what waits, the server says goodbye.
     runner.entry(Entry::Stop);
     let stopped = runner.sync();
-    if let Some(index) = runner.index.take() {
-        index.close(INDEX_PATIENCE);
+    runner.settle();
+    if let Some(record) = runner.journal.take() {
+        record.close();
     }
     drop(runner);
     drop(maker);
@@ -107,12 +109,6 @@ pub(crate) async fn run_with(
     }
     let _ = tokio::time::timeout(Duration::from_secs(2), async { while draining.join_next().await.is_some() {} }).await;
     if stopped { Ok(()) } else { Err(anyhow!("the journal could not be written to the end")) }
-}
-
-fn open_journal(config: &crate::config::JournalConfig) -> anyhow::Result<Record> {
-    let options = Options { segment_bytes_max: config.segment_bytes_max };
-    let journal = Journal::open(&config.directory, options).context("journal")?;
-    Ok(Record { journal, directory: config.directory.clone(), fault: None, bytes: 0 })
 }
 
 fn spawn_input(tasks: &mut JoinSet<()>, maker: &MailboxMaker, input: &InputConfig) -> anyhow::Result<()> {
@@ -206,70 +202,14 @@ impl Publisher {
     }
 }
 
-/// The journal and what is wrong with it. A journal that cannot be written is an alarm, not the end of the watch: it
-/// tries again by itself, and entries meanwhile have no position.
-struct Record {
-    journal: Journal,
-    directory: std::path::PathBuf,
-    fault: Option<String>,
-    bytes: u64,
-}
-
-impl Record {
-    /// Notes what a write came to; says a new fault once.
-    fn noted<T>(&mut self, result: std::io::Result<T>) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let text = error.to_string();
-                if self.fault.as_ref() != Some(&text) {
-                    tracing::error!("journal: {text}");
-                }
-                self.fault = Some(text);
-                None
-            }
-        }
-    }
-
-    fn append(&mut self, at: Time, entry: &Entry) -> Option<Position> {
-        let result = self.journal.append(at, entry);
-        self.noted(result)
-    }
-
-    fn sync(&mut self) -> bool {
-        // A file that was removed still takes what is written to it, and loses it when it is closed.
-        let gone = self.journal.segment_path().filter(|p| !p.exists()).map(|p| format!("{} was removed", p.display()));
-        let result = match gone {
-            Some(text) => Err(std::io::Error::new(std::io::ErrorKind::NotFound, text)),
-            None => self.journal.sync(),
-        };
-        let synced = self.noted(result).is_some();
-        if synced && self.fault.take().is_some() {
-            tracing::info!("journal: writes again");
-        }
-        synced
-    }
-
-    fn state(&self) -> JournalState {
-        JournalState { entries: self.journal.next_position().0, bytes: self.bytes, fault: self.fault.clone() }
-    }
-
-    /// Adds up the segments on disk.
-    fn measure(&mut self) {
-        let Ok(items) = std::fs::read_dir(&self.directory) else { return };
-        self.bytes = items.flatten().filter_map(|i| i.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum();
-    }
-}
-
 struct Runner {
     line: Line,
     journal: Option<Record>,
-    index: Option<index::live::Feed>,
     fanout: Fanout,
     publisher: Publisher,
     events: Vec<Event>,
-    /// Where the events stand in the journal.
-    positions: Vec<Option<Position>>,
+    /// Events in the journal that nobody has heard of yet.
+    outgoing: Vec<Arc<Event>>,
     replies: Vec<Reply>,
 }
 
@@ -278,12 +218,13 @@ impl Runner {
         &mut self,
         mut inbox: Inbox,
         mut commands: mpsc::Receiver<CommandRequest>,
+        mut done: Option<mpsc::Receiver<Done>>,
         stop: impl Future<Output = ()>,
     ) {
         let mut snapshots = tokio::time::interval(SNAPSHOT_EVERY);
-        let mut flushes = tokio::time::interval(FLUSH_EVERY);
+        let mut syncs = tokio::time::interval(SYNC_EVERY);
         let mut measures = tokio::time::interval(MEASURE_EVERY);
-        for timer in [&mut snapshots, &mut flushes, &mut measures] {
+        for timer in [&mut snapshots, &mut syncs, &mut measures] {
             timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         }
         tokio::pin!(stop);
@@ -292,18 +233,29 @@ impl Runner {
             tokio::select! {
                 biased;
                 () = &mut stop => return,
-                Some(request) = commands.recv() => self.command(request),
-                _ = flushes.tick() => self.flush(),
+                Some(request) = commands.recv() => self.commands(request, &mut commands),
+                Some(what) = next(&mut done) => {
+                    if let Some(record) = &mut self.journal {
+                        record.done(what, self.line.now());
+                    }
+                }
+                _ = syncs.tick() => {
+                    if let Some(record) = &mut self.journal {
+                        let now = self.line.time_for(clock());
+                        record.begin_sync(now);
+                        record.begin_retention(now);
+                    }
+                }
                 _ = snapshots.tick() => self.publish(),
                 _ = measures.tick() => {
-                    self.sync();
                     if let Some(record) = &mut self.journal {
                         record.measure();
                     }
                 }
                 () = until(deadline) => {
                     self.line.tick(clock(), &mut self.events);
-                    self.fan_out();
+                    self.journal_events();
+                    self.settle();
                 }
                 Some(delivery) = inbox.recv() => {
                     self.delivery(delivery, &inbox);
@@ -311,6 +263,7 @@ impl Runner {
                         let Some(next) = inbox.try_recv() else { break };
                         self.delivery(next, &inbox);
                     }
+                    self.settle();
                 }
             }
         }
@@ -329,88 +282,72 @@ impl Runner {
         }
     }
 
-    /// Journals an entry, lets the line take it, journals and fans out what it says.
+    /// Journals an entry, lets the line take it, and journals what it says.
     fn entry(&mut self, entry: Entry) -> Option<Position> {
         self.entry_at(self.line.time_for(clock()), entry)
     }
 
     fn entry_at(&mut self, at: Time, entry: Entry) -> Option<Position> {
         let position = self.journal.as_mut().and_then(|record| record.append(at, &entry));
-        if let (Some(index), Some(position)) = (&mut self.index, position) {
-            index.entry(position, at, &entry);
-        }
         self.line.take(at, position, entry, &mut self.events, &mut self.replies);
-        self.fan_out();
+        self.journal_events();
         position
     }
 
-    /// Events are in the journal before anybody hears of them; vital ones are on the disk.
-    fn fan_out(&mut self) {
-        if self.events.is_empty() {
-            return;
-        }
+    /// Events are in the journal before anybody hears of them.
+    fn journal_events(&mut self) {
         let at = self.line.now();
-        if let Some(record) = &mut self.journal {
-            for event in &self.events {
-                let result = record.journal.append_event(at, event);
-                self.positions.push(record.noted(result));
-            }
-            if self.events.iter().any(|e| e.body.is_vital()) {
-                record.sync();
-            }
-        }
-        let mut positions = self.positions.drain(..);
         for event in self.events.drain(..).map(Arc::new) {
+            if let Some(record) = &mut self.journal {
+                record.append_event(at, &event);
+            }
+            self.outgoing.push(event);
+        }
+    }
+
+    /// Tells events; vital ones are on the disk by then. One sync does for all that came together.
+    fn settle(&mut self) -> bool {
+        let settled = self.journal.as_mut().is_none_or(Record::settle);
+        for event in self.outgoing.drain(..) {
             log::event(&event);
             self.fanout.send(&event, None);
-            if let (Some(index), Some(position)) = (&mut self.index, positions.next().flatten()) {
-                index.event(position, at, &event);
-            }
             self.publisher.event(event);
         }
+        settled
     }
 
-    /// A command is checked, journalled, synced, and only then confirmed.
-    fn command(&mut self, request: CommandRequest) {
-        if let Err(refusal) = self.line.picture().check_command(&request.command) {
-            let _ = request.answer.send(Err(refusal_of(refusal)));
-            return;
-        }
-        let position = self.entry(Entry::Command(request.command));
-        let journalled = self.journal.is_some();
-        let synced = self.sync();
-        self.publish();
-        let _ = request.answer.send(match position {
-            _ if !journalled => Ok(Position::default()),
-            Some(position) if synced => Ok(position),
-            _ => Err(Refusal::Unavailable("taken, but the journal cannot be written: it is not on record".to_owned())),
-        });
-    }
-
-    fn flush(&mut self) {
-        if let Some(record) = &mut self.journal {
-            let result = record.journal.flush();
-            if record.noted(result).is_some()
-                && let Some(index) = &mut self.index
-            {
-                index.durable(record.journal.next_position());
+    /// Commands are checked, journalled, synced together, and only then confirmed.
+    fn commands(&mut self, first: CommandRequest, more: &mut mpsc::Receiver<CommandRequest>) {
+        let mut answers = Vec::new();
+        let waiting = std::iter::from_fn(|| more.try_recv().ok());
+        for request in std::iter::once(first).chain(waiting).take(COMMANDS_IN_A_ROW) {
+            match self.line.picture().check_command(&request.command) {
+                Ok(()) => answers.push((self.entry(Entry::Command(request.command)), request.answer)),
+                Err(refusal) => drop(request.answer.send(Err(refusal_of(refusal)))),
             }
+        }
+        let settled = self.settle();
+        self.publish();
+        for (position, answer) in answers {
+            let _ = answer.send(match position {
+                _ if self.journal.is_none() => Ok(Position::default()),
+                Some(position) if settled => Ok(position),
+                _ => Err(Refusal::Unavailable(
+                    "taken, but the journal cannot be written: it is not on record".to_owned(),
+                )),
+            });
         }
     }
 
     fn sync(&mut self) -> bool {
-        let Some(record) = &mut self.journal else { return true };
-        let synced = record.sync();
-        if let (true, Some(index)) = (synced, &mut self.index) {
-            index.durable(record.journal.next_position());
-        }
-        synced
+        self.journal.as_mut().is_none_or(Record::sync)
     }
 
     fn publish(&mut self) {
         // Time passes for readers even when nothing arrives: ages grow and positions are predictions.
         self.line.tick(clock(), &mut self.events);
-        self.fan_out();
+        self.journal_events();
+        self.settle();
         self.publisher.snapshot(self.line.snapshot());
         self.publisher.outputs(self.fanout.states());
         if let Some(record) = &self.journal {
@@ -423,6 +360,14 @@ fn refusal_of(refusal: lapwing_picture::CommandRefusal) -> Refusal {
     match refusal {
         lapwing_picture::CommandRefusal::UnknownAlert(_) => Refusal::NotFound(refusal.to_string()),
         lapwing_picture::CommandRefusal::AlertCleared(_) => Refusal::Conflict(refusal.to_string()),
+    }
+}
+
+/// The next of a channel; never, without one.
+async fn next<T>(channel: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    match channel {
+        Some(channel) => channel.recv().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -15,6 +15,7 @@ mod index;
 mod line;
 mod live;
 mod log;
+mod record;
 mod replay;
 mod run;
 mod summary;

@@ -370,6 +370,8 @@ fn play_journal(
                 player.tick(at)?;
                 player.compare(&event);
             }
+            // The record's own story: the picture did not hear of it.
+            Entry::Audit(_) => {}
             entry => {
                 player.stopped = matches!(entry, Entry::Stop);
                 player.take(at, Some(position), entry)?;

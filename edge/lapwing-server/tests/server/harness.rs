@@ -40,7 +40,7 @@ impl Line {
         let (snapshots, snapshots_rx) = watch::channel(Arc::new(first));
         let (site, site_rx) = watch::channel(Arc::new(testing::site()));
         let (outputs, outputs_rx) = watch::channel(vec![output]);
-        let (journal, journal_rx) = watch::channel(JournalState { entries: 7, bytes: 700, fault: None });
+        let (journal, journal_rx) = watch::channel(JournalState { entries: 7, bytes: 700, ..Default::default() });
         let events = broadcast::Sender::new(4096);
         let (commands_tx, commands) = mpsc::channel(8);
         let (history_tx, history) = mpsc::channel(8);

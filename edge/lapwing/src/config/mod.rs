@@ -12,11 +12,12 @@ mod wires;
 pub(crate) use diagnose::Problems;
 use diagnose::list;
 pub(crate) use diagnose::near_miss;
+use lapwing_journal::Retention;
 use lapwing_model::site::InputInfo;
-use lapwing_model::{AirText, Place, Site};
+use lapwing_model::{AirText, Place, Site, Span};
 use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use tables::{JournalTable, ServerTable, SiteTable};
 use toml::Spanned;
@@ -44,6 +45,12 @@ pub(crate) struct JournalConfig {
     pub(crate) directory: PathBuf,
     /// Size at which a new segment begins.
     pub(crate) segment_bytes_max: u64,
+    /// Time after which a new segment begins.
+    pub(crate) segment_time_max: Span,
+    /// Room on the disk for alerts, commands and the like.
+    pub(crate) reserve_bytes: u64,
+    /// How long entries are kept.
+    pub(crate) retention: Retention,
 }
 
 /// One `[[input]]`.
@@ -228,17 +235,31 @@ impl<'a> Reader<'a> {
             self.problems.push(table.directory.span(), "`journal.directory` is empty", "expected a folder", None);
             return None;
         }
-        let mib = *table.segment_mib.get_ref();
-        if !(1..=65_536).contains(&mib) {
-            self.problems.push(
-                table.segment_mib.span(),
-                format!("`journal.segment_mib`: {mib}"),
-                "expected 1 to 65536",
-                None,
-            );
-            return None;
+        let segment_mib = self.within(&table.segment_mib, "journal.segment_mib", 1..=65_536)?;
+        let segment_minutes = self.within(&table.segment_minutes, "journal.segment_minutes", 1..=10_080)?;
+        let reserve_mib = self.within(&table.reserve_mib, "journal.reserve_mib", 0..=65_536)?;
+        let raw_hours = self.within(&table.keep_raw_hours, "journal.keep_raw_hours", 1..=87_600)?;
+        let alerts_days = self.within(&table.keep_alerts_days, "journal.keep_alerts_days", 1..=36_500)?;
+        let class_b = Span::from_seconds(raw_hours as i64 * 3600);
+        let class_a = Span::from_seconds(alerts_days as i64 * 86_400).max(class_b);
+        Some(JournalConfig {
+            retention: Retention { class_b, class_a },
+            directory: self.folder.join(table.directory.get_ref()),
+            segment_bytes_max: segment_mib << 20,
+            segment_time_max: Span::from_seconds(segment_minutes as i64 * 60),
+            reserve_bytes: reserve_mib << 20,
+        })
+    }
+
+    /// A whole number within its bounds.
+    fn within(&mut self, value: &Spanned<u64>, key: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
+        let number = *value.get_ref();
+        if bounds.contains(&number) {
+            return Some(number);
         }
-        Some(JournalConfig { directory: self.folder.join(table.directory.get_ref()), segment_bytes_max: mib << 20 })
+        let expected = format!("expected {} to {}", bounds.start(), bounds.end());
+        self.problems.push(value.span(), format!("`{key}`: {number}"), expected, None);
+        None
     }
 
     pub(super) fn at_most(&mut self, values: &[Spanned<DeValue<'a>>], max: usize, key: &str) {

@@ -33,10 +33,38 @@ pub(crate) struct JournalTable {
     /// A new segment is begun when one has reached this size.
     #[serde(default = "default_segment_mib")]
     pub(crate) segment_mib: Spanned<u64>,
+    /// A new segment is begun when one is this old.
+    #[serde(default = "default_segment_minutes")]
+    pub(crate) segment_minutes: Spanned<u64>,
+    /// Room on the disk that is kept for alerts, commands and the like.
+    #[serde(default = "default_reserve_mib")]
+    pub(crate) reserve_mib: Spanned<u64>,
+    /// How long receptions and tracks are kept that belong to no incident.
+    #[serde(default = "default_keep_raw_hours")]
+    pub(crate) keep_raw_hours: Spanned<u64>,
+    /// How long alerts, commands and the like are kept.
+    #[serde(default = "default_keep_alerts_days")]
+    pub(crate) keep_alerts_days: Spanned<u64>,
+}
+
+fn default_keep_raw_hours() -> Spanned<u64> {
+    Spanned::new(0..0, 24)
+}
+
+fn default_keep_alerts_days() -> Spanned<u64> {
+    Spanned::new(0..0, 366)
 }
 
 fn default_segment_mib() -> Spanned<u64> {
     Spanned::new(0..0, 256)
+}
+
+fn default_segment_minutes() -> Spanned<u64> {
+    Spanned::new(0..0, 60)
+}
+
+fn default_reserve_mib() -> Spanned<u64> {
+    Spanned::new(0..0, 64)
 }
 
 /// `[[sensor]]`

@@ -1,0 +1,83 @@
+//! Incident holds: what retention must keep.
+
+use crate::storage::{Storage, replace};
+use serde::{Deserialize, Serialize};
+use std::io;
+
+/// Name of the file in the journal's directory.
+pub const HOLDS_FILE: &str = "holds.json";
+/// Longest file that is read.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// A range of positions that retention must keep.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    /// First position.
+    pub first: u64,
+    /// Last position, itself held.
+    pub last: u64,
+    /// For what: the incident.
+    pub why: String,
+}
+
+/// All holds of a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holds {
+    /// In any order; they may overlap.
+    pub holds: Vec<Hold>,
+}
+
+impl Holds {
+    /// Reads the file; none when there is no file. An error when it cannot be read or understood: who was to remove
+    /// something must not.
+    pub fn read(storage: &dyn Storage) -> io::Result<Self> {
+        if !storage.exists(HOLDS_FILE) {
+            return Ok(Self::default());
+        }
+        let file = storage.read(HOLDS_FILE)?;
+        let length = file.length()?;
+        let bad = |what: String| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", storage.path(HOLDS_FILE).display()))
+        };
+        if length > FILE_BYTES_MAX {
+            return Err(bad(format!("{length} bytes, expected at most {FILE_BYTES_MAX}")));
+        }
+        serde_json::from_slice(&file.read_at(0, length)?).map_err(|e| bad(e.to_string()))
+    }
+
+    /// Writes the file; after a loss of power there is the old one or the new one.
+    pub fn write(&self, storage: &dyn Storage) -> io::Result<()> {
+        replace(storage, HOLDS_FILE, &serde_json::to_vec_pretty(self)?)
+    }
+
+    /// What is held of the positions from `first` up to, not including, `end`: ranges in order, apart from each other.
+    pub(crate) fn within(&self, first: u64, end: u64) -> Vec<(u64, u64)> {
+        let clip = |hold: &Hold| (hold.first.max(first), hold.last.saturating_add(1).min(end));
+        let mut ranges: Vec<(u64, u64)> = self.holds.iter().map(clip).filter(|(a, b)| a < b).collect();
+        ranges.sort_unstable();
+        let mut apart: Vec<(u64, u64)> = Vec::new();
+        for (a, b) in ranges {
+            match apart.last_mut() {
+                Some((_, end)) if a <= *end => *end = b.max(*end),
+                _ => apart.push((a, b)),
+            }
+        }
+        apart
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hold, Holds};
+
+    #[test]
+    fn overlapping_holds_are_one() {
+        let hold = |first, last| Hold { first, last, why: "incident".to_owned() };
+        let holds = Holds { holds: vec![hold(30, 40), hold(5, 9), hold(10, 12), hold(35, 50), hold(60, u64::MAX)] };
+        assert_eq!(holds.within(0, 100), [(5, 13), (30, 51), (60, 100)]);
+        assert_eq!(holds.within(7, 32), [(7, 13), (30, 32)]);
+        assert_eq!(holds.within(13, 30), []);
+    }
+}

@@ -1,0 +1,263 @@
+//! The journal as the run loop uses it, and what is wrong with it.
+//!
+//! A journal that cannot be written is an alarm, not the end of the watch: it tries again by itself, class A waits in
+//! memory meanwhile, and what is turned away is counted.
+
+use anyhow::Context;
+use lapwing_journal::{Entry, Figures, Histogram, Journal, Options, Retention, RetentionDone, SyncDone};
+use lapwing_model::{Event, Position, Span, Time};
+use lapwing_server::{Feeds, JournalState, JournalTimes};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+use crate::config::JournalConfig;
+use crate::index::live::Feed;
+
+/// How often what was appended is brought to the disk: with a sync that takes as long again, still within the half
+/// second that may be lost.
+pub(crate) const SYNC_EVERY: Duration = Duration::from_millis(200);
+
+/// How long the end waits for the index to take the last entries.
+const INDEX_PATIENCE: Duration = Duration::from_secs(3);
+/// How often old segments are looked for.
+const RETENTION_EVERY: Span = Span::from_seconds(60);
+
+/// What another thread did for the journal.
+pub(crate) enum Done {
+    /// A sync.
+    Sync(SyncDone),
+    /// The removal of what is not kept any longer.
+    Retention(RetentionDone),
+}
+
+pub(crate) struct Record {
+    journal: Journal,
+    directory: PathBuf,
+    retention: Retention,
+    /// When old segments are looked for next; `None` while another thread removes some.
+    retention_at: Option<Time>,
+    /// The trouble that was last told.
+    told: Option<String>,
+    failures_told: u64,
+    bytes: u64,
+    /// A sync is running on another thread ...
+    syncing: bool,
+    /// ... of everything before this position.
+    syncing_before: Position,
+    index: Option<Feed>,
+    done: mpsc::Sender<Done>,
+}
+
+impl Record {
+    /// Opens the journal. What the second answers is for [`Record::done`].
+    pub(crate) fn open(config: &JournalConfig) -> anyhow::Result<(Self, mpsc::Receiver<Done>)> {
+        let options = Options {
+            segment_bytes_max: config.segment_bytes_max,
+            segment_time_max: config.segment_time_max,
+            reserve_bytes: config.reserve_bytes,
+        };
+        let journal = Journal::open(&config.directory, options).context("journal")?;
+        // One sync and one removal run at a time.
+        let (done, results) = mpsc::channel(2);
+        let record = Self {
+            journal,
+            directory: config.directory.clone(),
+            retention: config.retention,
+            retention_at: Some(Time::MIN),
+            told: None,
+            failures_told: 0,
+            bytes: 0,
+            syncing: false,
+            syncing_before: Position(0),
+            index: None,
+            done,
+        };
+        Ok((record, results))
+    }
+
+    /// Opens the index beside the journal, for what the server is asked of the past.
+    pub(crate) fn remember(&mut self, feeds: &mut Feeds) -> io::Result<()> {
+        self.index = Some(Feed::beside(&self.directory, feeds)?);
+        Ok(())
+    }
+
+    /// Ends it: the index gets a moment to take the last entries.
+    pub(crate) fn close(self) {
+        if let Some(index) = self.index {
+            index.close(INDEX_PATIENCE);
+        }
+    }
+
+    /// Everything before a position is on the disk.
+    fn durable(&mut self, before: Position) {
+        if let Some(index) = &mut self.index {
+            index.durable(before);
+        }
+    }
+
+    /// The position the next entry will have.
+    pub(crate) fn next_position(&self) -> Position {
+        self.journal.next_position()
+    }
+
+    /// Appends an entry; `None` when it is not recorded, which has been counted and told.
+    pub(crate) fn append(&mut self, at: Time, entry: &Entry) -> Option<Position> {
+        let position = self.journal.append(at, entry).ok()?;
+        if let Some(index) = &mut self.index {
+            index.entry(position, at, entry);
+        }
+        Some(position)
+    }
+
+    /// Appends what the picture said.
+    pub(crate) fn append_event(&mut self, at: Time, event: &Arc<Event>) {
+        // One that is turned away has been counted, and is told with the trouble.
+        let position = self.journal.append_event(at, event);
+        if let (Some(index), Ok(position)) = (&mut self.index, position) {
+            index.event(position, at, event);
+        }
+    }
+
+    /// Brings what was appended to the disk if an entry of class A is among it. Whether no such entry waits.
+    pub(crate) fn settle(&mut self) -> bool {
+        !self.journal.must_sync() || self.sync()
+    }
+
+    /// Waits until everything appended is on the disk. Whether it is.
+    pub(crate) fn sync(&mut self) -> bool {
+        let next = self.journal.next_position();
+        let result = self.journal.sync();
+        if result.is_ok() {
+            self.durable(next);
+        }
+        self.tell();
+        result.is_ok()
+    }
+
+    /// Begins to bring what was appended to the disk, on another thread: a slow disk does not hold up the picture.
+    pub(crate) fn begin_sync(&mut self, now: Time) {
+        self.journal.maintain(now);
+        if !self.syncing
+            && let Ok(Some(job)) = self.journal.begin_sync()
+        {
+            self.syncing = true;
+            self.syncing_before = self.journal.next_position();
+            let done = self.done.clone();
+            tokio::task::spawn_blocking(move || done.blocking_send(Done::Sync(job.run())));
+        }
+        self.tell();
+    }
+
+    /// Begins to remove what is not kept any longer, on another thread, when it is time to.
+    pub(crate) fn begin_retention(&mut self, now: Time) {
+        if self.retention_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.retention_at = Some(now + RETENTION_EVERY);
+        match self.journal.begin_retention(now, &self.retention) {
+            Ok(None) => {}
+            Ok(Some(job)) => {
+                self.retention_at = None;
+                let done = self.done.clone();
+                tokio::task::spawn_blocking(move || done.blocking_send(Done::Retention(job.run())));
+            }
+            Err(error) => tracing::error!("journal: nothing is removed: {error}"),
+        }
+        self.tell();
+    }
+
+    /// Takes note of what another thread did.
+    pub(crate) fn done(&mut self, done: Done, now: Time) {
+        match done {
+            Done::Sync(done) => {
+                self.syncing = false;
+                let before = self.syncing_before;
+                // What failed is told with the trouble.
+                let result: io::Result<()> = self.journal.finish_sync(done);
+                if result.is_ok() {
+                    self.durable(before);
+                }
+            }
+            Done::Retention(done) => {
+                self.retention_at = Some(now + RETENTION_EVERY);
+                self.journal.finish_retention(&done);
+                for (name, error) in &done.failures {
+                    tracing::error!("journal: {name} stays as it is: {error}");
+                }
+                let (pruned, removed) = (done.pruned.len(), done.removed.len());
+                if pruned + removed > 0 {
+                    let bytes = done.bytes;
+                    tracing::info!(
+                        "journal: raw detail of {pruned} segments and {removed} segments removed, {bytes} bytes"
+                    );
+                }
+            }
+        }
+        self.tell();
+    }
+
+    /// Says what became wrong, and what is right again, once each.
+    fn tell(&mut self) {
+        let figures = self.journal.figures();
+        if figures.failures != self.failures_told && figures.fault.is_none() {
+            let why = figures.last_failure.as_deref().unwrap_or_default();
+            tracing::error!("journal: {why}; written again to a new segment");
+        }
+        self.failures_told = figures.failures;
+        let reason = |fault: &Option<String>| fault.as_ref().and_then(|f| f.split(':').next()).map(str::to_owned);
+        if reason(&figures.fault) != reason(&self.told) {
+            match &figures.fault {
+                Some(fault) => tracing::error!("journal: {fault}; only alerts, commands and the like are recorded"),
+                None => {
+                    tracing::info!("journal: records everything again; {} entries are not in it", unrecorded(&figures))
+                }
+            }
+            self.told = figures.fault;
+        }
+    }
+
+    /// How it is.
+    pub(crate) fn state(&self) -> JournalState {
+        let figures = self.journal.figures();
+        JournalState {
+            entries: self.journal.next_position().0,
+            bytes: self.bytes,
+            offered: figures.offered,
+            synced: figures.synced,
+            waiting: figures.waiting,
+            shed_disk_full: figures.shed_disk_full,
+            shed_failed: figures.shed_failed,
+            lost: figures.lost,
+            balanced: figures.balances(),
+            failures: figures.failures,
+            segments_given_up: figures.segments_given_up,
+            loss_window: times(&figures.window),
+            class_a: times(&figures.class_a),
+            last_failure: figures.last_failure,
+            fault: figures.fault,
+        }
+    }
+
+    /// Adds up the files on disk.
+    pub(crate) fn measure(&mut self) {
+        let Ok(items) = std::fs::read_dir(&self.directory) else { return };
+        self.bytes = items.flatten().filter_map(|i| i.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum();
+    }
+}
+
+fn unrecorded(figures: &Figures) -> u64 {
+    figures.shed_disk_full + figures.shed_failed + figures.lost
+}
+
+fn times(histogram: &Histogram) -> JournalTimes {
+    let ms = |took: Duration| took.as_secs_f64() * 1e3;
+    JournalTimes {
+        count: histogram.count(),
+        p50_ms: ms(histogram.quantile(0.5)),
+        p99_ms: ms(histogram.quantile(0.99)),
+        max_ms: ms(histogram.max()),
+    }
+}

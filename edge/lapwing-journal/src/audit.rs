@@ -29,6 +29,13 @@ pub enum Audit {
         /// Which of them go.
         taken: Taken,
     },
+    /// Entries were erased, because they held personal values of somebody who may ask that. Whose is not said.
+    Erased {
+        /// The request, as whoever erased named it.
+        request: String,
+        /// How many entries became tombstones.
+        entries: u64,
+    },
     /// Class B entries were not recorded, because there was no room or no disk. The picture had them all the same.
     NotRecorded {
         /// How many.

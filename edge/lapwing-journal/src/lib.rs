@@ -53,6 +53,7 @@
 mod audit;
 mod books;
 mod entry;
+mod erase;
 mod holds;
 mod kept;
 mod prune;
@@ -68,7 +69,8 @@ mod write;
 
 pub use audit::{Audit, Taken};
 pub use books::{Figures, Histogram};
-pub use entry::{Class, Entry};
+pub use entry::{Class, Entry, Erased};
+pub use erase::erase;
 pub use holds::{HOLDS_FILE, Hold, Holds};
 pub use read::{Damage, DamageKind, Reader};
 pub use retention::{Retention, RetentionDone, RetentionJob};

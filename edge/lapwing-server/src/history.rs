@@ -354,6 +354,8 @@ pub enum AuditKind {
     Configuration,
     /// The server stopped in order.
     Stop,
+    /// Something was done to the record itself: entries expired, a segment was given up, entries were not recorded.
+    Record,
     /// Personal data was erased.
     Erasure,
     /// The signing key changed.

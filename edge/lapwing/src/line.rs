@@ -138,7 +138,7 @@ impl Line {
                 }
                 Input::Configure(Box::new(site))
             }
-            Entry::Event(_) | Entry::Audit(_) | Entry::Stop => Input::Tick,
+            Entry::Event(_) | Entry::Audit(_) | Entry::Erased(_) | Entry::Stop => Input::Tick,
         };
         self.picture.handle(self.at, position, input);
         self.drain(events);

@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod decode;
 mod demo;
+mod erase;
 mod export;
 mod fanout;
 mod index;
@@ -55,6 +56,8 @@ enum Command {
     /// Export tracks, or an incident as a bundle, to a file
     #[command(subcommand)]
     Export(export::Command),
+    /// Erase what belongs to one operator from a journal, its index and its snapshots
+    Erase(erase::Args),
     /// Make the index of a journal anew
     Reindex(index::commands::ReindexArgs),
 }
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Track(args) => track::track(&args, colour),
         Command::Search(args) => index::commands::search(&args),
         Command::Export(command) => export::export(&command),
+        Command::Erase(args) => erase::erase(&args),
         Command::Reindex(args) => index::commands::reindex(&args),
     };
     match result {

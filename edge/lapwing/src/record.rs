@@ -59,6 +59,9 @@ impl Record {
             segment_time_max: config.segment_time_max,
             reserve_bytes: config.reserve_bytes,
         };
+        if let Some(request) = crate::erase::complete(&config.directory).context("an erasure that was interrupted")? {
+            tracing::warn!("journal: the erasure {request} had been interrupted, and is complete now");
+        }
         let journal = Journal::open(&config.directory, options).context("journal")?;
         // One sync and one removal run at a time.
         let (done, results) = mpsc::channel(2);

@@ -9,7 +9,7 @@ mod cut;
 pub(crate) mod report;
 pub(crate) mod story;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unpack;
 pub(crate) mod zip;
 
@@ -172,7 +172,7 @@ impl Scratch {
         self.write("tracks.geojson", &serde_json::to_vec(&collection)?)?;
         self.write("alerts.json", &serde_json::to_vec_pretty(&story.alerts)?)?;
         self.write("orders.json", &serde_json::to_vec_pretty(&story.orders)?)?;
-        let sensors = json!({"at": story.from, "sensors": story.sensors, "changes": story.sensor_changes});
+        let sensors = json!({"at": story.incident.began_at, "sensors": story.sensors, "changes": story.sensor_changes});
         self.write("sensors.json", &serde_json::to_vec_pretty(&sensors)?)?;
         self.write("configuration.json", configuration.json.as_bytes())
     }

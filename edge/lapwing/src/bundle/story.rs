@@ -78,7 +78,7 @@ pub(crate) struct Story {
     pub(crate) others: Vec<Flight>,
     /// The alerts as they last were.
     pub(crate) alerts: Vec<Alert>,
-    /// Sensors as they were when it began.
+    /// Sensors as they were when the first alert was raised.
     pub(crate) sensors: Vec<SensorState>,
     /// What became of them.
     pub(crate) sensor_changes: Vec<SensorChange>,
@@ -153,6 +153,7 @@ struct Teller<'a> {
     orders: Vec<Ordered>,
     receptions: u64,
     reports: u64,
+    first: Option<Time>,
     last: (Position, Time),
     out: Sinks<'a>,
 }
@@ -177,15 +178,17 @@ impl<'a> Teller<'a> {
             orders: Vec::new(),
             receptions: 0,
             reports: 0,
+            first: None,
             last: (Position(0), Time::MIN),
             out,
         }
     }
 
     fn take(&mut self, position: Position, at: Time, entry: Entry) -> anyhow::Result<()> {
-        if at >= self.from && self.sensors.is_none() {
+        if at >= self.incident.began_at && self.sensors.is_none() {
             self.sensors = self.line.as_ref().map(|line| line.snapshot().sensors);
         }
+        self.first.get_or_insert(at);
         self.last = (position, at);
         match &entry {
             Entry::Site { site, version } => self.begin(position, at, site, version)?,
@@ -216,7 +219,8 @@ impl<'a> Teller<'a> {
 
     fn play(&mut self, position: Position, at: Time, entry: Entry) {
         let Some(line) = &mut self.line else { return };
-        if matches!(entry, Entry::Event(_)) {
+        // The record's own story: the picture did not hear of it.
+        if matches!(entry, Entry::Event(_) | Entry::Audit(_)) {
             return;
         }
         line.take(at, Some(position), entry, &mut self.events, &mut Vec::new());
@@ -255,10 +259,10 @@ impl<'a> Teller<'a> {
             self.out.events.write_all(&crate::summary::event_line(event))?;
         }
         match &event.body {
-            EventBody::TrackBegan { track } | EventBody::TrackUpdated { track } => {
-                if self.incident.tracks.contains(&track.id) {
-                    self.tracks.insert(track.id, (**track).clone());
-                }
+            EventBody::TrackBegan { track } | EventBody::TrackUpdated { track }
+                if self.incident.tracks.contains(&track.id) =>
+            {
+                self.tracks.insert(track.id, (**track).clone());
             }
             EventBody::AlertChanged { alert } if self.incident.alerts.contains(&alert.id) => {
                 self.alerts.insert(alert.id, (**alert).clone());
@@ -291,7 +295,8 @@ impl<'a> Teller<'a> {
             incident: self.incident,
             site,
             version,
-            from: self.from,
+            // Nothing is shown of a time that the record does not reach back to.
+            from: self.first.map_or(self.from, |first| self.from.max(first)),
             to,
             flights,
             others,
@@ -309,20 +314,20 @@ impl<'a> Teller<'a> {
 
 /// Decoders of a site's inputs, one a connection.
 #[derive(Default)]
-struct Decoders {
+pub(crate) struct Decoders {
     formats: BTreeMap<InputId, (String, String)>,
     open: BTreeMap<(InputId, Option<u64>), Box<dyn Decoder>>,
     decoded: Decoded,
 }
 
 impl Decoders {
-    fn of(site: &Site) -> Self {
+    pub(crate) fn of(site: &Site) -> Self {
         let formats =
             site.inputs.iter().map(|i| (i.id.clone(), (i.format.to_string(), i.format_options.clone()))).collect();
         Self { formats, ..Self::default() }
     }
 
-    fn decode(
+    pub(crate) fn decode(
         &mut self,
         reception: &Reception,
         mut take: impl FnMut(&lapwing_model::Report) -> anyhow::Result<()>,

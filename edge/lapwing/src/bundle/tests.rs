@@ -14,7 +14,7 @@ use lapwing_model::{
 use lapwing_server::history::Search;
 use sha2::{Digest, Sha256};
 
-fn site() -> Site {
+pub(crate) fn site() -> Site {
     let place = Place { latitude_deg: 47.0, longitude_deg: 8.0 };
     let mut sensor = Sensor::new(
         SensorId::new("gate").unwrap(),
@@ -59,13 +59,31 @@ fn claim(second: u32) -> String {
 }
 
 /// The run loop without its clock: appends, takes, appends what was said.
-struct Recorder {
-    journal: Journal,
+pub(crate) struct Recorder {
+    pub(crate) journal: Journal,
     line: Line,
 }
 
+/// A datagram as it was received.
+pub(crate) fn reception(at: Time, text: String) -> Entry {
+    Entry::Reception(Reception {
+        input: InputId::new("gate").unwrap(),
+        received_at: at,
+        envelope: Envelope::Datagram,
+        bytes: text.into_bytes(),
+    })
+}
+
 impl Recorder {
-    fn entry(&mut self, at: Time, entry: Entry) -> Vec<Event> {
+    pub(crate) fn begin(folder: &std::path::Path, at: Time) -> Self {
+        let journal = Journal::open(folder, Options::default()).unwrap();
+        let line = Line::new(site(), at, journal.next_position()).unwrap();
+        let mut recorder = Self { journal, line };
+        recorder.entry(at, Entry::Site { site: site(), version: env!("CARGO_PKG_VERSION").to_owned() });
+        recorder
+    }
+
+    pub(crate) fn entry(&mut self, at: Time, entry: Entry) -> Vec<Event> {
         let position = self.journal.append(at, &entry).unwrap();
         let mut events = Vec::new();
         self.line.take(at, Some(position), entry, &mut events, &mut Vec::new());
@@ -79,20 +97,11 @@ impl Recorder {
 /// A flight over the zone: warned of, acknowledged, gone.
 pub(crate) fn recorded(folder: &Folder) {
     let begin = Time::from_seconds(1_784_000_000);
-    let journal = Journal::open(&folder.0, Options::default()).unwrap();
-    let line = Line::new(site(), begin, journal.next_position()).unwrap();
-    let mut recorder = Recorder { journal, line };
-    recorder.entry(begin, Entry::Site { site: site(), version: env!("CARGO_PKG_VERSION").to_owned() });
+    let mut recorder = Recorder::begin(&folder.0, begin);
     let mut acknowledged = false;
     for second in 1..=240_u32 {
         let at = begin + Span::from_seconds(second.into());
-        let reception = Reception {
-            input: InputId::new("gate").unwrap(),
-            received_at: at,
-            envelope: Envelope::Datagram,
-            bytes: claim(second.min(200)).into_bytes(),
-        };
-        let events = if second <= 200 { recorder.entry(at, Entry::Reception(reception)) } else { Vec::new() };
+        let events = if second <= 200 { recorder.entry(at, reception(at, claim(second))) } else { Vec::new() };
         let raised = events.iter().find_map(|e| match &e.body {
             EventBody::AlertChanged { alert } if alert.state == AlertState::Raised => Some(alert.id),
             _ => None,
@@ -191,7 +200,7 @@ fn the_report_stands_alone_and_nothing_from_the_air_is_markup() {
         "police &lt;called&gt;",
         "OP-77; 46.995100, 8.004200",
         "until guard-2 acknowledged it",
-        "entered the zone",
+        "entered the zone Yard &amp; &lt;hall&gt;",
         "byte for byte",
         "At ",
         "above take-off",

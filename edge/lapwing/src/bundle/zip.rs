@@ -98,6 +98,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// Adds a member from memory.
+    #[cfg(test)]
     pub(crate) fn add_bytes(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
         self.add(name, bytes.len() as u64, crc32fast::hash(bytes), &mut &bytes[..])
     }
@@ -194,6 +195,7 @@ impl Reader {
     }
 
     /// The members, in the order of the file.
+    #[cfg(test)]
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
     }

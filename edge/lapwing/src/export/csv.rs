@@ -14,7 +14,7 @@ pub(crate) struct Writer<'a> {
 impl<'a> Writer<'a> {
     pub(crate) fn new(mut out: Box<dyn Write + Send + 'a>, personal: bool) -> anyhow::Result<Self> {
         let names: Vec<&str> = columns(personal).map(|c| c.name).collect();
-        write!(out, "{}\r\n", names.join(","))?;
+        writeln!(out, "{}\r", names.join(","))?;
         Ok(Self { out, personal })
     }
 }
@@ -38,7 +38,7 @@ impl Format for Writer<'_> {
                     Cell::Text(None) | Cell::Number(None) => {}
                 }
             }
-            write!(self.out, "{line}\r\n")?;
+            writeln!(self.out, "{line}\r")?;
         }
         Ok(())
     }

@@ -137,7 +137,8 @@ fn geojson_is_read_by_its_own_crate() {
 fn xml(bytes: &[u8]) -> BTreeMap<String, Vec<String>> {
     let mut reader = quick_xml::Reader::from_reader(bytes);
     reader.config_mut().check_end_names = true;
-    let (mut found, mut open): (BTreeMap<String, Vec<String>>, Vec<(String, String)>) = Default::default();
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut open: Vec<(String, String)> = Vec::new();
     loop {
         match reader.read_event().unwrap() {
             Event::Eof => break,

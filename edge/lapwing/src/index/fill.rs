@@ -2,8 +2,9 @@
 
 use super::noted::Noted;
 use super::tracks::Tracks;
-use super::{alerts, schema};
+use super::{alerts, schema, tracks};
 use anyhow::Context;
+use lapwing_journal::{Audit, Taken};
 use lapwing_model::{AlertId, Command, Event, EventBody, Order, Position, Site, Time};
 use rusqlite::{Connection, OpenFlags, params};
 use sha2::{Digest, Sha256};
@@ -94,6 +95,7 @@ impl Filler {
             Noted::Site(site, version) => self.site(position, at, site, version)?,
             Noted::Command(command) => self.command(position, at, command)?,
             Noted::Event(event) => self.event(position, event)?,
+            Noted::Audit(audit) => self.record(position, at, audit)?,
             Noted::Stop => self.audit(position, at, "stop", None, "the server stopped", None)?,
         }
         self.state.next = Position(position.0.saturating_add(1));
@@ -145,6 +147,32 @@ impl Filler {
             site.authorised.len()
         );
         self.audit(position, at, "configuration", None, &what, Some(&sha256))
+    }
+
+    /// What was done to the record itself. What the journal keeps no longer the index must not keep either.
+    fn record(&mut self, position: Position, at: Time, audit: &Audit) -> anyhow::Result<()> {
+        let what = match audit {
+            Audit::GivenUp { segment, why, again } => {
+                format!("segment {segment} was given up: {why}; {again} entries were written again")
+            }
+            Audit::Erased { request, entries } => {
+                let what = format!("request {request}: {entries} entries were erased");
+                return self.audit(position, at, "erasure", None, &what, None);
+            }
+            Audit::NotRecorded { entries, since, until, reason } => {
+                format!("{entries} entries were not recorded from {since} to {until}: {reason}")
+            }
+            Audit::Expired { segment, first, end, taken } => {
+                self.tracks.write(&self.connection, at)?;
+                tracks::expire(&self.connection, Position(*end))?;
+                let which = match taken {
+                    Taken::ClassB => "raw detail that no incident holds",
+                    Taken::All => "all",
+                };
+                format!("entries {first} up to {end} of segment {segment} are kept no longer: {which}")
+            }
+        };
+        self.audit(position, at, "record", None, &what, None)
     }
 
     fn command(&mut self, position: Position, at: Time, command: &Command) -> anyhow::Result<()> {

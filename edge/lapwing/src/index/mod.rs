@@ -36,7 +36,6 @@ mod tracks;
 pub(crate) use catch_up::segments_from;
 use fill::Filler;
 pub(crate) use fill::hex;
-use noted::Noted;
 pub(crate) use read::{Archive, Configuration};
 pub(crate) use search::word;
 

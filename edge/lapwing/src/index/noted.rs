@@ -1,6 +1,6 @@
 //! What of the journal the index takes note of.
 
-use lapwing_journal::Entry;
+use lapwing_journal::{Audit, Entry};
 use lapwing_model::{Command, Event, EventBody, Site};
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ pub(crate) enum Noted {
     Event(Arc<Event>),
     /// The orderly end of a run.
     Stop,
+    /// What was done to the record itself.
+    Audit(Audit),
 }
 
 impl Noted {
@@ -25,6 +27,7 @@ impl Noted {
             Entry::Command(command) => Some(Self::Command(command)),
             Entry::Event(event) if concerns(&event) => Some(Self::Event(Arc::new(event))),
             Entry::Stop => Some(Self::Stop),
+            Entry::Audit(audit) => Some(Self::Audit(audit)),
             _ => None,
         }
     }

@@ -22,10 +22,12 @@ CREATE TABLE track (
     id INTEGER PRIMARY KEY,
     first_at INTEGER NOT NULL,
     last_at INTEGER NOT NULL,
+    last_position INTEGER NOT NULL,
     identity TEXT NOT NULL,
     record TEXT NOT NULL
 ) STRICT;
 CREATE INDEX track_last ON track (last_at);
+CREATE INDEX track_position ON track (last_position);
 CREATE TABLE name (
     track INTEGER NOT NULL,
     kind TEXT NOT NULL,

@@ -1,6 +1,7 @@
 //! A made-up history, filled and rebuilt: the same content, found as brute force finds it.
 
 use super::catch_up::catch_up;
+use super::noted::Noted;
 use super::read::Archive;
 use super::{Filler, open_or_new, path};
 use lapwing_journal::{Entry, Journal, Options};
@@ -211,7 +212,7 @@ fn filled_bit_by_bit_and_rebuilt_are_the_same() {
     let all = journal(&folder.0);
     let mut filler = Filler::create(&path(&folder.0)).unwrap();
     for (number, (position, at, entry)) in all.iter().enumerate() {
-        if let Some(noted) = super::Noted::of(entry.clone()) {
+        if let Some(noted) = Noted::of(entry.clone()) {
             filler.take(*position, *at, &noted).unwrap();
         }
         if number % 97 == 0 {

@@ -141,6 +141,27 @@ impl Tracks {
     }
 }
 
+/// Removes the tracks of which the journal keeps nothing any more: told of for the last time before `end`, and about which
+/// there was no alert.
+pub(crate) fn expire(connection: &Connection, end: Position) -> anyhow::Result<()> {
+    let gone = "SELECT id FROM track WHERE last_position < ?1 AND id NOT IN (SELECT track FROM alert)";
+    let end = super::fill::number_of(end)?;
+    let gone: Vec<i64> =
+        connection.prepare_cached(gone)?.query_map([end], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for id in gone {
+        let pieces = [id.saturating_mul(PIECES_MAX), id.saturating_add(1).saturating_mul(PIECES_MAX) - 1];
+        for statement in
+            ["DELETE FROM piece_box WHERE id BETWEEN ?1 AND ?2", "DELETE FROM piece WHERE id BETWEEN ?1 AND ?2"]
+        {
+            connection.prepare_cached(statement)?.execute(pieces)?;
+        }
+        for statement in ["DELETE FROM name WHERE track = ?1", "DELETE FROM track WHERE id = ?1"] {
+            connection.prepare_cached(statement)?.execute([id])?;
+        }
+    }
+    Ok(())
+}
+
 impl Live {
     fn new(position: Position, track: &Track) -> Self {
         let place = track.kinematics.place;
@@ -237,13 +258,14 @@ impl Live {
         let r = &self.record;
         connection
             .prepare_cached(
-                "INSERT INTO track VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET \
-                 first_at = ?2, last_at = ?3, identity = ?4, record = ?5",
+                "INSERT INTO track VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET \
+                 first_at = ?2, last_at = ?3, last_position = ?4, identity = ?5, record = ?6",
             )?
             .execute(params![
                 row,
                 r.first_at.as_nanos(),
                 r.last_at.as_nanos(),
+                super::fill::number_of(r.last_position)?,
                 super::search::word(&r.identity),
                 serde_json::to_string(r)?
             ])?;

@@ -148,7 +148,7 @@ fn draw_zone(out: &mut String, frame: &Frame, zone: &Zone, concerned: bool) {
         Shape::Circle { centre, radius_m } => {
             let (x, y) = frame.xy(*centre);
             let _ = write!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{:.1}\" {style}/>", radius_m * frame.scale);
-            (x, y - radius_m * frame.scale + 20.0)
+            (x, y - radius_m * frame.scale - 9.0)
         }
         Shape::Polygon { polygons } => {
             let mut path = String::new();
@@ -162,7 +162,7 @@ fn draw_zone(out: &mut String, frame: &Frame, zone: &Zone, concerned: bool) {
                 path.push('Z');
             }
             let _ = write!(out, "<path d=\"{path}\" fill-rule=\"evenodd\" {style}/>");
-            (x_sum / f64::max(count, 1.0), top + 20.0)
+            (x_sum / f64::max(count, 1.0), top - 9.0)
         }
     };
     if concerned {

@@ -42,7 +42,7 @@ pub(crate) struct Proof {
 pub(crate) fn html(story: &Story, proof: &Proof) -> String {
     let mut out = String::new();
     let incident = &story.incident;
-    let title = format!("Incident {}: {}", incident.id, incident.headline);
+    let title = format!("Incident {}: {}", incident.id, parts::headline(story));
     let _ = write!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -92,7 +92,7 @@ fn head(out: &mut String, story: &Story) {
         out,
         "<span class=\"chip {class}\">{shown}</span>\n<h1>{}</h1>\n\
          <p class=\"sub\">Incident {} at {} on {}, {} to {end}, all times UTC. State: {}.</p>\n",
-        xml(&incident.headline),
+        xml(&parts::headline(story)),
         incident.id,
         xml(story.site.name.as_str()),
         date(incident.began_at),

@@ -70,17 +70,38 @@ fn name_of(flight: &Flight) -> String {
     )
 }
 
+/// What happened in one line: what was warned of is no headline any more once it has happened.
+pub(super) fn headline(story: &Story) -> String {
+    let who = match story.flights.as_slice() {
+        [] => "An aircraft".to_owned(),
+        [one] => crate::export::cells::label(&one.record).map_or_else(
+            || format!("Aircraft {} without a name", one.record.id),
+            |(name, _)| format!("Aircraft {name}"),
+        ),
+        many => format!("{} aircraft", many.len()),
+    };
+    let zone = zone_name(story);
+    match (entered(story), nearest(story)) {
+        (Some(_), _) => format!("{who} entered {zone}"),
+        (None, Some((distance, _))) if distance > 0.0 => format!("{who} came within {} of {zone}", metres(distance)),
+        _ => format!("{who} came near {zone}"),
+    }
+}
+
+fn zone_name(story: &Story) -> String {
+    zones(story).next().map_or_else(
+        || "a zone".to_owned(),
+        |z| format!("the zone {}", if z.name.is_empty() { z.id.as_str() } else { z.name.as_str() }),
+    )
+}
+
 /// What it was in a few sentences.
 pub(super) fn in_short(out: &mut String, story: &Story) {
     let mut said = Vec::new();
     let who: Vec<String> = story.flights.iter().take(4).map(name_of).collect();
     let more = story.flights.len().saturating_sub(who.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let zone = zones(story).next();
-    let zone = zone.map_or_else(
-        || "a zone".to_owned(),
-        |z| format!("the zone {}", if z.name.is_empty() { z.id.as_str() } else { z.name.as_str() }),
-    );
+    let zone = zone_name(story);
     if !who.is_empty() {
         let verb = if entered(story).is_some() { "was inside" } else { "came near" };
         said.push(format!("{}{more} {verb} {zone}.", who.join(", ")));
@@ -95,7 +116,8 @@ pub(super) fn in_short(out: &mut String, story: &Story) {
     if blind > 0 {
         said.push(format!("{blind} of {} sensors did not work when it began; see below.", story.sensors.len()));
     }
-    let _ = write!(out, "<p>{}</p>\n", xml(&said.join(" ")));
+    said.push(format!("The first warning said: \u{201c}{}\u{201d}.", story.incident.headline));
+    let _ = writeln!(out, "<p>{}</p>", xml(&said.join(" ")));
 }
 
 fn trust(flight: &Flight) -> String {
@@ -154,11 +176,6 @@ fn moments(story: &Story) -> Vec<Moment> {
             add(change.at, class, format!("Sensor {sensor} is {}{why}", plain(health)));
         }
     }
-    for order in &story.orders {
-        let Order::AcknowledgeAlert { alert, .. } = &order.command.order;
-        let what = format!("{} ordered: acknowledge {alert} (journal entry {})", order.command.by, order.position.0);
-        add(order.at, "good", what);
-    }
     all.sort_by_key(|m| m.at);
     all
 }
@@ -177,9 +194,9 @@ pub(super) fn time_line(out: &mut String, story: &Story) {
             xml(&moment.what)
         );
     }
-    let _ = write!(out, "</ol>\n");
+    let _ = writeln!(out, "</ol>");
     if moments.len() > ROWS_MAX {
-        let _ = write!(out, "<p class=\"note\">{} more stand in events.jsonl.</p>\n", moments.len() - ROWS_MAX);
+        let _ = writeln!(out, "<p class=\"note\">{} more stand in events.jsonl.</p>", moments.len() - ROWS_MAX);
     }
 }
 
@@ -189,7 +206,7 @@ fn row(out: &mut String, head: &str, value: &str) {
 
 /// Everything known of each aircraft.
 pub(super) fn aircraft(out: &mut String, story: &Story) {
-    let _ = write!(out, "<h2>The aircraft</h2>\n");
+    let _ = writeln!(out, "<h2>The aircraft</h2>");
     for (number, flight) in story.flights.iter().take(ROWS_MAX).enumerate() {
         let colour = COLOURS[number % COLOURS.len()];
         let _ = write!(
@@ -198,7 +215,7 @@ pub(super) fn aircraft(out: &mut String, story: &Story) {
             xml(&name_of(flight))
         );
         card(out, flight);
-        let _ = write!(out, "</table></div>\n");
+        let _ = writeln!(out, "</table></div>");
         evidence(out, flight);
     }
 }
@@ -272,9 +289,9 @@ fn heights(flight: &Flight) -> String {
 
 fn evidence(out: &mut String, flight: &Flight) {
     let Some(track) = flight.last.as_ref().filter(|t| !t.identity.evidence.is_empty()) else { return };
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<div class=\"wide\"><table><thead><tr><th>Evidence</th><th>For or against what it says</th><th>What exactly</th></tr></thead><tbody>\n"
+        "<div class=\"wide\"><table><thead><tr><th>Evidence</th><th>For or against what it says</th><th>What exactly</th></tr></thead><tbody>"
     );
     for e in &track.identity.evidence {
         let side = if e.weight < 0.0 { "against" } else { "for" };
@@ -289,7 +306,7 @@ fn evidence(out: &mut String, flight: &Flight) {
             clock(e.last_at)
         );
     }
-    let _ = write!(out, "</tbody></table></div>\n");
+    let _ = writeln!(out, "</tbody></table></div>");
 }
 
 /// The sensors as they were.
@@ -297,7 +314,7 @@ pub(super) fn sensors(out: &mut String, story: &Story) {
     let _ = write!(
         out,
         "<h2>Sensors at {}</h2>\n<div class=\"wide\"><table><thead><tr><th>Sensor</th><th>Kind</th><th>State</th><th>Reach</th></tr></thead><tbody>\n",
-        clock(story.from)
+        clock(story.incident.began_at)
     );
     for state in story.sensors.iter().take(ROWS_MAX) {
         let why = state.why.as_ref().map(|w| format!(": {w}")).unwrap_or_default();
@@ -310,7 +327,7 @@ pub(super) fn sensors(out: &mut String, story: &Story) {
             xml(&format!("{}{why}", plain(&state.health)))
         );
     }
-    let _ = write!(out, "</tbody></table></div>\n");
+    let _ = writeln!(out, "</tbody></table></div>");
 }
 
 /// What the report stands on.
@@ -337,6 +354,12 @@ pub(super) fn record(out: &mut String, story: &Story, proof: &Proof) {
     row(out, "Seal", &proof.seal);
     row(out, "Program", &format!("Lapwing {}", story.version));
     row(out, "Configuration (SHA-256)", &proof.configuration_sha256);
+    let orders = story.orders.iter().take(ROWS_MAX).map(|order| {
+        let Order::AcknowledgeAlert { alert, .. } = &order.command.order;
+        format!("{} acknowledged {alert} at {} (journal entry {})", order.command.by, clock(order.at), order.position.0)
+    });
+    let orders: Vec<String> = orders.collect();
+    row(out, "Orders", &if orders.is_empty() { "none".to_owned() } else { orders.join("; ") });
     row(out, "Journal entries", &format!("{} to {}", story.incident.first_position.0, story.last_position.0));
     row(
         out,
@@ -352,7 +375,7 @@ pub(super) fn record(out: &mut String, story: &Story, proof: &Proof) {
         out,
         "</table></div>\n<p>To check it yourself, with the file this page came in:</p>\n\
          <pre>lapwing verify BUNDLE.zip\nlapwing replay BUNDLE.zip</pre>\n\
-         <div class=\"wide\"><table><thead><tr><th>File</th><th>What</th><th>Bytes</th><th>SHA-256</th></tr></thead><tbody>\n"
+         <div class=\"wide\"><table class=\"files\"><thead><tr><th>File</th><th>What</th><th>Bytes</th><th>SHA-256</th></tr></thead><tbody>\n"
     );
     for Listed { name, bytes, sha256, what } in &proof.files {
         let _ = writeln!(
@@ -362,5 +385,5 @@ pub(super) fn record(out: &mut String, story: &Story, proof: &Proof) {
             xml(sha256)
         );
     }
-    let _ = write!(out, "</tbody></table></div>\n");
+    let _ = writeln!(out, "</tbody></table></div>");
 }

@@ -134,16 +134,16 @@ impl Plot<'_> {
             );
             level += axis.step;
         }
-        let _ = write!(out, "<text x=\"8\" y=\"18\" font-size=\"14\" fill=\"#51606f\">{}</text>", xml(self.unit));
+        let _ = write!(out, "<text x=\"8\" y=\"16\" font-size=\"14\" fill=\"#51606f\">{}</text>", xml(self.unit));
         for mark in self.levels.iter().filter(|m| m.at >= axis.low && m.at <= axis.high) {
             let at = y(mark.at);
             let _ = write!(
                 out,
                 "<path d=\"M{LEFT} {at:.1}H{:.1}\" stroke=\"#c2180c\" stroke-dasharray=\"7 4\"/>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"13\" fill=\"#c2180c\">{}</text>",
+                 <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"13\" fill=\"#c2180c\" text-anchor=\"end\">{}</text>",
                 WIDTH - RIGHT,
-                LEFT + 6.0,
-                at - 4.0,
+                WIDTH - RIGHT - 6.0,
+                if at < TOP + 16.0 { at + 15.0 } else { at - 4.0 },
                 xml(&mark.label)
             );
         }

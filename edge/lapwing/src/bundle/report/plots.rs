@@ -60,7 +60,7 @@ fn series(story: &Story, value: impl Fn(&HistoryPoint) -> Option<f64>) -> Vec<Se
 /// All plots of a story.
 pub(super) fn all(out: &mut String, story: &Story) {
     let instants = instants(story);
-    let _ = write!(out, "<h2>Height, distance, certainty</h2>\n");
+    let _ = writeln!(out, "<h2>Height, distance, certainty</h2>");
     height(out, story, &instants);
     distance(out, story, &instants);
     certainty(out, story, &instants);

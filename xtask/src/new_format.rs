@@ -62,7 +62,7 @@ fn add_entry(text: &str, entry: &str) -> Option<String> {
 
 const SOURCE: &str = r#"//! {name}: what it is, and the standard, edition and items it follows.
 
-use crate::{ConfigTable, Decoded, Decoder, Format, fault};
+use crate::{BadState, ConfigTable, Decoded, Decoder, Format, fault};
 use lapwing_model::{Envelope, FaultKind, Time};
 use serde::Deserialize;
 
@@ -91,6 +91,14 @@ impl Decoder for Reader {
             out.bytes_rejected(length);
             out.reject(fault(FaultKind::Unsupported, "not-yet-read", "this decoder reads nothing yet", 0, length));
         }
+    }
+
+    fn save(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), BadState> {
+        if state.is_empty() { Ok(()) } else { Err(BadState) }
     }
 }
 "#;

@@ -1,5 +1,6 @@
 //! The interface of every format: bytes in, reports and faults out, and the books.
 
+use crate::BadState;
 use lapwing_model::{Envelope, Event, Fault, FaultKind, Report, Snapshot, Time};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,6 +18,14 @@ pub trait Decoder: Send {
     fn pending_bytes(&self) -> u64 {
         0
     }
+
+    /// What it remembers between calls (halves of messages and of positions, tables), in a form of its own; empty when that
+    /// is nothing. Its settings are no part of it.
+    fn save(&self) -> Vec<u8>;
+
+    /// Takes over what [`Decoder::save`] of a decoder with the same settings gave: from there both give the same. Other bytes
+    /// are refused, and leave it as it is; none makes it break a bound or panic.
+    fn restore(&mut self, state: &[u8]) -> Result<(), BadState>;
 }
 
 /// Turns events into bytes for an output.

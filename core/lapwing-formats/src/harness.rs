@@ -193,6 +193,15 @@ pub fn fuzz(format: &str, data: &[u8]) {
         run(decoder.as_mut(), 0, way, data, &mut out, &mut tally);
         check_content(&out);
     }
+    // What it remembers now comes back, and any bytes may claim to be that.
+    let (state, mut other) = (decoder.save(), open(format));
+    let Some(other) = other.as_mut() else { return };
+    assert!(other.restore(&state).is_ok(), "its own state is refused");
+    assert_eq!(other.save(), state, "its own state comes back changed");
+    if other.restore(data).is_ok() {
+        out.clear();
+        other.decode(Time::from_seconds(1_777_627_800), &Envelope::Stream { connection: 0, offset: 0 }, data, &mut out);
+    }
 }
 
 /// A decoder of a format as its sample configures it.

@@ -13,8 +13,10 @@ mod lines;
 pub mod mode_s;
 pub mod remote_id;
 pub mod sbs;
+mod state;
 
 pub use decode::{Account, Decoded, Decoder, Detail, Encoder, Found, fault};
+pub use state::BadState;
 
 /// A table of a configuration file, with the place of every key and value in it.
 pub type ConfigTable<'a> = toml::Spanned<toml::de::DeValue<'a>>;

@@ -12,7 +12,7 @@ pub(crate) enum Line<'a> {
 }
 
 /// Splits a stream into lines. Holds at most one line of `bytes_max`.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Lines {
     bytes_max: usize,
     held: Vec<u8>,
@@ -25,6 +25,13 @@ impl Lines {
     /// A splitter whose first byte stands at `offset` of its stream.
     pub(crate) fn starting_at(offset: u64, bytes_max: usize) -> Self {
         Self { bytes_max, held: Vec::new(), overflown: false, start: offset, offset }
+    }
+
+    /// Whether what was restored keeps the bound, and counts what it holds.
+    pub(crate) fn is_sound(&self, bytes_max: usize) -> bool {
+        self.bytes_max == bytes_max
+            && self.held.len() <= bytes_max
+            && self.offset.checked_sub(self.start) == Some(self.held.len() as u64)
     }
 
     /// Offset of the next byte.

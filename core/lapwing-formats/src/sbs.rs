@@ -11,7 +11,7 @@
 use crate::lines::{Line, Lines};
 use crate::mode_s::fields::{Callsign, FOOT_M, FOOT_PER_MINUTE_MPS, KNOT_MPS, Squawk};
 use crate::mode_s::is_emergency;
-use crate::{ConfigTable, Decoded, Decoder, Format, fault};
+use crate::{BadState, ConfigTable, Decoded, Decoder, Format, fault};
 use lapwing_model::limits::CONNECTIONS_PER_INPUT_MAX;
 use lapwing_model::math::rad;
 use lapwing_model::{
@@ -332,5 +332,16 @@ impl Decoder for Sbs {
 
     fn pending_bytes(&self) -> u64 {
         self.streams.values().map(Lines::pending_bytes).sum()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        crate::state::save(&self.streams)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), BadState> {
+        self.streams = crate::state::restore(state, |streams: &BTreeMap<u64, Lines>| {
+            streams.len() <= CONNECTIONS_PER_INPUT_MAX && streams.values().all(|lines| lines.is_sound(LINE_BYTES_MAX))
+        })?;
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod common;
 
 use lapwing_formats::harness::{self, LINK_TYPES, Tally, Way};
 use lapwing_formats::{Decoded, FORMATS, Format};
+use lapwing_model::{Envelope, Time};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -191,4 +192,95 @@ fn the_reference_page_is_in_step() {
 fn the_json_schema_is_in_step() {
     let schema = serde_json::to_string_pretty(&lapwing_formats::json::schema()).unwrap();
     in_step("docs/reference/lapwing-json.schema.json", &format!("{schema}\n"));
+}
+
+/// What a decoder gives for some pieces, the first of them number `first`, with what it counted.
+fn given(decoder: &mut dyn lapwing_formats::Decoder, first: usize, pieces: &[(Envelope, Vec<u8>)]) -> Vec<String> {
+    let mut out = Decoded::new();
+    let mut all = Vec::new();
+    for (i, (envelope, bytes)) in pieces.iter().enumerate() {
+        out.clear();
+        decoder.decode(Time::from_millis(1_777_627_800_000 + 40 * (first + i) as i64), envelope, bytes, &mut out);
+        all.push(format!("{:?} {:?} {:?} {:?}", out.reports, out.faults, out.replies, out.account));
+    }
+    all
+}
+
+/// The files of a format as pieces: frames as they are, else messages, and streams of two connections cut anywhere.
+fn pieces(format: &Format, random: &mut harness::Random) -> Vec<(Envelope, Vec<u8>)> {
+    let folder = common::folder(format);
+    let mut all = Vec::new();
+    for file in common::data_files(&folder).into_iter().chain(common::data_files(&folder.join("malformed"))) {
+        for seed in common::read(&file) {
+            let bytes = &seed.bytes[..seed.bytes.len().min(8 << 10)];
+            if let Some(link_type) = seed.link_type {
+                all.push((Envelope::Frame { link_type }, bytes.to_vec()));
+                continue;
+            }
+            all.push((Envelope::Message { topic: "a/b".to_owned() }, bytes.to_vec()));
+            let connection = 1 + random.draw() % 2;
+            let mut offset = 0;
+            while offset < bytes.len() {
+                let end = (offset + 1 + random.below(700)).min(bytes.len());
+                let envelope = Envelope::Stream { connection, offset: offset as u64 };
+                all.push((envelope, bytes[offset..end].to_vec()));
+                offset = end;
+            }
+            if random.below(3) > 0 {
+                all.push((Envelope::StreamEnd { connection }, Vec::new()));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn a_decoder_restored_anywhere_goes_on_the_same() {
+    for format in FORMATS.iter().filter(|f| f.decoder.is_some()) {
+        let mut random = harness::Random::new(11);
+        let pieces = pieces(format, &mut random);
+        let whole = given(harness::open(format).unwrap().as_mut(), 0, &pieces);
+        let mut remembered = 0;
+        for _ in 0..12 {
+            let cut = random.below(pieces.len());
+            let mut first = harness::open(format).unwrap();
+            given(first.as_mut(), 0, &pieces[..cut]);
+            let state = first.save();
+            remembered = remembered.max(state.len());
+            let mut second = harness::open(format).unwrap();
+            second.restore(&state).unwrap_or_else(|e| panic!("{} at {cut}: {e}", format.name));
+            assert_eq!(second.save(), state, "{} at {cut}: saved again it is the same", format.name);
+            assert_eq!(second.pending_bytes(), first.pending_bytes(), "{} at {cut}", format.name);
+            assert_eq!(given(second.as_mut(), cut, &pieces[cut..]), whole[cut..], "{} at {cut}", format.name);
+        }
+        assert!(remembered > 1, "{} was never in the middle of anything", format.name);
+    }
+}
+
+#[test]
+fn a_forged_state_breaks_nothing() {
+    for format in FORMATS.iter().filter(|f| f.decoder.is_some()) {
+        let mut random = harness::Random::new(5);
+        let pieces = pieces(format, &mut random);
+        let mut decoder = harness::open(format).unwrap();
+        let (mut taken, mut refused) = (0, 0);
+        for round in 0..400 {
+            let from = random.below(pieces.len());
+            given(decoder.as_mut(), 0, &pieces[from..(from + 5).min(pieces.len())]);
+            let mut state = decoder.save();
+            let other = state.clone();
+            harness::mutate(&mut random, &other, &mut state);
+            let before = decoder.save();
+            match decoder.restore(&state) {
+                Ok(()) => taken += 1,
+                Err(_) => {
+                    refused += 1;
+                    assert_eq!(decoder.save(), before, "{} in round {round}: refused, and changed", format.name);
+                }
+            }
+            given(decoder.as_mut(), 0, &pieces[..5.min(pieces.len())]);
+            decoder = harness::open(format).unwrap();
+        }
+        assert!(taken + refused == 400 && refused > 0, "{}: {taken} taken, {refused} refused", format.name);
+    }
 }

@@ -34,7 +34,7 @@ pub struct Geodetic {
 }
 
 /// Earth-centred earth-fixed coordinates, metres.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Ecef {
     /// Towards latitude 0, longitude 0.
     pub x_m: f64,
@@ -112,22 +112,32 @@ impl Ecef {
         }
         let b = SEMI_MAJOR_M * (1.0 - FLATTENING);
         let ep2 = E2 / (1.0 - E2);
-        // Parametric (reduced) latitude as the iteration variable: no tangent, so no trouble at ±90°.
-        let mut beta = math::atan2(self.z_m * SEMI_MAJOR_M, p * b);
-        let mut phi = 0.0;
+        // Parametric (reduced) latitude as the iteration variable, kept as sine and cosine: no tangent, so no trouble at
+        // ±90°, and no transcendental function until the end. Near the surface the second round changes nothing.
+        let (mut sb, mut cb) = unit(self.z_m * SEMI_MAJOR_M, p * b);
+        let (mut sp, mut cp) = (0.0, 0.0);
         for _ in 0..4 {
-            let (sb, cb) = (math::sin(beta), math::cos(beta));
-            phi = math::atan2(self.z_m + ep2 * b * sb * sb * sb, p - E2 * SEMI_MAJOR_M * cb * cb * cb);
-            beta = math::atan2((1.0 - FLATTENING) * math::sin(phi), math::cos(phi));
+            let before: (f64, f64) = (sp, cp);
+            (sp, cp) = unit(self.z_m + ep2 * b * sb * sb * sb, p - E2 * SEMI_MAJOR_M * cb * cb * cb);
+            if math::fabs(sp - before.0) + math::fabs(cp - before.1) < 1e-15 {
+                break;
+            }
+            (sb, cb) = unit((1.0 - FLATTENING) * sp, cp);
         }
-        let (sp, cp) = (math::sin(phi), math::cos(phi));
         let height = p * cp + self.z_m * sp - SEMI_MAJOR_M * math::sqrt(1.0 - E2 * sp * sp);
+        let phi = math::atan2(sp, cp);
         Geodetic {
             latitude_deg: math::deg(phi),
             longitude_deg: math::deg(math::atan2(self.y_m, self.x_m)),
             height_ellipsoid_m: height,
         }
     }
+}
+
+/// Sine and cosine of the direction of (`x`, `y`).
+fn unit(y: f64, x: f64) -> (f64, f64) {
+    let length = math::sqrt(x * x + y * y);
+    if length > 0.0 { (y / length, x / length) } else { (0.0, 1.0) }
 }
 
 impl Enu {

@@ -23,6 +23,7 @@ pub mod report;
 pub mod sensor;
 pub mod site;
 pub mod snapshot;
+mod tagged;
 pub mod text;
 pub mod time;
 pub mod track;

@@ -6,6 +6,7 @@ use crate::height::Heights;
 use crate::id::SensorId;
 use crate::identity::Name;
 use crate::personal::Personal;
+use crate::tagged::tagged_in_text;
 use crate::text::AirText;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -42,7 +43,7 @@ impl Report {
 /// A measurement in the terms of the sensor that made it. Every `_sd_` is one sigma; `None` means the sensor's
 /// configured error model applies. Azimuths are clockwise from true north, elevations above the sensor's horizontal.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "type", rename_all = "snake_case")]
 pub enum Measurement {
     /// A position; the height may be unknown, and then it is 2-D.
     Position {
@@ -97,6 +98,42 @@ pub enum Measurement {
         range_difference_sd_m: Option<f64>,
     },
     /// Something is there, within the sensor's coverage.
+    Presence,
+}
+
+tagged_in_text!(Measurement, PlainMeasurement);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Measurement")]
+enum PlainMeasurement {
+    Position {
+        place: Place,
+        heights: Heights,
+        horizontal_sd_m: Option<f64>,
+        vertical_sd_m: Option<f64>,
+    },
+    RangeAzimuth {
+        range_m: f64,
+        azimuth_rad: f64,
+        elevation_rad: Option<f64>,
+        range_rate_mps: Option<f64>,
+        range_sd_m: Option<f64>,
+        azimuth_sd_rad: Option<f64>,
+        elevation_sd_rad: Option<f64>,
+        range_rate_sd_mps: Option<f64>,
+    },
+    Bearing {
+        azimuth_rad: f64,
+        elevation_rad: Option<f64>,
+        azimuth_sd_rad: Option<f64>,
+        elevation_sd_rad: Option<f64>,
+    },
+    RangeDifference {
+        reference_place: Place,
+        reference_height_ellipsoid_m: Option<f64>,
+        range_difference_m: f64,
+        range_difference_sd_m: Option<f64>,
+    },
     Presence,
 }
 

@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use crate::id::{InputId, SensorId};
 use crate::ledger::Ledger;
 use crate::sensor::Sensor;
+use crate::tagged::tagged_in_text;
 use crate::text::AirText;
 use crate::time::Time;
 use crate::track::Track;
@@ -46,7 +47,7 @@ pub struct SensorState {
 /// State of an input's transport.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "state", rename_all = "snake_case")]
 pub enum Link {
     /// Not yet tried.
     Starting,
@@ -58,6 +59,17 @@ pub enum Link {
         why: AirText,
     },
     /// Came to its end (a file).
+    Finished,
+}
+
+tagged_in_text!(Link, PlainLink);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Link")]
+enum PlainLink {
+    Starting,
+    Up,
+    Down { why: AirText },
     Finished,
 }
 

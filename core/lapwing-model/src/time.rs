@@ -327,12 +327,16 @@ impl FromStr for Time {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        // Text for people, the number itself for what is saved and restored: to the nanosecond both.
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
     }
 }
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return i64::deserialize(deserializer).map(Self);
+        }
         struct Visitor;
         impl serde::de::Visitor<'_> for Visitor {
             type Value = Time;
@@ -349,13 +353,21 @@ impl<'de> Deserialize<'de> for Time {
 
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(self.as_seconds_f64())
+        if serializer.is_human_readable() {
+            serializer.serialize_f64(self.as_seconds_f64())
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        f64::deserialize(deserializer).map(Span::from_seconds_f64)
+        if deserializer.is_human_readable() {
+            f64::deserialize(deserializer).map(Span::from_seconds_f64)
+        } else {
+            i64::deserialize(deserializer).map(Self)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::geo::Place;
 use crate::height::Datum;
 use crate::id::ZoneId;
+use crate::tagged::tagged_in_text;
 use crate::text::AirText;
 use crate::time::{Span, Time};
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ pub enum ZoneKind {
 /// The outline on the ground.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "type", rename_all = "snake_case")]
 pub enum Shape {
     /// Polygons, each an outer ring with holes; rings closed or not, in any direction. Edges are straight in a local
     /// plane. A multipolygon has several.
@@ -38,6 +39,15 @@ pub enum Shape {
         /// Its radius, metres.
         radius_m: f64,
     },
+}
+
+tagged_in_text!(Shape, PlainShape);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Shape")]
+enum PlainShape {
+    Polygon { polygons: Vec<Vec<Vec<Place>>> },
+    Circle { centre: Place, radius_m: f64 },
 }
 
 /// A limit of height with its datum.

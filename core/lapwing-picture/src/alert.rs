@@ -47,7 +47,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) entries: &'a [Position],
 }
 
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Held {
     alert: Alert,
     first_prediction: Option<Time>,
@@ -59,7 +59,7 @@ struct Held {
 }
 
 /// All alerts.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct AlertBook {
     alerts: BTreeMap<AlertId, Held>,
     live: BTreeMap<(TrackId, ZoneId), AlertId>,
@@ -74,6 +74,11 @@ impl AlertBook {
     /// A book whose ids begin after `first`.
     pub(crate) fn after(first: u64) -> Self {
         Self { next: first, ..Self::default() }
+    }
+
+    /// Ids given from now on are greater than `id`.
+    pub(crate) fn ids_after(&mut self, id: u64) {
+        self.next = self.next.max(id);
     }
 
     /// Judges one aircraft against one zone. `rule` is the first that concerns the two; when none does any more

@@ -18,7 +18,7 @@ const CERTAINTY_MAX: f64 = 0.98;
 const SHOWN_MIN: f64 = 0.01;
 
 /// Labels added up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Classifier {
     /// Log-evidence of each class, in the order of [`Class::ALL`].
     evidence: [f64; Class::ALL.len()],

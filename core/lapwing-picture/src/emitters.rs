@@ -56,7 +56,7 @@ pub(crate) struct Heard {
 }
 
 /// All voices.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Emitters {
     voices: BTreeMap<u64, Voice>,
     by_name: BTreeMap<Name, BTreeSet<u64>>,

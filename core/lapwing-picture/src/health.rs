@@ -18,14 +18,14 @@ const BUCKET: Span = Span::from_seconds(10);
 /// Fewer units in that time say nothing: one damaged beacon among three is weather.
 const UNITS_MIN: u64 = 20;
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct Bucket {
     number: i64,
     good: u64,
     bad: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Input {
     state: InputState,
     faults: VecDeque<Fault>,
@@ -35,7 +35,7 @@ struct Input {
     unusable: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Post {
     state: SensorState,
     /// When silence begins; `None` when it has.
@@ -47,7 +47,7 @@ struct Post {
 }
 
 /// Sensors and inputs.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct HealthBook {
     posts: Vec<Post>,
     post_by_id: BTreeMap<SensorId, usize>,
@@ -112,6 +112,27 @@ impl HealthBook {
             self.inputs.push(input);
         }
         self.input_by_id = self.inputs.iter().enumerate().map(|(i, p)| (p.state.input.clone(), i)).collect();
+    }
+
+    /// The server has started again: no link is up, and a sensor that was heard is not known to be there. One that was silent
+    /// still is. The books go on. The configuration is to follow.
+    pub(crate) fn restart(&mut self, now: Time, out: &mut Vec<EventBody>) {
+        for input in &mut self.inputs {
+            (input.buckets, input.unusable) = ([Bucket::default(); 2], false);
+            if input.state.link != Link::Starting {
+                input.state.link = Link::Starting;
+                out.push(EventBody::InputChanged { input: input.state.input.clone(), link: Link::Starting });
+            }
+        }
+        for index in 0..self.posts.len() {
+            let Some(post) = self.posts.get_mut(index) else { continue };
+            post.heard_by.clear();
+            if post.silent_why.is_none() {
+                (post.state.last_at, post.declared) = (None, None);
+                post.due = Some(silence_after(now, &post.state.sensor));
+            }
+            self.judge(index, now, out);
+        }
     }
 
     /// The configured sensor of this name.
@@ -218,6 +239,15 @@ impl HealthBook {
             let sensor = input.state.sensor.clone();
             if let Some(index) = self.post_by_id.get(&sensor).copied() {
                 self.judge(index, now, out);
+            }
+        }
+    }
+
+    /// Faults to show that are no unit's.
+    pub(crate) fn faults(&mut self, faults: Vec<(InputId, Fault)>) {
+        for (id, fault) in faults {
+            if let Some(input) = self.input_by_id.get(&id).and_then(|i| self.inputs.get_mut(*i)) {
+                input.note(fault);
             }
         }
     }

@@ -58,10 +58,15 @@ pub(crate) mod weight {
 }
 
 /// A bounded set of evidence: one piece of each kind.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct EvidenceSet(BTreeMap<EvidenceKind, Evidence>);
 
 impl EvidenceSet {
+    /// Whether nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Notes a finding: a new kind, or once more. The heaviest finding of a kind stands, with its words.
     pub(crate) fn note(&mut self, kind: EvidenceKind, weight: f64, at: Time, detail: impl FnOnce() -> String) {
         match self.0.get_mut(&kind) {

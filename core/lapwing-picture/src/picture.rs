@@ -4,6 +4,7 @@ mod agree;
 mod heights;
 mod judge;
 mod receive;
+mod save;
 mod tracks;
 
 use crate::alert::AlertBook;
@@ -17,6 +18,7 @@ use lapwing_model::{
     Link, Name, Order, Position, Report, SensorId, Site, Snapshot, Span, Time, TrackId, ZoneId,
 };
 use lapwing_track::{Bias, Config, Estimate, Tracker};
+pub use save::SaveError;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -61,6 +63,15 @@ pub enum Input {
     Command(Command),
     /// A new configuration.
     Configure(Box<Site>),
+    /// The server has started again and goes on with what it knew: links and sensors are as yet unheard.
+    Restart {
+        /// Its configuration now.
+        site: Box<Site>,
+        /// Ids given from now on are greater than this; see [`Picture::continuing`].
+        first: u64,
+        /// What was passed over to get here, by input.
+        faults: Vec<(InputId, Fault)>,
+    },
     /// Time has come: nothing but deadlines.
     Tick,
 }
@@ -129,16 +140,25 @@ impl Picture {
 
     /// The same with other settings of the tracker than its defaults; `first` stands, whatever `config` says of it.
     pub fn tuned(site: Site, now: Time, first: u64, config: Config) -> Self {
-        let mut picture = Self {
+        let tracker = Tracker::new(Config { first_track_id: first, ..config });
+        let mut picture = Self { alerts: AlertBook::after(first), ..Self::empty(site.clone(), now, tracker) };
+        picture.configure(site);
+        picture
+    }
+
+    /// A picture around a tracker, its site not read yet.
+    fn empty(site: Site, now: Time, tracker: Tracker) -> Self {
+        Self {
             now,
+            site,
             zones: ZoneIndex::new(&[]),
             zone_numbers: BTreeMap::new(),
             lead_max_s: 0.0,
             authorised: BTreeMap::new(),
-            tracker: Tracker::new(Config { first_track_id: first, ..config }),
+            tracker,
             emitters: Emitters::default(),
             health: HealthBook::default(),
-            alerts: AlertBook::after(first),
+            alerts: AlertBook::default(),
             geoid: Geoid::default(),
             tracks: BTreeMap::new(),
             dirty: BTreeSet::new(),
@@ -149,10 +169,7 @@ impl Picture {
             events: VecDeque::new(),
             sequence: 0,
             scratch: Vec::new(),
-            site: site.clone(),
-        };
-        picture.configure(site);
-        picture
+        }
     }
 
     /// Takes in one thing. Deadlines up to and including `now` are handled first, each at exactly its own time, so that
@@ -181,6 +198,7 @@ impl Picture {
             Input::Shed { input, units, reason } => self.health.shed(&input, units, reason),
             Input::Command(command) => self.command(&command),
             Input::Configure(site) => self.configure(*site),
+            Input::Restart { site, first, faults } => self.restart(*site, first, faults),
             Input::Tick => {}
         }
         self.settle();
@@ -253,6 +271,16 @@ impl Picture {
     }
 
     fn configure(&mut self, site: Site) {
+        self.site = site;
+        self.read_site();
+        self.health.configure(&self.site, self.now);
+        self.alerts.configured(self.now, &self.zone_numbers.keys().cloned().collect());
+        self.dirty.extend(self.tracks.keys());
+    }
+
+    /// Makes ready what the site says.
+    fn read_site(&mut self) {
+        let site = &self.site;
         self.zones = ZoneIndex::new(&site.zones);
         self.zone_numbers = site.zones.iter().enumerate().map(|(i, z)| (z.id.clone(), i)).collect();
         self.lead_max_s = site.rules.iter().map(|r| r.lead.as_seconds_f64()).fold(0.0, f64::max);
@@ -261,10 +289,18 @@ impl Picture {
             let area = flight.area.as_ref().and_then(Outline::new);
             self.authorised.entry(flight.name.clone()).or_default().push((flight.clone(), area));
         }
-        self.health.configure(&site, self.now);
-        self.alerts.configured(self.now, &self.zone_numbers.keys().cloned().collect());
-        self.site = site;
-        self.dirty.extend(self.tracks.keys());
+    }
+
+    /// The server has started again, at `now`, with `site`: no link is up and no sensor has been heard until it says so. Ids
+    /// given from now on are greater than `first`, which may have been given in a part of the record that was lost.
+    fn restart(&mut self, site: Site, first: u64, faults: Vec<(InputId, Fault)>) {
+        self.tracker.ids_after(first);
+        self.alerts.ids_after(first);
+        let mut out = std::mem::take(&mut self.scratch);
+        self.health.restart(self.now, &mut out);
+        self.emit_all(out);
+        self.configure(site);
+        self.health.faults(faults);
     }
 
     /// Everything that is due at `at`, in a fixed order: tracks, sensors, then the once-a-second look.

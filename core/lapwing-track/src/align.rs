@@ -38,7 +38,7 @@ const WORTH: f64 = 0.25;
 type Four = [f64; 4];
 
 /// One aircraft's view of a sensor's errors.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct View1 {
     label: Label,
     readings: u32,
@@ -49,7 +49,7 @@ struct View1 {
 }
 
 /// A sensor's systematic errors.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BiasFilter {
     views: Vec<View1>,
     /// All aircraft together: value and variance; what is applied.

@@ -3,6 +3,7 @@
 //!
 //! A candidate takes the likeliest plot near it, weighed by what the tracks left of that plot; it lives for a few looks.
 
+use crate::compete::seen;
 use crate::config::Config;
 use crate::filter::{Context, Filter, Pair, Took};
 use crate::gaussian::Gaussian;
@@ -27,7 +28,7 @@ const STRAY_BELOW: f64 = 0.5;
 const START_SD_MAX_M: f64 = 2_000.0;
 
 /// A bearing that belongs to no track, kept for triangulation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Bearing {
     pub(crate) sensor: u32,
     pub(crate) at: Time,
@@ -44,8 +45,9 @@ impl Filter {
             let left = 1.0 - ctx.work.taken.get(reading).copied().unwrap_or(1.0);
             self.note_stray(reading, left, look, ctx);
             let Some(kind) = ctx.work.readings.get(reading).map(|r| r.kind) else { continue };
-            if left >= LEFT_MIN && kind.has_position() {
-                self.begin(reading, left, look, ctx);
+            let free = ctx.work.competition.free.get(reading).copied().unwrap_or(0.0).min(left);
+            if free >= LEFT_MIN && kind.has_position() {
+                self.begin(reading, free, look, ctx);
             }
         }
     }
@@ -53,30 +55,25 @@ impl Filter {
     /// Each candidate with the readings that may be its: it takes the likeliest, and for each other likely one a copy of it goes
     /// on with that, all with the probability that it is so.
     fn candidates_take(&mut self, look: &Look, ctx: &mut Context<'_>) {
-        let mut pairs = std::mem::take(&mut ctx.work.weak_pairs);
-        // Pairs of one candidate stand together; the weight of each is its likelihood against clutter, times what the tracks
-        // left of the reading.
-        for pair in &mut pairs {
-            let r = ctx.work.weak.get(pair.visible as usize).and_then(|w| self.candidates.get(w.slot));
-            let left = 1.0 - ctx.work.taken.get(pair.reading as usize).copied().unwrap_or(1.0);
-            pair.log_ratio += math::log((r.map_or(0.0, |c| c.existence) * left).max(1e-300));
-        }
-        pairs.sort_unstable_by(|a, b| {
-            a.visible.cmp(&b.visible).then(b.log_ratio.total_cmp(&a.log_ratio)).then(a.reading.cmp(&b.reading))
-        });
+        self.compete(look, ctx.work);
+        let pairs = std::mem::take(&mut ctx.work.weak_pairs);
+        let competition = std::mem::take(&mut ctx.work.competition);
         ctx.work.owner.clear();
         ctx.work.owner.resize(ctx.work.weak.len(), 0);
         let mut ready = std::mem::take(&mut ctx.work.ready);
         ready.clear();
+        let mut first = 0;
         for list in pairs.chunk_by(|a, b| a.visible == b.visible) {
-            self.candidate_takes(list, look, &mut ready, ctx);
+            let chances = competition.chances.get(first..first + list.len()).unwrap_or_default();
+            let passed = list.first().and_then(|p| competition.passed.get(p.visible as usize)).copied();
+            first += list.len();
+            self.candidate_takes(list, chances, passed.unwrap_or(1.0), look, &mut ready, ctx);
         }
-        if look.complete {
-            for v in 0..ctx.work.weak.len() {
-                let visible = ctx.work.weak[v];
-                if ctx.work.owner[v] == 0 && visible.detection > 0.0 {
-                    self.candidate_missed(visible.slot, visible.detection, ctx.config);
-                }
+        for v in 0..ctx.work.weak.len() {
+            let visible = ctx.work.weak[v];
+            if ctx.work.owner[v] == 0 {
+                let passed = competition.passed.get(v).copied().unwrap_or(1.0);
+                self.candidate_missed(visible.slot, passed * (1.0 - seen(look, visible.detection)), ctx.config);
             }
         }
         // The surest first: each reading makes one track at most.
@@ -92,25 +89,30 @@ impl Filter {
             }
         }
         ctx.work.ready = ready;
-        pairs.clear();
+        ctx.work.competition = competition;
         ctx.work.weak_pairs = pairs;
     }
 
-    /// One candidate and its pairs, likeliest first.
-    fn candidate_takes(&mut self, list: &[Pair], look: &Look, ready: &mut Vec<(f64, u32, u32)>, ctx: &mut Context<'_>) {
+    /// One candidate, its pairs, how likely each is, and what it is worth without any.
+    fn candidate_takes(
+        &mut self,
+        list: &[Pair],
+        chances: &[f64],
+        passed: f64,
+        look: &Look,
+        ready: &mut Vec<(f64, u32, u32)>,
+        ctx: &mut Context<'_>,
+    ) {
         let Some(first) = list.first() else { return };
         let v = first.visible as usize;
         let Some(visible) = ctx.work.weak.get(v).copied() else { return };
-        let detection = if look.complete { visible.detection.max(0.0) } else { 0.0 };
         let Some(r) = self.candidates.get(visible.slot).map(|c| c.existence) else { return };
-        let weights: f64 = list.iter().map(|p| math::exp(p.log_ratio)).sum();
-        let total = weights + (1.0 - r * detection).max(1e-12);
-        let missed = r * (1.0 - detection) / total;
+        let missed = passed * r * (1.0 - seen(look, visible.detection));
+        let likeliest = best_of(list, chances);
         // A copy only where it may be needed.
-        let branches = list.get(1).is_some_and(|p| math::exp(p.log_ratio) / total >= BRANCH_MIN);
+        let branches = likeliest.get(1).is_some_and(|(p, _)| *p >= BRANCH_MIN);
         let before = if branches { self.candidates.get(visible.slot).cloned() } else { None };
-        for (n, pair) in list.iter().take(BRANCHES_MAX).enumerate() {
-            let p = math::exp(pair.log_ratio) / total;
+        for (n, (p, reading)) in likeliest.into_iter().take(list.len()).enumerate() {
             if n > 0 && p < BRANCH_MIN {
                 break;
             }
@@ -124,10 +126,10 @@ impl Filter {
             };
             // What it loses by the likeliest being wrong stays with the first.
             let existence = if n == 0 { p + missed } else { p };
-            if !self.candidate_updated(slot, pair.reading, existence, look, ctx) {
+            if !self.candidate_updated(slot, reading, existence, look, ctx) {
                 continue;
             }
-            ready.push((p, slot, pair.reading));
+            ready.push((p, slot, reading));
         }
     }
 
@@ -176,10 +178,10 @@ impl Filter {
         true
     }
 
-    fn candidate_missed(&mut self, slot: u32, detection: f64, config: &Config) {
+    /// A candidate gave none of the readings: its existence is multiplied by `factor`.
+    fn candidate_missed(&mut self, slot: u32, factor: f64, config: &Config) {
         let Some(candidate) = self.candidates.get_mut(slot) else { return };
-        let r = candidate.existence;
-        candidate.existence = r * (1.0 - detection) / (1.0 - r * detection).max(1e-12);
+        candidate.existence *= factor;
         if candidate.existence < config.candidate_min {
             self.forget_candidate(slot);
         }
@@ -336,8 +338,10 @@ impl Filter {
             state = modes.merged();
         }
         let interval = ctx.posts.get(look.sensor as usize).map_or(config.interval_max, |p| p.sensor.interval);
+        let key = key_of(look.key, reading);
         let mut candidate = Candidate {
-            key: key_of(look.key, reading),
+            key,
+            line: key,
             region,
             at: value.at,
             height_known,
@@ -360,6 +364,20 @@ impl Filter {
             self.promote(slot, Some(reading as u32), ctx);
         }
     }
+}
+
+/// The likeliest pairs of a list: probability and reading, likeliest first; the rest of the array is nothing.
+fn best_of(list: &[Pair], chances: &[f64]) -> [(f64, u32); BRANCHES_MAX] {
+    let mut best = [(0.0, u32::MAX); BRANCHES_MAX];
+    for (pair, p) in list.iter().zip(chances) {
+        let mut next = (*p, pair.reading);
+        for kept in &mut best {
+            if next.0 > kept.0 || (next.0 == kept.0 && next.1 < kept.1) {
+                std::mem::swap(kept, &mut next);
+            }
+        }
+    }
+    best
 }
 
 /// Whether a candidate is a track.

@@ -46,7 +46,7 @@ const PRIOR_LABELLED: [f64; CLASSES] = [0.08, 0.08, 0.13, 0.42, 0.1, 0.1, 0.04, 
 const GROUND: usize = CLASSES - 1;
 
 /// Log-likelihood of each class given one observation.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Evidence {
     nats: [f64; CLASSES],
     /// Whether a label is among it: what a sensor or a person took it for.
@@ -107,7 +107,7 @@ impl Evidence {
 }
 
 /// Evidence added up.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Classifier {
     nats: [f64; CLASSES],
     /// What its speed says, settled over some seconds: a speed that is kept is one word, however long it is kept.

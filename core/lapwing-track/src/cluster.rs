@@ -22,14 +22,14 @@ const AGREE: f64 = 0.4;
 const LOCAL_MAX: usize = 48;
 
 /// One way to share out the plots: the local hypothesis of each member.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Global {
     pub(crate) weight: f64,
     pub(crate) picks: Vec<u16>,
 }
 
 /// Tracks that depend on each other.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Cluster {
     /// Slots of the tracks, ascending.
     pub(crate) members: Vec<u32>,

@@ -12,7 +12,7 @@ const RANGES: usize = 40;
 const WEIGHT: f64 = 0.06;
 
 /// Stray plots per look in cells of range and azimuth.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ClutterMap {
     /// Mean stray plots per look, by cell; empty until the first plot.
     mean: Vec<f32>,

@@ -7,7 +7,7 @@ use lapwing_model::math;
 const LOG_ODDS_MAX: f64 = 12.0;
 
 /// A probability of existence, kept as log odds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Existence(f64);
 
 impl Existence {

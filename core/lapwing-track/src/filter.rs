@@ -6,6 +6,7 @@ use crate::assign::Solver;
 use crate::birth::Bearing;
 use crate::cluster::Cluster;
 use crate::clutter::ClutterMap;
+use crate::compete::Competition;
 use crate::config::Config;
 use crate::grid::Grid;
 use crate::imm::Foresight;
@@ -20,7 +21,7 @@ use lapwing_model::{LocalFrame, Place, Resolution, Time};
 use std::collections::{BTreeSet, VecDeque};
 
 /// What is learned of a sensor.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Memory {
     pub(crate) looked_at: Option<Time>,
     /// Plots since the last look that belonged to no confirmed track.
@@ -57,7 +58,7 @@ pub(crate) enum Took {
 }
 
 /// Everything known at one time.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Filter {
     pub(crate) tracks: Slab<Track>,
     pub(crate) candidates: Slab<Candidate>,
@@ -73,6 +74,7 @@ pub(crate) struct Filter {
     pub(crate) clock: Option<Time>,
     /// The last whole second at which time alone was let decide.
     pub(crate) stepped: Option<Time>,
+    #[serde(skip)]
     pub(crate) notes: Vec<Note>,
     /// Tracks whose phase may have changed.
     pub(crate) touched: Vec<u32>,
@@ -94,6 +96,11 @@ impl Filter {
         self.stepped = other.stepped;
         self.notes.clear();
         self.touched.clear();
+    }
+
+    /// Whether its tables are in order: asked of what was restored, before it is walked.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.track_grid.is_sound() && self.unnamed_grid.is_sound() && self.candidate_grid.is_sound()
     }
 }
 
@@ -136,6 +143,7 @@ pub(crate) struct Work {
     pub(crate) projections: Vec<Projection>,
     pub(crate) pairs: Vec<Pair>,
     pub(crate) weak_pairs: Vec<Pair>,
+    pub(crate) competition: Competition,
     /// Candidates that took a reading: its probability, the slot, the reading.
     pub(crate) ready: Vec<(f64, u32, u32)>,
     pub(crate) taken: Vec<f64>,

@@ -16,7 +16,7 @@ pub(crate) type Vector = [f64; 6];
 pub(crate) type Matrix = [[f64; 6]; 6];
 
 /// Mean and covariance.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Gaussian {
     pub(crate) mean: Vector,
     pub(crate) covariance: Matrix,

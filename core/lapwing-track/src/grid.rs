@@ -11,7 +11,7 @@ const METRES_PER_DEG: f64 = 110_500.0;
 pub(crate) const SLACK_M: f64 = 400.0;
 const NONE: u32 = u32::MAX;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Item {
     row: u32,
     column: u32,
@@ -21,7 +21,7 @@ struct Item {
 }
 
 /// Slots by place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Grid {
     heads: Vec<u32>,
     items: Vec<Item>,
@@ -59,6 +59,27 @@ pub(crate) fn cell(place: Place) -> (u32, u32) {
 }
 
 impl Grid {
+    /// Whether every list in it ends, and names only what is filed.
+    pub(crate) fn is_sound(&self) -> bool {
+        if !self.heads.len().is_power_of_two() {
+            return false;
+        }
+        let mut filed = 0;
+        for head in &self.heads {
+            let mut slot = *head;
+            while slot != NONE {
+                let Some(item) = self.items.get(slot as usize).filter(|i| i.filed) else { return false };
+                filed += 1;
+                if filed > self.count {
+                    return false;
+                }
+                slot = item.next;
+            }
+        }
+        let ours = |slot: u32| slot == NONE || (slot as usize) < self.items.len();
+        filed == self.count && self.items.iter().all(|i| ours(i.next) && ours(i.previous))
+    }
+
     fn bucket(&self, row: u32, column: u32) -> usize {
         let mixed = (u64::from(row) << 32 | u64::from(column)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (mixed >> 32) as usize & (self.heads.len() - 1)

@@ -37,7 +37,7 @@ impl Models {
 }
 
 /// A state under each model, with the probability of each.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Modes {
     count: u8,
     pub(crate) weights: [f64; MODES_MAX],

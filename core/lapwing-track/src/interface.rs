@@ -4,11 +4,11 @@ use crate::motion::Motion;
 use lapwing_model::{Classification, Enu, LocalFrame, Measurement, Phase, Position, SensorId, Span, Time, TrackId};
 
 /// A name as the tracker sees it: equal labels were claimed under one name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Label(pub u64);
 
 /// One measurement of one time, with what the tracker needs beside it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Observation {
     /// When it was measured (by the sensor's clock, set right as far as that is known).
     pub measured_at: Time,
@@ -56,7 +56,7 @@ impl Observation {
 }
 
 /// A velocity with one sigma per axis, metres per second.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Velocity {
     /// East.
     pub east_mps: f64,

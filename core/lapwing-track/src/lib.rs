@@ -12,7 +12,8 @@
 //! - numbers: `gaussian` (the Kalman update), `motion` and `imm` (how aircraft move), `region` (where numbers live);
 //! - sensors: `reading` (an observation made ready), `post` (what a sensor can see), `project` (what it should read of a
 //!   state), `clutter` (where it sees what is not there), `align` (what it reads wrong all the time);
-//! - association: `assign` (the k best pairings), `marginal` (the probability of each pair), `grid` (who is near);
+//! - association: `assign` (the k best pairings), `marginal` (the probability of each pair), `compete` (candidates against each
+//!   other), `grid` (who is near);
 //! - aircraft: `track` (one), `existence`, `class` (what it is), `cluster` (several that cannot be told apart);
 //! - what happens: `look` (a sensor looked), `claim` (an aircraft spoke), `birth` and `triangulate` (a track begins), `life`
 //!   (time passed);
@@ -30,6 +31,7 @@ mod claim;
 mod class;
 mod cluster;
 mod clutter;
+mod compete;
 mod config;
 mod existence;
 mod filter;
@@ -55,4 +57,5 @@ pub use config::{BirthSite, Config};
 pub use imm::Models;
 pub use interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan, Velocity};
 pub use motion::Motion;
-pub use tracker::Tracker;
+pub use post::rank;
+pub use tracker::{SavedTracker, Tracker};

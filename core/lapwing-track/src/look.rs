@@ -12,7 +12,7 @@ use crate::reading::{Kind, Reading};
 use lapwing_model::{Ecef, Span, Time, math};
 
 /// A look made ready: readings of one sensor that are of different aircraft.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Look {
     /// Number of the sensor.
     pub(crate) sensor: u32,

@@ -20,6 +20,17 @@ pub(crate) struct Edge {
     pub(crate) weight: f64,
 }
 
+/// The messages of belief propagation, kept for their memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Messages {
+    /// From plot to track, by pair: how free the plot is of other tracks.
+    free: Vec<f64>,
+    /// From track to plot, by pair: how much the track wants the plot.
+    wanted: Vec<f64>,
+    by_track: Vec<f64>,
+    by_plot: Vec<f64>,
+}
+
 /// Tracks against plots, as a list of the pairs that may be, by track.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pairs<'a> {
@@ -41,7 +52,7 @@ impl Pairs<'_> {
         for t in 0..self.tracks {
             count *= 1.0 + self.of(t).len() as f64;
         }
-        if count <= EXACT_MAX { self.exact(out) } else { self.propagate(out) }
+        if count <= EXACT_MAX { self.exact(out) } else { self.propagate(ROUNDS_MAX, &mut Messages::default(), out) }
     }
 
     /// By enumeration of all pairings.
@@ -76,22 +87,27 @@ impl Pairs<'_> {
         total
     }
 
-    /// By belief propagation (Williams & Lau 2014, algorithm 1, equations 30 and 31): each round costs in proportion to the
-    /// pairs.
-    pub(crate) fn propagate(&self, out: &mut Vec<f64>) {
-        // Messages from plot to track: how free the plot is of other tracks.
-        let mut free = vec![1.0; self.edges.len()];
-        let mut wanted = vec![0.0; self.edges.len()];
-        let mut by_track = vec![0.0; self.tracks];
-        let mut by_plot = vec![0.0; self.plots];
+    /// By belief propagation (Williams & Lau 2014, algorithm 1, equations 30 and 31) in at most `rounds` rounds: each costs in
+    /// proportion to the pairs.
+    pub(crate) fn propagate(&self, rounds: usize, messages: &mut Messages, out: &mut Vec<f64>) {
+        let Messages { free, wanted, by_track, by_plot } = messages;
+        for (list, length, value) in [
+            (&mut *free, self.edges.len(), 1.0),
+            (&mut *wanted, self.edges.len(), 0.0),
+            (&mut *by_track, self.tracks, 0.0),
+            (&mut *by_plot, self.plots, 0.0),
+        ] {
+            list.clear();
+            list.resize(length, value);
+        }
         let sum_tracks = |by_track: &mut [f64], free: &[f64]| {
             by_track.fill(0.0);
             for (edge, free) in self.edges.iter().zip(free) {
                 by_track[edge.track as usize] += edge.weight * free;
             }
         };
-        for _ in 0..ROUNDS_MAX {
-            sum_tracks(&mut by_track, &free);
+        for _ in 0..rounds {
+            sum_tracks(by_track, free);
             by_plot.fill(0.0);
             for (i, edge) in self.edges.iter().enumerate() {
                 let rest = 1.0 + by_track[edge.track as usize] - edge.weight * free[i];
@@ -108,9 +124,9 @@ impl Pairs<'_> {
                 break;
             }
         }
-        sum_tracks(&mut by_track, &free);
+        sum_tracks(by_track, free);
         out.clear();
-        out.extend(self.edges.iter().zip(&free).map(|(e, free)| e.weight * free / (1.0 + by_track[e.track as usize])));
+        out.extend(self.edges.iter().zip(&*free).map(|(e, free)| e.weight * free / (1.0 + by_track[e.track as usize])));
     }
 }
 
@@ -177,7 +193,7 @@ mod tests {
             let w = weights(tracks, plots, seed);
             let (mut got, want) = (Vec::new(), brute(tracks, plots, &w));
             let edges = edges(plots, &w);
-            Pairs { tracks, plots, edges: &edges }.propagate(&mut got);
+            Pairs { tracks, plots, edges: &edges }.propagate(ROUNDS_MAX, &mut Messages::default(), &mut got);
             // Williams & Lau report errors of this size; on a tree (one track, or one plot) it is exact.
             let allowed = if tracks == 1 || plots == 1 { 1e-4 } else { 0.2 };
             for (g, e) in got.iter().zip(&edges) {

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::project::Pose;
 use crate::reading::{Kind, Reading};
-use lapwing_model::{LocalFrame, Place, Sensor, SensorKind, Span, math};
+use lapwing_model::{LocalFrame, Place, Sensor, SensorId, SensorKind, Span, math};
 
 /// Span of range rates false plots are spread over, metres per second.
 const CLUTTER_RATES_MPS: f64 = 60.0;
@@ -14,11 +14,18 @@ const ELEVATION_SPAN_RAD: f64 = math::PI / 2.0;
 /// Range taken for one that does not say, where an area is needed, metres.
 const RANGE_UNSAID_M: f64 = 5_000.0;
 
+/// A sensor's place among others whose looks are of the same instant (FNV-1a of its name): whoever hands looks of one
+/// instant over in this order makes none of them late.
+pub fn rank(sensor: &SensorId) -> u64 {
+    let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    sensor.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv)
+}
+
 /// A sensor made ready.
 #[derive(Debug, Clone)]
 pub(crate) struct Post {
     pub(crate) number: u32,
-    /// Says which sensor it is, whatever order they were first heard in (FNV-1a of its name).
+    /// Says which sensor it is, whatever order they were first heard in.
     pub(crate) rank: u64,
     pub(crate) sensor: Sensor,
     pub(crate) frame: Option<LocalFrame>,
@@ -57,10 +64,9 @@ impl Post {
         let near = c.range_min_m.unwrap_or(0.0).clamp(0.0, far);
         let width = sector.map_or(math::TAU, |(_, w)| w);
         let ring = 0.5 * width * (far * far - near * near).max(1.0);
-        let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         Self {
             number,
-            rank: sensor.id.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv),
+            rank: rank(&sensor.id),
             frame,
             poses: Vec::new(),
             measures: !matches!(sensor.kind, SensorKind::RemoteId | SensorKind::Adsb | SensorKind::Human),

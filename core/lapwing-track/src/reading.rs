@@ -21,7 +21,7 @@ const RANGE_MAX_M: f64 = 1e6;
 const HEIGHT_MAX_M: f64 = 1e5;
 
 /// What kind of numbers a reading has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Kind {
     /// Latitude and longitude, with a height or without.
     Position { height: bool },
@@ -42,7 +42,7 @@ impl Kind {
 
 /// An observation made ready. Values: horizontal position none (it is in `point`), range, azimuth, elevation, range rate;
 /// variances of: each horizontal axis, height for a position; range, azimuth, elevation, range rate else.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Reading {
     pub(crate) at: Time,
     pub(crate) kind: Kind,

@@ -44,6 +44,24 @@ fn anchor_of((row, column): (i32, i32)) -> Place {
 }
 
 impl Regions {
+    /// The cells of all regions, by number: all that must be kept of them.
+    pub(crate) fn cells(&self) -> Vec<(i32, i32)> {
+        let mut cells: Vec<_> = self.cells.iter().map(|(cell, id)| (*id, *cell)).collect();
+        cells.sort_unstable();
+        cells.into_iter().map(|(_, cell)| cell).collect()
+    }
+
+    /// The regions of these cells, with the numbers they had; `None` when they cannot have been ours.
+    pub(crate) fn restore(cells: &[(i32, i32)]) -> Option<Self> {
+        let mut regions = Self::default();
+        for cell in cells.iter().take(REGIONS_MAX) {
+            let id = regions.frames.len() as RegionId;
+            regions.frames.push(LocalFrame::new(anchor_of(*cell).at_height(0.0)));
+            regions.cells.insert(*cell, id);
+        }
+        (regions.cells.len() == cells.len()).then_some(regions)
+    }
+
     /// The region of a place, made on first need.
     pub(crate) fn at(&mut self, place: Place) -> RegionId {
         let cell = cell_of(place);

@@ -1,7 +1,7 @@
 //! Things by slot number; a slot that is given back is used again. Copying one slab over another keeps its memory.
 
 /// A slab.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Slab<T> {
     slots: Vec<Option<T>>,
     free: Vec<u32>,

@@ -26,7 +26,7 @@ const SUPPORT_START: f64 = 1e-3;
 const SPEED_CHANGE_MPS: f64 = 20.0;
 
 /// One way a track may have come about: its state, and whether it exists if so.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Hypothesis {
     pub(crate) modes: Modes,
     pub(crate) existence: f64,
@@ -34,7 +34,7 @@ pub(crate) struct Hypothesis {
 
 /// How often sensors that listen have heard an aircraft lately: a count that rises with each time and falls with each silence,
 /// so that one bearing taken by mistake does not make a silent aircraft one that should be heard.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Heard(f32);
 
 impl Heard {
@@ -56,7 +56,7 @@ impl Heard {
 }
 
 /// When a sensor last contributed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct SensorMark {
     pub(crate) sensor: u32,
     pub(crate) at: Time,
@@ -64,7 +64,7 @@ pub(crate) struct SensorMark {
 }
 
 /// The latest self-report of a track, as it was said.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Fix {
     pub(crate) at: Time,
     pub(crate) region: RegionId,
@@ -77,7 +77,7 @@ pub(crate) struct Fix {
 }
 
 /// A track. Of constant size but for its labels, of which there are few.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Track {
     /// Says which it is, whatever order things arrived in.
     pub(crate) key: u64,
@@ -377,9 +377,12 @@ impl Track {
 }
 
 /// What may be an aircraft one day: a few plots that fit together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Candidate {
     pub(crate) key: u64,
+    /// The key of the candidate it is a copy of, or its own: candidates of one line are one aircraft, in ways that exclude
+    /// each other.
+    pub(crate) line: u64,
     pub(crate) region: RegionId,
     pub(crate) at: Time,
     pub(crate) height_known: bool,

@@ -9,12 +9,16 @@ mod orders;
 mod past;
 mod publish;
 mod repeats;
+mod save;
 mod turn;
+
+pub use save::SavedTracker;
 
 use crate::birth::key_of;
 use crate::config::Config;
 use crate::filter::{Context, Filter, Note, Took, Work};
 use crate::geoid::Geoid;
+use crate::grid::SLACK_M;
 use crate::interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan};
 use crate::life::STEP;
 use crate::look::Look;
@@ -48,7 +52,7 @@ const SCANS_KEPT: usize = 64;
 const SECTORS: usize = 16;
 
 /// The place of a look among all others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 struct Order {
     at: Time,
     sensor: u64,
@@ -56,7 +60,7 @@ struct Order {
 }
 
 /// What can be taken in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 enum Act {
     Look(Look),
     Claims(Look),
@@ -72,7 +76,7 @@ enum Act {
     },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Item {
     order: Order,
     act: Act,
@@ -94,7 +98,7 @@ impl Item {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Published {
     id: TrackId,
     phase: Phase,
@@ -243,6 +247,21 @@ impl Tracker {
         })
     }
 
+    /// Whether only self-reports support a live track.
+    pub fn claimed_only(&self, id: TrackId) -> Option<bool> {
+        self.track(id).map(Track::claimed_only)
+    }
+
+    /// Live tracks that only self-reports support, within `range_m` of a place and somewhat beyond, oldest first.
+    pub fn claimed_near(&self, place: Place, range_m: f64) -> Vec<TrackId> {
+        let mut near = Vec::new();
+        self.filter.track_grid.near(place, range_m + SLACK_M, &mut near);
+        let tracks = near.iter().filter_map(|slot| self.filter.tracks.get(*slot));
+        let mut ids: Vec<TrackId> = tracks.filter(|t| t.claimed_only() && t.id.0 != 0).map(|t| t.id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// What a live track is, as far as its sensors and its flight say.
     pub fn classification(&self, id: TrackId) -> Classification {
         self.track(id).map(|t| t.class.classification()).unwrap_or_default()
@@ -325,6 +344,7 @@ impl Tracker {
         let first = outcomes.len();
         let from = self.posts.get(number as usize).and_then(|p| p.frame);
         let mut readings = self.spare_readings.pop().unwrap_or_default();
+        readings.reserve(observations.len());
         let mut which: Vec<u32> = Vec::with_capacity(observations.len());
         for (i, observation) in observations.iter().enumerate() {
             let now = self.clock.unwrap_or(observation.measured_at);

@@ -241,6 +241,7 @@ impl Filter {
         let interval = ctx.posts.get(new.sensor as usize).map_or(config.interval_max, |p| p.sensor.interval);
         let mut candidate = Candidate {
             key,
+            line: key,
             region,
             at: new.at,
             height_known: false,

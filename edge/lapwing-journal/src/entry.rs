@@ -1,6 +1,7 @@
 //! Entries to bytes and back.
 
 use crate::audit::Audit;
+use crate::resumed::{Resumed, SnapshotTold};
 use lapwing_model::{Command, Envelope, Event, InputId, Link, Reception, Site, Time};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,8 @@ pub enum Entry {
         site: Site,
         /// Version of the program that wrote it.
         version: String,
+        /// At the start of a run that goes on from an earlier one: from where. Without it the run began with an empty picture.
+        resumed: Option<Resumed>,
     },
     /// Raw bytes as they arrived, before anything interprets them.
     Reception(Reception),
@@ -38,6 +41,8 @@ pub enum Entry {
     Event(Event),
     /// The orderly end of a run: deadlines up to its time have been handled.
     Stop,
+    /// A snapshot of the picture was written. Not replayed.
+    Snapshot(SnapshotTold),
     /// What was done to the record itself.
     Audit(Audit),
     /// An entry whose data was erased. What it was nobody can say any more.
@@ -95,7 +100,9 @@ impl Entry {
         match self {
             Self::Site { .. } | Self::Command(_) | Self::Stop | Self::Audit(_) => Class::A,
             Self::Event(event) => Class::of_event(event),
-            Self::Reception(_) | Self::Link { .. } | Self::Shed { .. } | Self::Erased(_) => Class::B,
+            Self::Reception(_) | Self::Link { .. } | Self::Shed { .. } | Self::Snapshot(_) | Self::Erased(_) => {
+                Class::B
+            }
         }
     }
 }
@@ -111,11 +118,12 @@ pub(crate) mod channel {
     pub(crate) const COMMAND: u16 = 5;
     pub(crate) const EVENT: u16 = 6;
     pub(crate) const STOP: u16 = 7;
+    pub(crate) const SNAPSHOT: u16 = 10;
     pub(crate) const AUDIT: u16 = 11;
     pub(crate) const REMOVED: u16 = 12;
     pub(crate) const FIRST_INPUT: u16 = 16;
 
-    pub(crate) const FIXED: [(u16, &str); 9] = [
+    pub(crate) const FIXED: [(u16, &str); 10] = [
         (MARK, "/mark"),
         (SITE, "/site"),
         (LINK, "/link"),
@@ -123,6 +131,7 @@ pub(crate) mod channel {
         (COMMAND, "/command"),
         (EVENT, "/event"),
         (STOP, "/stop"),
+        (SNAPSHOT, "/snapshot"),
         (AUDIT, "/audit"),
         (REMOVED, "/removed"),
     ];
@@ -152,12 +161,16 @@ pub(crate) struct Removed {
 struct SiteOut<'a> {
     version: &'a str,
     site: &'a Site,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumed: Option<&'a Resumed>,
 }
 
 #[derive(Deserialize)]
 struct SiteIn {
     version: String,
     site: Site,
+    #[serde(default)]
+    resumed: Option<Resumed>,
 }
 
 #[derive(Serialize)]
@@ -264,8 +277,8 @@ fn decode_reception(received_at: Time, data: &[u8]) -> Result<Reception, NotAnEn
 /// Writes an entry other than a reception as the message of its channel, and says which channel that is.
 pub(crate) fn encode_json(entry: &Entry, out: &mut Vec<u8>) -> std::io::Result<u16> {
     let channel = match entry {
-        Entry::Site { site, version } => {
-            serde_json::to_writer(out, &SiteOut { version, site })?;
+        Entry::Site { site, version, resumed } => {
+            serde_json::to_writer(out, &SiteOut { version, site, resumed: resumed.as_ref() })?;
             channel::SITE
         }
         Entry::Link { input, link } => {
@@ -287,6 +300,10 @@ pub(crate) fn encode_json(entry: &Entry, out: &mut Vec<u8>) -> std::io::Result<u
         Entry::Stop => {
             out.extend(b"{}");
             channel::STOP
+        }
+        Entry::Snapshot(told) => {
+            serde_json::to_writer(out, told)?;
+            channel::SNAPSHOT
         }
         Entry::Audit(audit) => {
             serde_json::to_writer(out, audit)?;
@@ -312,8 +329,8 @@ pub(crate) fn decode(channel: u16, published: Time, data: &[u8]) -> Result<Entry
     }
     Ok(match channel {
         channel::SITE => {
-            let SiteIn { version, site } = json("site", data)?;
-            Entry::Site { site, version }
+            let SiteIn { version, site, resumed } = json("site", data)?;
+            Entry::Site { site, version, resumed }
         }
         channel::LINK => {
             let LinkIn { input, link } = json("link", data)?;
@@ -326,6 +343,7 @@ pub(crate) fn decode(channel: u16, published: Time, data: &[u8]) -> Result<Entry
         channel::COMMAND => Entry::Command(json("command", data)?),
         channel::EVENT => Entry::Event(json("event", data)?),
         channel::STOP => Entry::Stop,
+        channel::SNAPSHOT => Entry::Snapshot(json("snapshot entry", data)?),
         channel::AUDIT => Entry::Audit(json("audit entry", data)?),
         channel::FIRST_INPUT.. => Entry::Reception(decode_reception(published, data)?),
         other => return Err(format!("a message of channel {other}, which no version of the journal has")),

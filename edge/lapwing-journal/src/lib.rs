@@ -16,12 +16,13 @@
 //! | Topic | Channel | Message |
 //! |---|---|---|
 //! | `/mark` | 1 | JSON `{"journal": <32 hex digits>, "position": n}`, first message of each chunk: the number of the entry that follows. The digits are drawn at random for each segment, and stand in its metadata record `lapwing` too: a reader that has lost its way in a damaged file knows a true chunk by them from bytes that a sender made to look like one |
-//! | `/site` | 2 | JSON `{"version", "site"}` |
+//! | `/site` | 2 | JSON `{"version", "site"}`; where a run goes on from an earlier one also `"resumed": {"from", "skipped"}` |
 //! | `/link` | 3 | JSON `{"input", "link"}` |
 //! | `/shed` | 4 | JSON `{"input", "units", "reason"}` |
 //! | `/command` | 5 | JSON, a command |
 //! | `/event` | 6 | JSON, an event |
 //! | `/stop` | 7 | JSON `{}` |
+//! | `/snapshot` | 10 | JSON `{"position", "sha256"}`: a snapshot of the picture was written |
 //! | `/audit` | 11 | JSON, an [`Audit`]: what was done to the record itself |
 //! | `/removed` | 12 | JSON `{"first", "end", "at"}`: entries that were here, and that retention has removed. Not an entry itself |
 //! | `/in/<input>` | 16 and up | a reception: header, then the bytes as they arrived. Channel metadata: `format`, `transport`, `sensor` |
@@ -59,6 +60,7 @@ mod kept;
 mod prune;
 mod read;
 mod reserve;
+mod resumed;
 mod retention;
 mod segment;
 mod storage;
@@ -73,6 +75,7 @@ pub use entry::{Class, Entry, Erased};
 pub use erase::erase;
 pub use holds::{HOLDS_FILE, Hold, Holds};
 pub use read::{Damage, DamageKind, Reader};
+pub use resumed::{Resumed, Skipped, SnapshotTold};
 pub use retention::{Retention, RetentionDone, RetentionJob};
 pub use storage::{DiskStorage, ReadAt, Storage, StoredFile, replace, simulated};
 pub use sync::{SyncDone, SyncJob};

@@ -72,6 +72,19 @@ enum Source {
 }
 
 impl Source {
+    /// The position of its first entry, where its head can be read without taking it.
+    fn head(&self) -> Option<u64> {
+        let (path, file) = match self {
+            Self::File(path) => (path.clone(), Box::new(DiskFile::read(path).ok()?) as Box<dyn ReadAt>),
+            Self::Stored(storage, name) => (storage.path(name), storage.read(name).ok()?),
+            Self::Bytes(..) => return None,
+        };
+        match Walk::over(path, file).ok()?.step()? {
+            Step::Head { position } | Step::Begin { position } => Some(position),
+            _ => None,
+        }
+    }
+
     fn walk(self) -> Result<Walk, (PathBuf, io::Error)> {
         let (path, file) = match self {
             Self::File(path) => match DiskFile::read(&path) {
@@ -113,10 +126,14 @@ impl Reader {
         Self { segments, walk: None, expected: None, again: false, first: 0 }
     }
 
-    /// Leaves out the entries before a position.
+    /// Leaves out the entries before a position, and does not read the segments that hold only such.
     #[must_use]
     pub fn starting_at(mut self, position: Position) -> Self {
         self.first = position.0;
+        let all_before = |next: &Source| next.head().is_some_and(|head| head <= position.0);
+        while self.walk.is_none() && self.segments.get(1).is_some_and(all_before) {
+            self.segments.pop_front();
+        }
         self
     }
 

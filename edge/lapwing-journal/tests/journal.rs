@@ -99,6 +99,7 @@ fn site() -> Entry {
             authorised: Vec::new(),
         },
         version: "0.1.0".to_owned(),
+        resumed: None,
     }
 }
 

@@ -1,108 +1,58 @@
 //! The straight line between the journal and the outputs: decode, handle, drain. No I/O and no clock, so that running
 //! live, replaying a journal and playing a capture are one thing.
 
-use anyhow::{Context, anyhow};
-use lapwing_formats::{Decoded, Decoder, FORMATS, OpenDecoder};
-use lapwing_journal::Entry;
-use lapwing_model::{Envelope, Event, Fault, InputId, Ledger, Position, Reception, Report, Site, Snapshot, Time};
-use lapwing_picture::{Input, Picture};
-use std::collections::BTreeMap;
+pub(crate) use crate::decoders::{Reply, decoder};
 
-/// Bytes to send back on the connection a reception came by.
-pub(crate) struct Reply {
-    /// The input.
-    pub(crate) input: InputId,
-    /// The connection, for a stream.
-    pub(crate) connection: Option<u64>,
-    /// The bytes.
-    pub(crate) bytes: Vec<u8>,
-}
+use crate::decoders::{Decoders, SavedInput};
+use anyhow::Context;
+use lapwing_journal::Entry;
+use lapwing_model::{Event, Position, Site, Snapshot, Time};
+use lapwing_picture::{Input, Picture};
 
 /// Decoders and picture of one site.
 pub(crate) struct Line {
     picture: Picture,
-    decoders: BTreeMap<InputId, InputDecoder>,
-    decoded: Decoded,
+    decoders: Decoders,
     at: Time,
-}
-
-/// The decoder of an input, and one more for each connection of a stream: half a message of one peer must never meet
-/// the other half of another's.
-struct InputDecoder {
-    open: OpenDecoder,
-    options: String,
-    whole: Box<dyn Decoder>,
-    streams: BTreeMap<u64, Box<dyn Decoder>>,
-}
-
-/// The decoder of a format by name, with options as TOML text.
-pub(crate) fn decoder(format: &str, options: &str) -> anyhow::Result<Box<dyn Decoder>> {
-    let open = decoder_of(format)?;
-    lapwing_formats::open_with(open, options).with_context(|| format!("options of format `{format}`"))
-}
-
-fn decoder_of(format: &str) -> anyhow::Result<OpenDecoder> {
-    lapwing_formats::format(format).and_then(|f| f.decoder).ok_or_else(|| {
-        let known = FORMATS.iter().filter(|f| f.decoder.is_some()).map(|f| f.name);
-        let hint = crate::config::near_miss(format, known.clone());
-        let hint = hint.unwrap_or_else(|| format!("expected one of {}", known.collect::<Vec<_>>().join(", ")));
-        anyhow!("there is no format `{format}` to decode; {hint}")
-    })
-}
-
-impl InputDecoder {
-    fn new(format: &str, options: &str) -> anyhow::Result<Self> {
-        let open = decoder_of(format)?;
-        Ok(Self { open, options: options.to_owned(), whole: decoder(format, options)?, streams: BTreeMap::new() })
-    }
-
-    fn decode(&mut self, reception: &Reception, out: &mut Decoded) {
-        let (at, envelope, bytes) = (reception.received_at, &reception.envelope, reception.bytes.as_slice());
-        match envelope {
-            Envelope::Stream { connection, .. } => {
-                let stream = match self.streams.entry(*connection) {
-                    std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-                    std::collections::btree_map::Entry::Vacant(new) => {
-                        match lapwing_formats::open_with(self.open, &self.options) {
-                            Ok(decoder) => new.insert(decoder),
-                            // The same options opened when the line was built, so this cannot be reached; the shared decoder serves.
-                            Err(_) => return self.whole.decode(at, envelope, bytes, out),
-                        }
-                    }
-                };
-                stream.decode(at, envelope, bytes, out);
-            }
-            Envelope::StreamEnd { connection } => {
-                if let Some(mut stream) = self.streams.remove(connection) {
-                    stream.decode(at, envelope, bytes, out);
-                }
-            }
-            _ => self.whole.decode(at, envelope, bytes, out),
-        }
-    }
 }
 
 impl Line {
     /// The line of `site` from `now` on. `position` is that of the run's first journal entry: every track and alert stands
     /// in the journal once at least, so numbers counted from there have never been used in it.
     pub(crate) fn new(site: Site, now: Time, position: Position) -> anyhow::Result<Self> {
-        let decoders = Self::decoders(&site)?;
-        Ok(Self { picture: Picture::continuing(site, now, position.0), decoders, decoded: Decoded::new(), at: now })
+        let decoders = Decoders::new(&site)?;
+        Ok(Self { picture: Picture::continuing(site, now, position.0), decoders, at: now })
     }
 
     /// A line over a picture of its own, for what has been decoded before.
     pub(crate) fn without_decoders(picture: Picture, now: Time) -> Self {
-        Self { picture, decoders: BTreeMap::new(), decoded: Decoded::new(), at: now }
+        Self { picture, decoders: Decoders::default(), at: now }
     }
 
-    fn decoders(site: &Site) -> anyhow::Result<BTreeMap<InputId, InputDecoder>> {
-        site.inputs
-            .iter()
-            .map(|i| {
-                let decoder = InputDecoder::new(i.format.as_str(), &i.format_options);
-                Ok((i.id.clone(), decoder.with_context(|| format!("input `{}`", i.id))?))
-            })
-            .collect()
+    /// The same line without its decoders, and these: for decoding elsewhere.
+    pub(crate) fn split(self) -> (Self, Decoders) {
+        (Self::without_decoders(self.picture, self.at), self.decoders)
+    }
+
+    /// Version of what [`Line::save`] gives. Raise it whenever anything in the picture, the tracker or a decoder that is saved
+    /// changes its form: the state says nothing of itself. A test restores a state of an earlier build and tells.
+    pub(crate) const SAVE_VERSION: u32 = 1;
+
+    /// Everything that the future of this line depends on: going on from there gives the same events, byte for byte.
+    /// `size` is about how much that is.
+    pub(crate) fn save(&self, size: usize) -> anyhow::Result<Vec<u8>> {
+        let state: (Time, Vec<SavedInput>) = (self.at, self.decoders.save());
+        let out = postcard::to_extend(&state, Vec::with_capacity(size))?;
+        Ok(self.picture.save(out)?)
+    }
+
+    /// The line that was saved.
+    pub(crate) fn restore(bytes: &[u8]) -> anyhow::Result<Self> {
+        let ((at, saved), picture): ((Time, Vec<SavedInput>), _) =
+            postcard::take_from_bytes(bytes).context("the decoders' states cannot be read")?;
+        let picture = Picture::restore(picture)?;
+        let decoders = Decoders::restore(picture.site(), &saved)?;
+        Ok(Self { picture, decoders, at })
     }
 
     /// The time for an entry that comes when the clock says `clock`: it never goes back.
@@ -124,24 +74,8 @@ impl Line {
         events: &mut Vec<Event>,
         replies: &mut Vec<Reply>,
     ) {
-        self.at = self.time_for(at);
-        let input = match entry {
-            Entry::Reception(reception) => self.decode(&reception, replies),
-            Entry::Link { input, link } => Input::Link { input, link },
-            Entry::Shed { input, units, reason } => Input::Shed { input, units, reason: reason.into() },
-            Entry::Command(command) => Input::Command(command),
-            Entry::Site { site, .. } => {
-                // A site that opened when it was journalled opens again; if a newer version refuses its options, the old
-                // decoders stay and the picture still gets the new site.
-                if let Ok(decoders) = Self::decoders(&site) {
-                    self.decoders = decoders;
-                }
-                Input::Configure(Box::new(site))
-            }
-            Entry::Event(_) | Entry::Audit(_) | Entry::Erased(_) | Entry::Stop => Input::Tick,
-        };
-        self.picture.handle(self.at, position, input);
-        self.drain(events);
+        let input = self.decoders.input_of(position, entry, replies);
+        self.take_decoded(at, position, input, events);
     }
 
     /// Takes in what has been decoded before. Events are added to `events`.
@@ -178,33 +112,7 @@ impl Line {
             events.push(event);
         }
     }
-
-    fn decode(&mut self, reception: &Reception, replies: &mut Vec<Reply>) -> Input {
-        self.decoded.clear();
-        if let Some(decoder) = self.decoders.get_mut(&reception.input) {
-            decoder.decode(reception, &mut self.decoded);
-        }
-        let connection = match reception.envelope {
-            Envelope::Stream { connection, .. } => Some(connection),
-            _ => None,
-        };
-        let account = std::mem::take(&mut self.decoded.account);
-        replies.extend(self.decoded.replies.drain(..).map(|bytes| Reply {
-            input: reception.input.clone(),
-            connection,
-            bytes,
-        }));
-        Input::Decoded {
-            input: reception.input.clone(),
-            received_at: reception.received_at,
-            reports: self.decoded.reports.drain(..).map(|f| f.report).collect::<Vec<Report>>(),
-            faults: self.decoded.faults.drain(..).collect::<Vec<Fault>>(),
-            books: Ledger {
-                received: account.units_received,
-                used: account.units_used,
-                rejected: account.units_rejected,
-                shed: BTreeMap::new(),
-            },
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;

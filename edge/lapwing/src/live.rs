@@ -5,18 +5,21 @@
 
 use crate::config::{Config, InputConfig};
 use crate::fanout::{Fanout, options_table};
+use crate::keeper::Keeper;
 use crate::line::{Line, Reply};
 use crate::log;
 use crate::record::{Done, Record, SYNC_EVERY};
+use crate::resume::{Resumption, resume};
+use crate::snapshot::Written;
 use anyhow::{Context, anyhow};
-use lapwing_journal::Entry;
+use lapwing_journal::{Entry, SnapshotTold};
 use lapwing_model::{Event, EventBody, Position, Site, Snapshot, Span, Time};
 use lapwing_server::{CommandRequest, Feeds, JournalState, OutputState, Refusal};
 use lapwing_transports::{Delivery, Inbox, MailboxMaker};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -24,6 +27,8 @@ use tokio::task::JoinSet;
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(200);
 /// How often the segments on disk are added up for the status page.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
+/// How often it is asked whether a snapshot for the next start is due.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
 /// Deliveries taken in a row before timers get their turn.
 const DELIVERIES_IN_A_ROW: usize = 256;
 /// Commands that one sync answers together at most.
@@ -66,6 +71,15 @@ pub(crate) async fn run_with(
 ) -> anyhow::Result<()> {
     let now = clock();
     let (mut journal, done) = config.journal.as_ref().map(Record::open).transpose()?.unzip();
+    let first = journal.as_ref().map(Record::next_position).unwrap_or_default();
+    // Before anything is received: what comes is not to wait.
+    let resumption = config.journal.as_ref().map(|j| resume(&j.directory, first)).transpose()?.flatten();
+    let (line, untold, resumed) = match resumption {
+        Some(Resumption { line, untold, resumed }) => (line, untold, Some(resumed)),
+        None => (Line::new(config.site.clone(), now, first)?, Vec::new(), None),
+    };
+    let now = line.time_for(clock());
+    let (keeper, kept) = config.journal.as_ref().map(|j| Keeper::new(&j.directory)).unzip();
     let mut tasks = JoinSet::new();
     let (inbox, maker) = lapwing_transports::mailbox::channel();
     for input in &config.inputs {
@@ -80,8 +94,6 @@ pub(crate) async fn run_with(
     if let Some(record) = &mut journal {
         record.remember(&mut feeds)?;
     }
-    let first = journal.as_ref().map(Record::next_position).unwrap_or_default();
-    let line = Line::new(config.site.clone(), now, first)?;
     // Who asks at once is told of every sensor and input, not of an empty site.
     publisher.snapshot(line.snapshot());
     let (stop_server, server_stopped) = oneshot::channel::<()>();
@@ -90,12 +102,14 @@ pub(crate) async fn run_with(
         None => None,
     };
     let mut runner =
-        Runner { line, journal, fanout, publisher, events: Vec::new(), outgoing: Vec::new(), replies: Vec::new() };
-    runner.entry_at(now, Entry::Site { site: config.site, version: env!("CARGO_PKG_VERSION").to_owned() });
+        Runner { line, journal, keeper, fanout, publisher, events: untold, outgoing: Vec::new(), replies: Vec::new() };
+    // What the last run did not come to tell is told with what the time between the two brings.
+    runner.entry_at(now, Entry::Site { site: config.site, version: env!("CARGO_PKG_VERSION").to_owned(), resumed });
     runner.settle();
-    runner.run(inbox, commands, done, stop).await;
+    runner.run(inbox, commands, done, kept, stop).await;
     // Orderly end: what is journalled is on disk, outputs get a moment to send what waits, the server says goodbye.
     runner.entry(Entry::Stop);
+    runner.keep_last();
     let stopped = runner.sync();
     runner.settle();
     if let Some(record) = runner.journal.take() {
@@ -205,6 +219,7 @@ impl Publisher {
 struct Runner {
     line: Line,
     journal: Option<Record>,
+    keeper: Option<Keeper>,
     fanout: Fanout,
     publisher: Publisher,
     events: Vec<Event>,
@@ -219,12 +234,14 @@ impl Runner {
         mut inbox: Inbox,
         mut commands: mpsc::Receiver<CommandRequest>,
         mut done: Option<mpsc::Receiver<Done>>,
+        mut kept: Option<mpsc::Receiver<std::io::Result<Written>>>,
         stop: impl Future<Output = ()>,
     ) {
         let mut snapshots = tokio::time::interval(SNAPSHOT_EVERY);
         let mut syncs = tokio::time::interval(SYNC_EVERY);
         let mut measures = tokio::time::interval(MEASURE_EVERY);
-        for timer in [&mut snapshots, &mut syncs, &mut measures] {
+        let mut keeps = tokio::time::interval(KEEP_EVERY);
+        for timer in [&mut snapshots, &mut syncs, &mut measures, &mut keeps] {
             timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         }
         tokio::pin!(stop);
@@ -252,6 +269,8 @@ impl Runner {
                         record.measure();
                     }
                 }
+                _ = keeps.tick() => self.keep(),
+                Some(written) = next(&mut kept) => self.kept(written),
                 () = until(deadline) => {
                     self.line.tick(clock(), &mut self.events);
                     self.journal_events();
@@ -289,7 +308,11 @@ impl Runner {
 
     fn entry_at(&mut self, at: Time, entry: Entry) -> Option<Position> {
         let position = self.journal.as_mut().and_then(|record| record.append(at, &entry));
+        let began = Instant::now();
         self.line.take(at, position, entry, &mut self.events, &mut self.replies);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.worked(began.elapsed());
+        }
         self.journal_events();
         position
     }
@@ -341,6 +364,39 @@ impl Runner {
 
     fn sync(&mut self) -> bool {
         self.journal.as_mut().is_none_or(Record::sync)
+    }
+
+    /// Takes a snapshot for the next start, when one is due. What it is of is on the disk before it is.
+    fn keep(&mut self) {
+        if self.keeper.as_ref().is_some_and(Keeper::is_due)
+            && self.sync()
+            && let (Some(keeper), Some(record)) = (&mut self.keeper, &self.journal)
+        {
+            keeper.take(&self.line, record.next_position());
+        }
+    }
+
+    /// The same at an orderly end: the next start has nothing to apply again.
+    fn keep_last(&mut self) {
+        if self.sync()
+            && let (Some(keeper), Some(record)) = (&mut self.keeper, &self.journal)
+        {
+            let told = keeper.take_now(&self.line, record.next_position());
+            self.tell_kept(told);
+        }
+    }
+
+    fn kept(&mut self, written: std::io::Result<Written>) {
+        let told = self.keeper.as_mut().and_then(|keeper| keeper.finished(written));
+        self.tell_kept(told);
+    }
+
+    /// The record says which snapshots there are. The picture does not hear of it.
+    fn tell_kept(&mut self, told: Option<SnapshotTold>) {
+        let at = self.line.time_for(clock());
+        if let (Some(told), Some(record)) = (told, &mut self.journal) {
+            record.append(at, &Entry::Snapshot(told));
+        }
     }
 
     fn publish(&mut self) {

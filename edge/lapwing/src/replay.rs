@@ -1,31 +1,24 @@
 //! `lapwing replay`: a journal or captures through the same line, as fast as it goes or paced, with the console or not.
 
+mod captures;
+mod journal;
+
 use crate::bundle::Unpacked;
-use crate::capture::{self, Capture};
-use crate::config::{self, Config};
-use crate::line::{self, Line};
+use crate::line::Line;
 use crate::live::Publisher;
-use crate::summary::{Summary, event_line, rough};
+use crate::summary::{Summary, event_line};
 use anyhow::{Context, anyhow, bail};
-use lapwing_formats::Decoded;
-use lapwing_journal::{Entry, Reader};
-use lapwing_model::site::InputInfo;
-use lapwing_model::{
-    AirText, Event, InputId, Position, Reception, Rule, Sensor, SensorId, SensorKind, Site, Span, Time, Zone, limits,
-};
+use lapwing_journal::{Entry, Journal, Options};
+use lapwing_model::{Event, Position, Site, Span, Time};
+use lapwing_picture::Input;
 use lapwing_server::{CommandRequest, Refusal};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-
-/// Captures recorded further apart than this cannot describe one air picture.
-const APART_MAX: Span = Span::from_seconds(86_400);
-/// Time played on after the last reception, so that what falls silent is said to be silent and tracks end.
-const AFTERMATH: Span = Span::from_seconds(120);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -55,12 +48,25 @@ pub(crate) struct Args {
     /// Play at this many times real time; without it as fast as it goes
     #[arg(long)]
     speed: Option<f64>,
+    /// Begin at this instant of a journal (RFC 3339 time, or position of an entry): what comes before is only played, from the
+    /// nearest snapshot on
+    #[arg(long)]
+    from: Option<String>,
+    /// Threads for a journal: with 2 it is read and decoded ahead of the picture
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    threads: u8,
+    /// Print only the number of events and their hash, one line a run
+    #[arg(long, conflicts_with = "json")]
+    hash: bool,
     /// Serve console and API on this loopback address meanwhile, and go on serving afterwards
     #[arg(long)]
     serve: Option<SocketAddr>,
     /// Write every event to this file, as JSON lines
     #[arg(long)]
     events: Option<PathBuf>,
+    /// Write what is played and what the picture says to a new journal in this folder, as a live run does
+    #[arg(long, conflicts_with_all = ["from", "threads"])]
+    record: Option<PathBuf>,
     /// Print the summary as one JSON object (one a run, for a journal that holds several)
     #[arg(long)]
     json: bool,
@@ -89,9 +95,14 @@ pub(crate) fn replay(args: &Args, colour: bool) -> anyhow::Result<()> {
             if args.site.is_some() || !args.zones.is_empty() {
                 bail!("a journal brings its own site; --site and --zones are for captures");
             }
-            play_journal(&path, &mut player, args, &runtime)?;
+            journal::play(&path, &mut player, args, &runtime)?;
         }
-        None => play_captures(args, &mut player, &runtime, colour)?,
+        None => {
+            if args.from.is_some() {
+                bail!("--from is for journals");
+            }
+            captures::play(args, &mut player, &runtime, colour)?;
+        }
     }
     player.finish(args)?;
     if player.differs {
@@ -114,6 +125,15 @@ fn journal_path(files: &[String]) -> anyhow::Result<Option<PathBuf>> {
     }
 }
 
+/// A journal in a folder that holds none yet.
+fn new_journal(folder: &Path) -> anyhow::Result<Journal> {
+    let journal = Journal::open(folder, Options::default())?;
+    if journal.next_position() != Position(0) {
+        bail!("--record: {} holds a journal already", folder.display());
+    }
+    Ok(journal)
+}
+
 /// The line, and where its events go.
 struct Player {
     line: Option<Line>,
@@ -132,6 +152,12 @@ struct Player {
     /// Whether the run ended in order.
     stopped: bool,
     differs: bool,
+    /// Not yet where the replay is to begin: what happens is played and compared, not told.
+    quiet: bool,
+    /// Where everything is written as a live run writes it.
+    record: Option<Journal>,
+    /// Only the hash is wanted: nothing else is gathered.
+    hash: bool,
 }
 
 impl Player {
@@ -161,6 +187,9 @@ impl Player {
             compared: 0,
             stopped: false,
             differs: false,
+            quiet: false,
+            record: args.record.as_deref().map(new_journal).transpose()?,
+            hash: args.hash,
         })
     }
 
@@ -173,11 +202,25 @@ impl Player {
         args: &Args,
         runtime: &tokio::runtime::Runtime,
     ) -> anyhow::Result<()> {
-        if let (Some(address), None) = (args.serve, &self.publisher) {
-            self.publisher = Some(serve(address, &site, at, runtime)?);
-        }
+        self.show(&site, at, args, runtime)?;
         self.line = Some(Line::new(site, at, position)?);
         Ok(())
+    }
+
+    /// Serves the console, where that is wanted and not done yet.
+    fn show(&mut self, site: &Site, at: Time, args: &Args, runtime: &tokio::runtime::Runtime) -> anyhow::Result<()> {
+        if let (Some(address), None) = (args.serve, &self.publisher) {
+            self.publisher = Some(serve(address, site, at, runtime)?);
+        }
+        Ok(())
+    }
+
+    /// Whether what happens from now on is told.
+    fn listen(&mut self, reached: bool) {
+        if reached && self.quiet {
+            self.quiet = false;
+            self.publish(true);
+        }
     }
 
     fn line(&mut self) -> anyhow::Result<&mut Line> {
@@ -186,9 +229,25 @@ impl Player {
 
     fn take(&mut self, at: Time, position: Option<Position>, entry: Entry) -> anyhow::Result<()> {
         self.pace(at)?;
+        let position = self.recorded(at, position, &entry)?;
         let mut events = std::mem::take(&mut self.events);
         // Nobody is on the other end of a replayed connection: replies go nowhere.
         self.line()?.take(at, position, entry, &mut events, &mut Vec::new());
+        self.deliver(events)
+    }
+
+    /// Records an entry, where that is wanted; the position it has from then on.
+    fn recorded(&mut self, at: Time, position: Option<Position>, entry: &Entry) -> anyhow::Result<Option<Position>> {
+        match &mut self.record {
+            Some(journal) => Ok(Some(journal.append(at, entry)?)),
+            None => Ok(position),
+        }
+    }
+
+    fn take_decoded(&mut self, at: Time, position: Position, input: Input) -> anyhow::Result<()> {
+        self.pace(at)?;
+        let mut events = std::mem::take(&mut self.events);
+        self.line()?.take_decoded(at, Some(position), input, &mut events);
         self.deliver(events)
     }
 
@@ -205,9 +264,22 @@ impl Player {
     }
 
     fn deliver(&mut self, mut events: Vec<Event>) -> anyhow::Result<()> {
+        if let (Some(journal), Some(line)) = (&mut self.record, &self.line) {
+            for event in &events {
+                journal.append_event(line.now(), event)?;
+            }
+        }
         for event in events.drain(..) {
             let line = event_line(&event);
-            self.summary.event(&event, &line);
+            if self.quiet {
+                self.produced.push_back(line);
+                continue;
+            }
+            if self.hash {
+                self.summary.count(&line);
+            } else {
+                self.summary.event(&event, &line);
+            }
             if let Some(sink) = &mut self.sink {
                 sink.write_all(&line)?;
             }
@@ -224,7 +296,7 @@ impl Player {
 
     /// Waits until `at` is due, letting deadlines on the way have their time, and shows the picture meanwhile.
     fn pace(&mut self, at: Time) -> anyhow::Result<()> {
-        let Some(speed) = self.speed else { return Ok(()) };
+        let Some(speed) = self.speed.filter(|_| !self.quiet) else { return Ok(()) };
         let (wall, picture) = *self.began.get_or_insert((Instant::now(), at));
         loop {
             let played = Span::from_seconds_f64(wall.elapsed().as_secs_f64() * speed);
@@ -248,20 +320,26 @@ impl Player {
         }
     }
 
+    /// Entries were erased: what the run said because of them cannot be said again.
+    fn erased(&mut self, why: &str) {
+        if std::mem::take(&mut self.compare) {
+            self.produced.clear();
+            eprintln!("note: entries were erased here ({why}); from here on the replay is not compared with the run");
+        }
+    }
+
     /// Holds the journal's event against the replay's.
-    fn compare(&mut self, recorded: &Event) {
-        let expected = event_line(recorded);
+    fn compare(&mut self, sequence: u64, recorded: &[u8]) {
+        if !self.compare {
+            return;
+        }
+        let text = |line: &[u8]| String::from_utf8_lossy(line).trim_end().to_owned();
         match self.produced.pop_front() {
-            Some(got) if got == expected => self.compared += 1,
+            Some(got) if got == recorded => self.compared += 1,
             got => {
                 if !self.differs {
-                    let shown =
-                        got.map_or_else(|| "nothing".to_owned(), |l| String::from_utf8_lossy(&l).trim_end().to_owned());
-                    eprintln!(
-                        "event {} differs:\n  recorded {}\n  replayed {shown}",
-                        recorded.sequence,
-                        String::from_utf8_lossy(&expected).trim_end()
-                    );
+                    let shown = got.map_or_else(|| "nothing".to_owned(), |line| text(&line));
+                    eprintln!("event {sequence} differs:\n  recorded {}\n  replayed {shown}", text(recorded));
                 }
                 self.differs = true;
             }
@@ -276,6 +354,9 @@ impl Player {
         self.end_run(args)?;
         if let Some(sink) = &mut self.sink {
             sink.flush()?;
+        }
+        if let Some(journal) = self.record.take() {
+            journal.close()?;
         }
         Ok(())
     }
@@ -295,7 +376,10 @@ impl Player {
         self.produced.clear();
         let compared = std::mem::take(&mut self.compared);
         let mut out = std::io::stdout().lock();
-        if args.json {
+        if args.hash {
+            let (events, sha256) = summary.hash();
+            writeln!(out, "{events} events, SHA-256 {sha256}")?;
+        } else if args.json {
             let mut json = summary.json(&snapshot);
             if let (true, Some(all)) = (self.compare, json.as_object_mut()) {
                 all.insert("compared".to_owned(), compared.into());
@@ -334,237 +418,5 @@ async fn refuse_all(commands: &mut mpsc::Receiver<CommandRequest>) {
         let _ = request
             .answer
             .send(Err(Refusal::Conflict("this is a replay: nothing in it can be acknowledged".to_owned())));
-    }
-}
-
-fn play_journal(
-    path: &Path,
-    player: &mut Player,
-    args: &Args,
-    runtime: &tokio::runtime::Runtime,
-) -> anyhow::Result<()> {
-    player.compare = true;
-    for item in Reader::open(path)? {
-        let (position, at, entry) = match item {
-            Ok(item) => item,
-            Err(damage) => {
-                eprintln!("warning: {damage}");
-                continue;
-            }
-        };
-        match entry {
-            // Each start of the server begins with its site: a new run, a new picture.
-            Entry::Site { site, version } => {
-                if version != env!("CARGO_PKG_VERSION") {
-                    eprintln!(
-                        "warning: written by version {version}, replayed by {}: events may differ",
-                        env!("CARGO_PKG_VERSION")
-                    );
-                }
-                player.end_run(args)?;
-                player.begin(site.clone(), at, position, args, runtime)?;
-                player.take(at, Some(position), Entry::Site { site, version })?;
-            }
-            Entry::Event(event) => {
-                // What a deadline brought between two entries is in the journal only as this event.
-                player.tick(at)?;
-                player.compare(&event);
-            }
-            // The record's own story: the picture did not hear of it.
-            Entry::Audit(_) => {}
-            entry => {
-                player.stopped = matches!(entry, Entry::Stop);
-                player.take(at, Some(position), entry)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A capture on its way into the picture.
-struct Feed {
-    input: InputId,
-    name: String,
-    pieces: VecDeque<Reception>,
-}
-
-fn play_captures(
-    args: &Args,
-    player: &mut Player,
-    runtime: &tokio::runtime::Runtime,
-    colour: bool,
-) -> anyhow::Result<()> {
-    let config = match &args.site {
-        Some(path) => Some(config::load(path).map_err(|problems| {
-            eprint!("{}", problems.render(colour));
-            anyhow!("{} cannot be used", path.display())
-        })?),
-        None => None,
-    };
-    let (site, mut feeds) = site_and_feeds(args, config)?;
-    align(&mut feeds, args.align);
-    let first = feeds.iter().filter_map(|f| f.pieces.front()).map(|r| r.received_at).min();
-    let first = first.ok_or_else(|| anyhow!("nothing in {} to replay", args.files.join(", ")))?;
-    player.begin(site, first, Position::default(), args, runtime)?;
-    let mut last = first;
-    let mut played = 0_u64;
-    // The earliest next reception of all feeds; of equals the feed named first.
-    while let Some(next) = feeds
-        .iter()
-        .enumerate()
-        .filter_map(|(i, f)| Some((f.pieces.front()?.received_at, i)))
-        .min()
-        .and_then(|(_, i)| feeds.get_mut(i)?.pieces.pop_front())
-    {
-        last = last.max(next.received_at);
-        player.take(last, Some(Position(played)), Entry::Reception(next))?;
-        played += 1;
-    }
-    player.tick(last + AFTERMATH)
-}
-
-/// The site with one input a capture, and the captures' receptions.
-fn site_and_feeds(args: &Args, config: Option<Config>) -> anyhow::Result<(Site, Vec<Feed>)> {
-    let mut site = config.map_or_else(
-        || Site {
-            name: AirText::new("replay"),
-            sensors: Vec::new(),
-            inputs: Vec::new(),
-            zones: Vec::new(),
-            rules: Rule::defaults(),
-            authorised: Vec::new(),
-        },
-        |c| c.site,
-    );
-    for path in &args.zones {
-        site.zones.extend(zones_of(path)?);
-    }
-    let configured = site.inputs.clone();
-    site.inputs.clear();
-    let mut feeds = Vec::new();
-    for (number, file) in args.files.iter().enumerate() {
-        let (bound, path) = match file.split_once('=') {
-            Some((input, path)) if !Path::new(file).exists() => {
-                let known = configured.iter().find(|i| i.id.as_str() == input);
-                (Some(known.ok_or_else(|| anyhow!("{file}: the site has no input `{input}`"))?.clone()), path)
-            }
-            _ => (None, file.as_str()),
-        };
-        let capture = Capture::read(Path::new(path))?;
-        let info = match bound {
-            Some(info) => info,
-            None => new_input(&mut site, args, &capture, number, path)?,
-        };
-        feeds.push(feed(args, &info, &capture)?);
-        if site.inputs.iter().any(|i| i.id == info.id) {
-            bail!("input `{}` is played twice", info.id);
-        }
-        site.inputs.push(info);
-    }
-    Ok((site, feeds))
-}
-
-fn zones_of(path: &Path) -> anyhow::Result<Vec<Zone>> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("zone");
-    crate::zones::from_geojson(stem, &text).map_err(|errors| anyhow!("{}: {}", path.display(), errors.join("\n  ")))
-}
-
-/// An input and a sensor of its own for a capture no input is named for.
-fn new_input(site: &mut Site, args: &Args, capture: &Capture, number: usize, path: &str) -> anyhow::Result<InputInfo> {
-    let format = args
-        .format
-        .as_deref()
-        .or_else(|| capture.likely_format())
-        .ok_or_else(|| anyhow!("{path}: neither its name nor its content tells the format; give --format"))?;
-    let stem = Path::new(path).file_stem().and_then(|s| s.to_str()).unwrap_or("capture");
-    let clean: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(48).collect();
-    let name = format!("{}-{}", number + 1, clean.trim_matches('-'));
-    let kind = match format {
-        "remote-id" | "dronescout" => SensorKind::RemoteId,
-        "mode-s" | "sbs" | "aircraft-json" => SensorKind::Adsb,
-        _ => SensorKind::Other,
-    };
-    let sensor = Sensor::new(SensorId::new(&name)?, kind, None, Span::from_seconds(10));
-    let info = InputInfo {
-        id: InputId::new(&name)?,
-        format: AirText::new(format),
-        transport: AirText::new("capture"),
-        sensor: sensor.id.clone(),
-        format_options: String::new(),
-    };
-    // Reports that name a sensor of their own belong to that one: here it is known by what it says alone.
-    let named = named_sensors(capture, format)?.into_iter().filter(|id| site.sensors.iter().all(|s| s.id != *id));
-    let named: Vec<Sensor> = named.map(|id| Sensor { id, ..sensor.clone() }).collect();
-    site.sensors.extend(named);
-    site.sensors.push(sensor);
-    Ok(info)
-}
-
-/// The sensors that reports of a capture name.
-fn named_sensors(capture: &Capture, format: &str) -> anyhow::Result<BTreeSet<SensorId>> {
-    let mut decoder = line::decoder(format, "")?;
-    let (mut decoded, mut named) = (Decoded::new(), BTreeSet::new());
-    for piece in capture.pieces().0 {
-        decoded.clear();
-        decoder.decode(piece.received_at.unwrap_or_default(), &piece.envelope, &piece.bytes, &mut decoded);
-        let new = decoded.reports.iter().filter_map(|f| f.report.sensor());
-        named.extend(new.take(limits::SENSORS_MAX.saturating_sub(named.len())).cloned());
-    }
-    Ok(named)
-}
-
-fn feed(args: &Args, info: &InputInfo, capture: &Capture) -> anyhow::Result<Feed> {
-    let start = args
-        .start
-        .as_deref()
-        .map(|t| capture::parse_time(t).ok_or_else(|| anyhow!("--start: `{t}` is not a time")))
-        .transpose()?;
-    let (format, options) = (info.format.as_str(), info.format_options.as_str());
-    let (pieces, damage) = match &args.timestamps {
-        Some(path) => (capture.pieces_at(format, options, &capture::read_times(path)?)?, None),
-        None => capture.timed_pieces(format, options, start)?,
-    };
-    if let Some(damage) = damage {
-        eprintln!("warning: {damage}");
-    }
-    let mut pieces: Vec<Reception> =
-        pieces.into_iter().filter_map(|p| p.into_reception(&info.id, Span::ZERO)).collect();
-    // A capture merged from several can go back in time; within equal times the file's order holds.
-    pieces.sort_by_key(|r| r.received_at);
-    Ok(Feed { input: info.id.clone(), name: capture.name.clone(), pieces: pieces.into() })
-}
-
-/// Moves captures on the time line so that they start together, where that is asked for or is the only sense they make.
-fn align(feeds: &mut [Feed], how: Align) {
-    let spans: Vec<(Time, Time)> =
-        feeds.iter().filter_map(|f| Some((f.pieces.front()?.received_at, f.pieces.back()?.received_at))).collect();
-    let mut sorted = spans.clone();
-    sorted.sort();
-    let apart = sorted.windows(2).filter_map(|w| Some(w.get(1)?.0.since(w.first()?.1))).max().unwrap_or(Span::ZERO);
-    let together = match how {
-        Align::Auto => apart > APART_MAX,
-        Align::Recorded => false,
-        Align::Start => true,
-    };
-    // The longest stays where it was recorded: time stamps within a moved capture no longer agree with its time of
-    // reception, and that should trouble as little of the picture as possible.
-    let longest = spans.iter().copied().reduce(|a, b| if b.1.since(b.0) > a.1.since(a.0) { b } else { a });
-    let Some((anchor, _)) = longest.filter(|_| together) else { return };
-    for feed in feeds {
-        let Some(first) = feed.pieces.front().map(|r| r.received_at) else { continue };
-        let shift = anchor.since(first);
-        if shift != Span::ZERO {
-            eprintln!(
-                "note: {} ({}) was recorded {} {} the longest capture; it is played beside it, so its time stamps may look wrong (--align recorded keeps its time)",
-                feed.name,
-                feed.input,
-                rough(shift.abs()),
-                if shift < Span::ZERO { "after" } else { "before" },
-            );
-        }
-        for reception in &mut feed.pieces {
-            reception.received_at = reception.received_at + shift;
-        }
     }
 }

@@ -60,10 +60,15 @@ pub(crate) fn event_line(event: &Event) -> Vec<u8> {
 }
 
 impl Summary {
-    /// Takes an event; `line` is its [`event_line`].
-    pub(crate) fn event(&mut self, event: &Event, line: &[u8]) {
+    /// Takes only the [`event_line`] of an event, for the number and the hash.
+    pub(crate) fn count(&mut self, line: &[u8]) {
         self.events += 1;
         self.hash.update(line);
+    }
+
+    /// Takes an event; `line` is its [`event_line`].
+    pub(crate) fn event(&mut self, event: &Event, line: &[u8]) {
+        self.count(line);
         match &event.body {
             EventBody::TrackBegan { track } | EventBody::TrackUpdated { track } => self.track(track),
             EventBody::TrackEnded { track, why } => {

@@ -8,6 +8,7 @@ mod instructions;
 mod meter;
 mod micro;
 mod report;
+mod restart;
 mod rival;
 mod score;
 mod tools;
@@ -32,6 +33,10 @@ pub(crate) enum Bench {
     /// Count the instructions of the tracker's kernels under valgrind, to compare two commits
     #[command(after_help = instructions::CONTRACT)]
     Instructions(instructions::Options),
+    /// Kill a server that holds many tracks, start it again: time to the first picture, ids kept, alerts raised twice
+    Restart(restart::RestartOptions),
+    /// Play an hour of a simulated site again and again: the same events every time, and how fast
+    Replay(restart::ReplayOptions),
 }
 
 /// `cargo xtask bench WHAT`.
@@ -40,5 +45,7 @@ pub(crate) fn run(bench: Bench) -> Result<()> {
         Bench::Tracker(options) => tracker::run(&options),
         Bench::Micro { args } => micro::run(&args),
         Bench::Instructions(options) => instructions::run(&options),
+        Bench::Restart(options) => restart::restart(&options),
+        Bench::Replay(options) => restart::replay(&options),
     }
 }

@@ -10,7 +10,7 @@ mod tests;
 
 pub use object::{LastPosition, Wire};
 
-use crate::{ConfigTable, Decoded, Decoder, Format, fault};
+use crate::{BadState, ConfigTable, Decoded, Decoder, Format, fault};
 use lapwing_model::{Envelope, FaultKind, Report, Span, Time};
 use object::Aircraft;
 use schemars::JsonSchema;
@@ -213,5 +213,16 @@ impl Decoder for AircraftJson {
 
     fn pending_bytes(&self) -> u64 {
         self.streams.values().map(Splitter::pending_bytes).sum()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        crate::state::save(&self.streams)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), BadState> {
+        self.streams = crate::state::restore(state, |streams: &BTreeMap<u64, Splitter>| {
+            streams.len() <= STREAMS_MAX && streams.values().all(Splitter::is_sound)
+        })?;
+        Ok(())
     }
 }

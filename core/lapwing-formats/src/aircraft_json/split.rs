@@ -20,7 +20,7 @@ pub(super) enum Piece<'a> {
 }
 
 /// Splits a stream into objects. Holds at most one of [`DOCUMENT_BYTES_MAX`].
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Splitter {
     held: Vec<u8>,
     overflown: bool,
@@ -35,6 +35,11 @@ impl Splitter {
     /// A splitter whose first byte stands at `offset` of its stream.
     pub(super) fn starting_at(offset: u64) -> Self {
         Self { held: Vec::new(), overflown: false, depth: 0, in_string: false, escaped: false, start: offset, offset }
+    }
+
+    /// Whether what was restored keeps the bound, and counts what it holds.
+    pub(super) fn is_sound(&self) -> bool {
+        self.held.len() <= DOCUMENT_BYTES_MAX && self.offset.checked_sub(self.start) == Some(self.held.len() as u64)
     }
 
     pub(super) fn next_offset(&self) -> u64 {

@@ -16,7 +16,7 @@ pub use uas_data::{UAS_DATA_BYTES, UasDataError, decode_uas_data, encode_uas_dat
 pub use write::{Heard, encode_data, encode_location, encode_status};
 
 use crate::remote_id::Assembler;
-use crate::{ConfigTable, Decoded, Decoder, Format, fault};
+use crate::{BadState, ConfigTable, Decoded, Decoder, Format, fault};
 use lapwing_model::limits::{CONNECTIONS_PER_INPUT_MAX, RECEPTION_BYTES_MAX};
 use lapwing_model::{Envelope, FaultKind, Time};
 use sections::Sections;
@@ -67,7 +67,7 @@ pub struct Dronescout {
     pending: BTreeMap<u64, Pending>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Pending {
     offset: u64,
     bytes: Vec<u8>,
@@ -322,5 +322,20 @@ impl Decoder for Dronescout {
 
     fn pending_bytes(&self) -> u64 {
         self.pending.values().map(|p| p.bytes.len() as u64).sum()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        crate::state::save(&(self.assembler.save(), &self.pending))
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), BadState> {
+        type Saved = (Vec<u8>, BTreeMap<u64, Pending>);
+        let (assembler, pending): Saved = crate::state::restore(state, |(_, pending): &Saved| {
+            let fits = |p: &Pending| p.bytes.len() <= self.config.payload_bytes_max;
+            pending.len() <= CONNECTIONS_PER_INPUT_MAX && pending.values().all(fits)
+        })?;
+        self.assembler = Assembler::restore(&assembler)?;
+        self.pending = pending;
+        Ok(())
     }
 }

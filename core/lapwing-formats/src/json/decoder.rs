@@ -5,7 +5,7 @@ use super::build::Refusal;
 use super::fields::{KEYS, Key, Kind, MESSAGE_WORDS, MESSAGES, Message};
 use super::text::{Broken, Cursor};
 use super::values::{Expected, Value, Values, Wrong};
-use crate::{Decoded, Decoder, fault};
+use crate::{BadState, Decoded, Decoder, fault};
 use lapwing_model::{Envelope, FaultKind, Time, limits};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -18,7 +18,7 @@ pub struct Json {
 }
 
 /// The line a connection has begun.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Line {
     bytes: Vec<u8>,
     /// Where it began, in bytes of the connection.
@@ -293,5 +293,17 @@ impl Decoder for Json {
 
     fn pending_bytes(&self) -> u64 {
         self.connections.values().map(|line| line.bytes.len() as u64).sum()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        crate::state::save(&self.connections)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), BadState> {
+        self.connections = crate::state::restore(state, |connections: &BTreeMap<u64, Line>| {
+            connections.len() <= limits::CONNECTIONS_PER_INPUT_MAX
+                && connections.values().all(|line| line.bytes.len() <= OBJECT_BYTES_MAX)
+        })?;
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@ use super::cpr::{self, Cpr, LatLon, Surface};
 use super::message::{AddressCheck, AddressKind, AllCall, Body, Message, SquitterSource};
 use super::quality::{self, Supplements};
 use super::squitter::Squitter;
+use crate::BadState;
 use lapwing_model::{Span, Time, math};
 use serde::Serialize;
 
@@ -111,7 +112,7 @@ pub struct Placing {
     pub height_ellipsoid_derived_m: Option<f64>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Half {
     cpr: Cpr,
     surface: Surface,
@@ -120,7 +121,7 @@ struct Half {
     at: Time,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Known {
     place: LatLon,
     at: Time,
@@ -128,7 +129,7 @@ struct Known {
     confirmed: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Aircraft {
     key: u32,
     heard_at: Time,
@@ -197,6 +198,22 @@ impl Table {
     /// An empty table.
     pub fn new(site: Site) -> Self {
         Self { slots: vec![None; AIRCRAFT_MAX], site }
+    }
+
+    /// Its aircraft with their slots, as bytes.
+    pub(crate) fn save(&self) -> Vec<u8> {
+        let used = |(slot, aircraft): (usize, &Option<Aircraft>)| aircraft.map(|a| (slot as u32, a));
+        crate::state::save(&self.slots.iter().enumerate().filter_map(used).collect::<Vec<_>>())
+    }
+
+    /// A table of the same site with the aircraft that were saved.
+    pub(crate) fn restored(&self, state: &[u8]) -> Result<Self, BadState> {
+        let saved: Vec<(u32, Aircraft)> = crate::state::restore(state, |_| true)?;
+        let mut table = Self::new(self.site);
+        for (slot, aircraft) in saved {
+            *table.slots.get_mut(slot as usize).ok_or(BadState)? = Some(aircraft);
+        }
+        Ok(table)
     }
 
     fn set_of(key: u32) -> std::ops::Range<usize> {

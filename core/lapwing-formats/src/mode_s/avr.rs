@@ -9,11 +9,27 @@ use super::frame::{Frame, Receipt, hex_digit};
 /// 12 digits of time stamp, 2 of status or signal, 28 of message.
 const DIGITS_MAX: usize = 42;
 
+/// An array too long for serde, as a slice.
+mod nibbles {
+    use super::DIGITS_MAX;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(nibbles: &[u8; DIGITS_MAX], s: S) -> Result<S::Ok, S::Error> {
+        nibbles.as_slice().serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<[u8; DIGITS_MAX], D::Error> {
+        let all = Vec::<u8>::deserialize(d)?;
+        all.try_into().map_err(|_| serde::de::Error::custom("not the digits of a message"))
+    }
+}
+
 /// The incremental parser. Holds at most one message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct AvrParser {
     /// `*`, `@`, `%` or `<` while inside a message.
     kind: Option<u8>,
+    #[serde(with = "nibbles")]
     nibbles: [u8; DIGITS_MAX],
     have: usize,
     offset: u64,
@@ -42,6 +58,11 @@ impl AvrParser {
         if self.kind.is_none() && !self.blank {
             self.emit(self.offset, Content::Garbage, &mut sink);
         }
+    }
+
+    /// Whether what was restored fits what it reads into.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.have <= DIGITS_MAX && self.start <= self.offset && self.nibbles.iter().all(|n| *n < 16)
     }
 
     /// Bytes taken in that are in no item yet (blanks after the last message, or an unfinished message).

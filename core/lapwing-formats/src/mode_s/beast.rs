@@ -42,7 +42,7 @@ pub enum Content {
     Cut,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum State {
     /// Outside a record.
     Outside,
@@ -55,7 +55,7 @@ enum State {
 }
 
 /// The incremental parser. Holds at most one record.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct BeastParser {
     state: State,
     kind: u8,
@@ -99,6 +99,11 @@ impl BeastParser {
         if self.state == State::Outside {
             self.emit(self.offset, Content::Garbage, &mut sink);
         }
+    }
+
+    /// Whether what was restored fits what it reads into.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.have <= self.need && self.need <= BODY_BYTES_MAX && self.start <= self.offset
     }
 
     /// Bytes taken in that are in no item yet.

@@ -4,6 +4,7 @@
 //! messages, without a date. In GPS mode (Radarcape, Air!Squitter) the upper 18 bits are the UTC second of the day and the lower 30 the
 //! nanosecond. mlat-client and uat2esnt write marks instead of times.
 
+use crate::BadState;
 use lapwing_model::{Span, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ const RECEIVERS_MAX: usize = 64;
 const DISAGREEMENT_MAX: Span = Span::from_seconds(1);
 const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Anchor {
     receiver: Option<u64>,
     /// The counter, nanoseconds, and the time it stands for.
@@ -56,6 +57,15 @@ impl Clock {
     /// A clock that has heard nothing.
     pub fn new(kind: ClockKind) -> Self {
         Self { kind, anchors: Vec::new() }
+    }
+
+    pub(crate) fn save(&self) -> Vec<u8> {
+        crate::state::save(&self.anchors)
+    }
+
+    pub(crate) fn restore(&mut self, state: &[u8]) -> Result<(), BadState> {
+        self.anchors = crate::state::restore(state, |anchors: &Vec<Anchor>| anchors.len() <= RECEIVERS_MAX)?;
+        Ok(())
     }
 
     /// The time of a message received at `received_at` with this time stamp from this receiver; `None` when the stamp gives none.

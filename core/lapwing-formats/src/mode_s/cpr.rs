@@ -13,7 +13,7 @@ const NZ: f64 = 15.0;
 const STEPS: f64 = 131_072.0;
 
 /// One half of a position: coordinates within a zone, as sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Cpr {
     /// `false` even, `true` odd.
     #[serde(rename = "cpr_odd")]
@@ -27,7 +27,7 @@ pub struct Cpr {
 }
 
 /// Degrees, WGS-84.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, serde::Deserialize)]
 pub struct LatLon {
     /// Latitude, degrees north.
     pub latitude_deg: f64,
@@ -36,7 +36,7 @@ pub struct LatLon {
 }
 
 /// Whether a half is of an airborne (a zone spans 6°) or a surface position (1.5°).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Surface {
     /// Airborne.
     No,

@@ -8,7 +8,7 @@ use super::clock::{Clock, MARK_MULTILATERATION};
 use super::frame::{Frame, Receipt};
 use super::message::{Message, Refusal};
 use super::{Framing, ModeSConfig};
-use crate::{Decoded, Decoder, fault};
+use crate::{BadState, Decoded, Decoder, fault};
 use lapwing_model::limits::CONNECTIONS_PER_INPUT_MAX;
 use lapwing_model::{Envelope, FaultKind, Report, Time, math};
 use serde::{Serialize, Serializer};
@@ -47,7 +47,7 @@ fn hex_id<S: Serializer>(id: &Option<u64>, serializer: S) -> Result<S::Ok, S::Er
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 enum Parser {
     Beast(BeastParser),
     Avr(AvrParser),
@@ -75,6 +75,14 @@ impl Parser {
         }
     }
 
+    /// Whether what was restored is of this framing and fits what it reads into.
+    fn is_sound(&self, framing: Framing) -> bool {
+        match self {
+            Self::Beast(parser) => framing == Framing::Beast && parser.is_sound(),
+            Self::Avr(parser) => framing == Framing::Avr && parser.is_sound(),
+        }
+    }
+
     fn pending_bytes(&self) -> u64 {
         match self {
             Self::Beast(parser) => parser.pending_bytes(),
@@ -84,7 +92,7 @@ impl Parser {
 }
 
 /// What is remembered of one connection.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Stream {
     parser: Parser,
     heard_by: HeardBy,
@@ -93,7 +101,7 @@ struct Stream {
 }
 
 /// Who heard the messages that follow, and when, where the stream says so.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct HeardBy {
     receiver_id: Option<u64>,
     dump_time: Option<Time>,
@@ -179,6 +187,22 @@ impl Decoder for ModeS {
 
     fn pending_bytes(&self) -> u64 {
         self.streams.values().map(|stream| stream.parser.pending_bytes()).sum()
+    }
+
+    fn save(&self) -> Vec<u8> {
+        crate::state::save(&(&self.streams, self.messages.table.save(), self.messages.clock.save()))
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), BadState> {
+        type Saved = (BTreeMap<u64, Stream>, Vec<u8>, Vec<u8>);
+        let (streams, table, clock): Saved = crate::state::restore(state, |(streams, _, _): &Saved| {
+            streams.len() <= CONNECTIONS_PER_INPUT_MAX && streams.values().all(|s| s.parser.is_sound(self.framing))
+        })?;
+        // The last that can be refused, so that what is refused leaves everything as it is.
+        let table = self.messages.table.restored(&table)?;
+        self.messages.clock.restore(&clock)?;
+        (self.streams, self.messages.table) = (streams, table);
+        Ok(())
     }
 }
 

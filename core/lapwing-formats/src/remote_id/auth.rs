@@ -3,6 +3,7 @@
 
 use super::fields::{AuthType, Bytes, Time2019Code, hex};
 use super::message::{AuthContent, AuthPage};
+use crate::BadState;
 use lapwing_model::{Span, Time};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use std::collections::BTreeMap;
 const PAGES_MAX: usize = 16;
 /// Transmitters whose pages are kept at a time; the one heard longest ago gives way.
 const TRANSMITTERS_MAX: usize = 256;
+/// Bytes that say who a transmitter is, at most.
+const KEY_BYTES_MAX: usize = 256;
 /// Pages older than this do not belong to what is heard now. Bluetooth 4 sends one page at a time, at least each 3 s.
 const PAGE_AGE_MAX: Span = Span::from_seconds(60);
 
@@ -126,7 +129,49 @@ pub struct Assembler {
     by_transmitter: BTreeMap<Vec<u8>, Pages>,
 }
 
+/// Page 0 as it is saved: the protocol's version, the page's number, type, last page, length, time, data.
+type SavedFirst = (u8, u8, u8, u8, u8, u32, [u8; FIRST_BYTES]);
+/// One transmitter's pages as they are saved: type, when heard, page 0, the others.
+type SavedPages = (u8, Time, Option<SavedFirst>, BTreeMap<u8, [u8; NEXT_BYTES]>);
+
+impl Pages {
+    fn save(&self) -> SavedPages {
+        let first = self.first.as_ref().and_then(|(version, page)| match page.content {
+            AuthContent::First { last_page_index, length_bytes, time, data } => {
+                Some((*version, page.page, page.auth_type.0, last_page_index, length_bytes, time.0, data.0))
+            }
+            // Never put there.
+            AuthContent::Next { .. } => None,
+        });
+        (self.auth_type.0, self.heard_at, first, self.next.clone())
+    }
+
+    fn restore((auth_type, heard_at, first, next): SavedPages) -> Self {
+        let first = first.map(|(version, page, auth_type, last_page_index, length_bytes, time, data)| {
+            let (time, data) = (Time2019Code(time), Bytes(data));
+            let content = AuthContent::First { last_page_index, length_bytes, time, data };
+            (version, AuthPage { auth_type: AuthType(auth_type), page, content })
+        });
+        Self { auth_type: AuthType(auth_type), heard_at, first, next }
+    }
+}
+
 impl Assembler {
+    /// Its pages as bytes.
+    pub(crate) fn save(&self) -> Vec<u8> {
+        let pages: BTreeMap<&Vec<u8>, SavedPages> = self.by_transmitter.iter().map(|(k, p)| (k, p.save())).collect();
+        crate::state::save(&pages)
+    }
+
+    /// The assembler that was saved.
+    pub(crate) fn restore(state: &[u8]) -> Result<Self, BadState> {
+        let pages = crate::state::restore(state, |pages: &BTreeMap<Vec<u8>, SavedPages>| {
+            pages.len() <= TRANSMITTERS_MAX
+                && pages.iter().all(|(key, (_, _, _, next))| key.len() <= KEY_BYTES_MAX && next.len() <= PAGES_MAX)
+        })?;
+        Ok(Self { by_transmitter: pages.into_iter().map(|(key, saved)| (key, Pages::restore(saved))).collect() })
+    }
+
     /// Adds a page heard from `transmitter` (its address and carrier) and says what is known now.
     pub fn add(&mut self, transmitter: &[u8], heard_at: Time, protocol_version: u8, page: &AuthPage) -> Assembly {
         let full = self.by_transmitter.len() >= TRANSMITTERS_MAX;

@@ -28,7 +28,7 @@ pub use carrier::{Carrier, Mac};
 pub use ieee80211::{WifiRadio, encode_beacon, encode_nan};
 pub use pack::{Unit, decode_payload, encode_pack};
 
-use crate::{ConfigTable, Decoded, Decoder, Format, fault};
+use crate::{BadState, ConfigTable, Decoded, Decoder, Format, fault};
 use carrier::{FrameError, Payload};
 use claim::ClaimBuilder;
 use lapwing_model::{Envelope, FaultKind, Protocol, Report, Time};
@@ -170,5 +170,14 @@ impl Decoder for RemoteId {
                 out.bytes_rejected(length);
             }
         }
+    }
+
+    fn save(&self) -> Vec<u8> {
+        self.assembler.save()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), BadState> {
+        self.assembler = Assembler::restore(state)?;
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use crate::identity::{EvidenceSet, weight};
 use lapwing_model::{EvidenceKind, Place, Span, Time};
 
 /// The time stamp stands still while messages go on.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct StampCheck {
     raw_s: Option<f64>,
     since: Time,
@@ -48,7 +48,7 @@ impl StampCheck {
 }
 
 /// The time stamp disagrees with the time of reception.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ClockCheck {
     since: Option<Time>,
     count: u32,
@@ -83,7 +83,7 @@ impl ClockCheck {
 }
 
 /// Claimed speed and claimed positions disagree.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct MotionCheck {
     from: Option<(Time, Place)>,
     against: u32,

@@ -21,7 +21,7 @@ const HEIGHTS_VALID: Span = Span::from_seconds(15);
 pub(crate) const ACCURACY_MAX_M: f64 = 60.0;
 
 /// The last claimed position.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Fix {
     pub(crate) place: Place,
     /// The time to take it for.
@@ -58,7 +58,7 @@ pub(crate) struct Position {
 }
 
 /// A velocity that came apart from a position.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct SaidVelocity {
     at: Time,
     /// East and north, metres per second.
@@ -68,7 +68,7 @@ struct SaidVelocity {
 }
 
 /// One aircraft as far as it speaks for itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Voice {
     pub(crate) id: u64,
     pub(crate) first_at: Time,

@@ -37,7 +37,7 @@ const BARRED_FOR: Span = Span::from_seconds(300);
 const AT_ONCE: Span = Span::from_seconds(30);
 
 /// How often plots and the positions of one voice agreed.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Agreement {
     claims: u32,
     plots: u32,
@@ -95,9 +95,13 @@ impl Picture {
         let Some((place, sd_m)) = place_of(sensor, observation).filter(|(_, sd)| *sd <= PLOT_SD_MAX_M) else { return };
         let now = self.now;
         let plot_for = Span::from_nanos(sensor.interval.as_nanos().saturating_mul(3)).clamp(PLOT_FOR_MIN, PLOT_FOR_MAX);
-        let Some(estimate) = self.tracker.estimate(id, now) else { return };
-        let v = estimate.frame.unrotate(estimate.velocity);
-        let v = LocalFrame::new(estimate.frame.to_geodetic(estimate.position)).rotate(v);
+        // The track's own velocity, for a voice that says none.
+        let velocity = || {
+            let estimate = self.tracker.estimate(id, now)?;
+            let v = estimate.frame.unrotate(estimate.velocity);
+            let v = LocalFrame::new(estimate.frame.to_geodetic(estimate.position)).rotate(v);
+            Some((v.east_m, v.north_m))
+        };
         let Some(entry) = self.tracks.get_mut(&id) else { return };
         for voice in entry.voices.iter().filter_map(|v| self.emitters.get(*v)).filter(|v| v.track == Some(id)) {
             let Some(fix) = voice.fix else { continue };
@@ -106,7 +110,7 @@ impl Picture {
                 continue;
             }
             let dt_s = dt.as_seconds_f64();
-            let (east, north) = fix.velocity.unwrap_or((v.east_m, v.north_m));
+            let Some((east, north)) = fix.velocity.or_else(velocity) else { continue };
             let (kx, ky) = crate::zone::metres_per_degree(fix.place.latitude_deg);
             let led = Place {
                 latitude_deg: fix.place.latitude_deg + north * dt_s / ky,
@@ -126,14 +130,14 @@ impl Picture {
     pub(super) fn support(&self, id: TrackId, entry: &Entry) -> Support {
         let voices = || entry.voices.iter().filter_map(|v| self.emitters.get(*v));
         let agrees = |v: &Voice| self.agrees(id, entry, v);
-        let place = self.place_of(id);
+        let allowed = |v: &Voice| {
+            let listed = self.place_of(id).and_then(|place| self.listed(&v.names, place));
+            listed.is_some_and(|l| l.allowed)
+        };
         Support {
             agrees: voices().any(agrees),
-            authorised: voices().any(|v| {
-                agrees(v)
-                    && !self.barred(entry, v)
-                    && place.is_some_and(|p| self.listed(&v.names, p).is_some_and(|l| l.allowed))
-            }),
+            authorised: !self.authorised.is_empty()
+                && voices().any(|v| agrees(v) && !self.barred(entry, v) && allowed(v)),
         }
     }
 

@@ -90,6 +90,9 @@ impl Picture {
 
     fn refresh_identity(&mut self, id: TrackId) {
         let Some(entry) = self.tracks.get(&id) else { return };
+        if entry.is_nameless() {
+            return;
+        }
         let names = self.names_of(&self.naming_voices(id, entry));
         let listed = self.authorised_word(id, entry);
         let support = self.support(id, entry);
@@ -131,7 +134,7 @@ impl Picture {
     /// The voices whose names a track may have: all of one that only claims to be; of one that sensors see, those whose
     /// positions agreed with the plots once, so that no single forged claim gives an intruder its name.
     fn naming_voices(&self, id: TrackId, entry: &Entry) -> BTreeSet<u64> {
-        let claimed_only = self.tracker.estimate(id, self.now).is_none_or(|e| e.claimed_only);
+        let claimed_only = self.tracker.claimed_only(id).unwrap_or(true);
         entry.voices.iter().copied().filter(|v| claimed_only || entry.agreed.contains(v)).collect()
     }
 
@@ -203,13 +206,13 @@ impl Picture {
         if relies {
             return;
         }
+        // Without a greatest range nothing says how far it sees.
+        let (Some(place), Some(range_m)) = (post.place, post.coverage.range_max_m) else { return };
         let post = post.clone();
-        let Some(frame) = post.place.map(LocalFrame::new) else { return };
-        let claimed: Vec<TrackId> =
-            self.tracks.iter().filter(|(_, e)| !e.voices.is_empty()).map(|(id, _)| *id).collect();
-        for id in claimed {
+        let frame = LocalFrame::new(place);
+        for id in self.tracker.claimed_near(place.place(), range_m) {
             let Some(estimate) = self.tracker.estimate(id, self.now) else { continue };
-            if !estimate.claimed_only || estimate.phase != Phase::Confirmed {
+            if estimate.phase != Phase::Confirmed {
                 continue;
             }
             let grounded = self.tracks.get(&id).is_some_and(|e| {
@@ -343,6 +346,9 @@ impl Picture {
 
     /// Holds a track against the zones near it and those it has alerts for.
     fn judge_zones(&mut self, id: TrackId) {
+        if self.zones.is_empty() && !self.alerts.concerns(id) {
+            return;
+        }
         let Some(estimate) = self.tracker.estimate(id, self.now) else { return };
         if estimate.phase == Phase::Tentative && !self.alerts.concerns(id) {
             return;
@@ -483,7 +489,6 @@ fn narrow(covariance: &mut [[f64; 6]; 6], sd_max_m: f64) {
 /// a coverage are not sharp.
 fn covers(sensor: &Sensor, frame: &LocalFrame, e: &Estimate) -> Option<f64> {
     let c = &sensor.coverage;
-    // Without a greatest range nothing says how far it sees.
     let range_max_m = c.range_max_m?;
     let mut faded: f64 = 1.0;
     let at = e.frame.to_geodetic(e.position);

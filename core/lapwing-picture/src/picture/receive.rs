@@ -26,6 +26,8 @@ struct Reception<'a> {
     used: BTreeMap<SensorId, u64>,
     /// Plots of one scan, waiting to be assigned together.
     scan: Option<Scan>,
+    /// Reports of it at most.
+    reports: usize,
 }
 
 struct Scan {
@@ -92,7 +94,8 @@ impl Picture {
         let Some(own) = self.health.sensor_of(input).cloned() else { return };
         let silent_on_sensors = reports.is_empty();
         let received = books.received > 0;
-        let mut r = Reception { input, received_at, books, faults, used: BTreeMap::new(), scan: None };
+        let used = BTreeMap::new();
+        let mut r = Reception { input, received_at, books, faults, used, scan: None, reports: reports.len() };
         for report in reports {
             let sensor = match report.sensor() {
                 Some(named) if self.health.sensor(named).is_some() => named.clone(),
@@ -154,8 +157,9 @@ impl Picture {
             entry: self.cause,
             ..Observation::new(measured_at, plot.measurement)
         };
-        let number = plot.scan;
-        let scan = r.scan.get_or_insert_with(|| Scan { sensor, number, observations: Vec::new() });
+        let (number, reports) = (plot.scan, r.reports);
+        let observations = || Vec::with_capacity(reports);
+        let scan = r.scan.get_or_insert_with(|| Scan { sensor, number, observations: observations() });
         scan.observations.push(observation);
     }
 

@@ -3,6 +3,7 @@ mod anafi;
 mod books;
 mod claims;
 mod late;
+mod save;
 mod scene;
 
 use super::*;

@@ -21,7 +21,7 @@ const SPEED_SD_MAX_MPS: f64 = 10.0;
 const REJOIN_AFTER: Span = Span::from_seconds(3);
 
 /// Completed looks of one sensor that did not see a track where it says it is.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Misses {
     pub(super) looks: u32,
     /// Logarithm of how likely that is if it is there.
@@ -31,7 +31,7 @@ pub(super) struct Misses {
 }
 
 /// What the picture knows of a track beside its state.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Entry {
     pub(super) phase: Phase,
     pub(super) first_at: Time,
@@ -121,8 +121,9 @@ impl Entry {
 
     /// A journal entry led to it: mostly the latest one, but for what came late.
     fn came_from(&mut self, entry: Position) {
-        let known = self.first_entries.contains(&entry) || self.last_entries.contains(&entry);
-        if known || self.late_entry == Some(entry) {
+        // Mostly the latest once more: plots of one reception.
+        let known = || self.first_entries.contains(&entry) || self.last_entries.contains(&entry);
+        if self.last_entries.back() == Some(&entry) || known() || self.late_entry == Some(entry) {
             return;
         }
         self.entries_total += 1;
@@ -147,6 +148,11 @@ impl Entry {
         if self.last_entries.len() > half {
             self.last_entries.pop_front();
         }
+    }
+
+    /// Whether nobody ever spoke for it, and nothing is held for or against it.
+    pub(super) fn is_nameless(&self) -> bool {
+        self.voices.is_empty() && self.evidence.is_empty() && self.identity == Identity::unidentified()
     }
 
     /// What a sensor takes it for.

@@ -21,6 +21,11 @@ pub(crate) struct ZoneIndex {
 }
 
 impl ZoneIndex {
+    /// Whether there is no zone.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.zones.is_empty()
+    }
+
     /// Makes zones ready; the first [`lapwing_model::limits::ZONES_MAX`] of them.
     pub(crate) fn new(zones: &[Zone]) -> Self {
         let zones: Vec<_> =

@@ -15,15 +15,14 @@ const HEAD_BYTES: u64 = 9;
 const CHUNK: u8 = 0x06;
 const DATA_END: u8 = 0x0f;
 
-/// Copies segments into a folder, the last one cut behind `until`; all of it without one. The copies, in order.
-pub(super) fn copy(segments: &[PathBuf], into: &Path, until: Option<Time>) -> anyhow::Result<Vec<PathBuf>> {
-    let mut copies = Vec::new();
+/// Copies segments into a folder, the last one cut behind `until`; all of it without one.
+pub(super) fn copy(segments: &[PathBuf], into: &Path, until: Option<Time>) -> anyhow::Result<()> {
+    let mut copies = 0;
     let mut total = 0;
     for segment in segments {
         let at = || segment.display().to_string();
         let extent = extent(segment, until).with_context(at)?;
-        if extent.first.zip(until).is_some_and(|(first, until)| first > until + CHECKPOINT_WITHIN) && !copies.is_empty()
-        {
+        if extent.first.zip(until).is_some_and(|(first, until)| first > until + CHECKPOINT_WITHIN) && copies > 0 {
             break;
         }
         total += extent.bytes;
@@ -34,13 +33,13 @@ pub(super) fn copy(segments: &[PathBuf], into: &Path, until: Option<Time>) -> an
         let mut file = File::create_new(&to).with_context(|| to.display().to_string())?;
         let copied = std::io::copy(&mut from, &mut file).with_context(at)?;
         ensure!(copied == extent.bytes, "{}: it became shorter while it was read", at());
-        copies.push(to);
+        copies += 1;
         if extent.cut {
             break;
         }
     }
-    ensure!(!copies.is_empty(), "the journal has no segment of that time");
-    Ok(copies)
+    ensure!(copies > 0, "the journal has no segment of that time");
+    Ok(())
 }
 
 struct Extent {

@@ -18,8 +18,12 @@ pub(crate) use unpack::Unpacked;
 use crate::export::geojson;
 use crate::export::height::Geoid;
 use crate::index::{Archive, Configuration, hex, segments_from};
+use crate::line::Line;
+use crate::snapshot::Folder;
+use crate::{quarantine, snapshot};
 use anyhow::{Context, anyhow};
-use lapwing_server::history::IncidentId;
+use lapwing_model::Position;
+use lapwing_server::history::{IncidentId, IncidentRecord};
 use report::{Listed, Proof};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -50,20 +54,19 @@ pub(crate) fn incident(args: &IncidentArgs) -> anyhow::Result<()> {
     let incident = archive
         .incident(args.id)?
         .ok_or_else(|| anyhow!("there is no incident {} on record; `lapwing search incidents` lists them", args.id))?;
-    let run = archive.run_of(incident.first_position)?;
-    let run = run.ok_or_else(|| anyhow!("the beginning of the run of {} is no longer in the journal", args.id))?;
+    let base = Base::of(&args.directory, &archive, &incident)?;
     let journal = work.folder("journal")?;
     let until = incident.ended_at.map(|t| t + story::AFTER);
-    let segments: Vec<PathBuf> = segments_from(&args.directory, run)?;
-    let segments = cut::copy(&segments, &journal, until)?;
+    cut::copy(&segments_from(&args.directory, base.position)?, &journal, until)?;
+    let origin = base.copy(&args.directory, &work)?;
+    let configuration = archive
+        .configuration(incident.first_position)?
+        .ok_or_else(|| anyhow!("the index has no configuration; make it anew with `lapwing reindex`"))?;
     let (mut reports, mut events) = (work.create("reports.jsonl")?, work.create("events.jsonl")?);
     let sinks = Sinks { reports: &mut reports, events: &mut events };
-    let story = story::read(incident, &segments, &archive, sinks)?;
+    let story = story::read(incident, &journal, origin, &archive, &configuration.version, sinks)?;
     reports.flush()?;
     events.flush()?;
-    let configuration = archive
-        .configuration(story.incident.first_position)?
-        .ok_or_else(|| anyhow!("the index has no configuration; make it anew with `lapwing reindex`"))?;
     work.fill(&story, &configuration)?;
     work.keys(&args.directory)?;
     let listed = work.listed()?;
@@ -87,6 +90,58 @@ pub(crate) fn incident(args: &IncidentArgs) -> anyhow::Result<()> {
         eprintln!("warning: played again, the record gives other events than it holds; the report says so");
     }
     Ok(())
+}
+
+/// Where the record of an incident begins.
+struct Base {
+    /// The first entry that is needed.
+    position: Position,
+    /// Whether there is a snapshot of before that entry; without one a run begins there.
+    snapshot: bool,
+}
+
+impl Base {
+    /// The latest snapshot that is old enough, else the beginning of the run.
+    fn of(directory: &Path, archive: &Archive, incident: &IncidentRecord) -> anyhow::Result<Self> {
+        let wanted = incident.began_at - story::BEFORE;
+        let run = archive.run_of(incident.first_position)?;
+        let folder = Folder::of(directory);
+        for position in folder.positions().context("snapshots")? {
+            if position > incident.first_position || run.is_some_and(|run| position <= run) {
+                continue;
+            }
+            let usable = folder.read(position).is_ok_and(|s| s.at <= wanted && Line::restore(&s.state).is_ok());
+            if usable {
+                return Ok(Self { position, snapshot: true });
+            }
+        }
+        let run = run.with_context(|| {
+            format!(
+                "the beginning of the run of {} is no longer in the journal, and no snapshot is old enough",
+                incident.id
+            )
+        })?;
+        Ok(Self { position: run, snapshot: false })
+    }
+
+    /// Copies what the replay needs beside the segments, and restores the line.
+    fn copy(&self, directory: &Path, work: &Scratch) -> anyhow::Result<story::Origin> {
+        // Entries that are passed over in the journal are passed over here.
+        let quarantine = directory.join(quarantine::FILE);
+        if quarantine.exists() {
+            let to = work.folder("journal")?.join(quarantine::FILE);
+            std::fs::copy(&quarantine, &to).with_context(|| quarantine.display().to_string())?;
+        }
+        if !self.snapshot {
+            return Ok(None);
+        }
+        let name = format!("{:020}.snap", self.position.0);
+        let from = directory.join(snapshot::FOLDER).join(&name);
+        let to = work.folder(snapshot::FOLDER)?.join(&name);
+        std::fs::copy(&from, &to).with_context(|| from.display().to_string())?;
+        let stored = Folder::of(&work.0).read(self.position)?;
+        Ok(Some((self.position, Line::restore(&stored.state)?)))
+    }
 }
 
 fn seal_words(files: &[Listed]) -> &'static str {
@@ -131,6 +186,7 @@ fn what(name: &str) -> &'static str {
         _ if name.starts_with("journal/") => {
             "the journal as it is on the disk: raw bytes, and all that was written beside them"
         }
+        _ if name.starts_with("snapshots/") => "state of the picture before the first of those entries",
         _ if name.starts_with("key/") => "verifier key",
         _ => "",
     }

@@ -1,18 +1,18 @@
 //! What happened, gathered for the report: read once from the journal, so that every number in it stands in the record.
 
+use crate::decoders::Decoders;
 use crate::index::Archive;
-use crate::line::{self, Line};
-use lapwing_formats::{Decoded, Decoder};
-use lapwing_journal::{Entry, Reader};
+use crate::line::Line;
+use crate::steps::{Step, Steps};
 use lapwing_model::{
-    Alert, AlertId, Command, Envelope, Event, EventBody, InputId, Position, Reception, SensorState, Site, Span, Time,
-    Track, TrackId,
+    Alert, AlertId, Command, Event, EventBody, InputId, Position, Report, SensorState, Site, Span, Time, Track, TrackId,
 };
+use lapwing_picture::{Input, Picture};
 use lapwing_server::history::{HistoryPoint, IncidentRecord, TrackRecord};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// What is shown before the first alert, and played on after the last was cleared.
 pub(crate) const BEFORE: Span = Span::from_seconds(60);
@@ -100,7 +100,7 @@ struct ReportLine<'a> {
     position: Position,
     at: Time,
     input: &'a InputId,
-    report: &'a lapwing_model::Report,
+    report: &'a Report,
 }
 
 /// Where the lines of that time go.
@@ -111,41 +111,49 @@ pub(crate) struct Sinks<'a> {
     pub(crate) events: &'a mut dyn Write,
 }
 
-/// Reads the segments of an incident.
+/// Where playing the record begins: a snapshot of the line before an entry, or nothing, for a record that begins with a run.
+pub(crate) type Origin = Option<(Position, Line)>;
+
+/// Reads the journal of an incident from its origin on.
 pub(crate) fn read(
     incident: IncidentRecord,
-    segments: &[PathBuf],
+    journal: &Path,
+    origin: Origin,
     archive: &Archive,
+    version: &str,
     out: Sinks<'_>,
 ) -> anyhow::Result<Story> {
     let from = incident.began_at - BEFORE;
     let to = incident.ended_at.map_or(Time::MAX, |t| t + AFTER);
     let mut teller = Teller::new(incident, from, to, out);
-    for segment in segments {
-        for item in Reader::open(segment)? {
-            // Damage is for `lapwing verify` to name; what can be read is told.
-            let Ok((position, at, entry)) = item else { continue };
-            if at > to && position > teller.story_end {
-                break;
-            }
-            teller.take(position, at, entry)?;
+    let (first, decoders) = match origin {
+        Some((position, line)) => {
+            let (line, decoders) = line.split();
+            teller.site = Some(line.picture().site().clone());
+            teller.line = Some(line);
+            (position, decoders)
+        }
+        None => (Position(0), Decoders::default()),
+    };
+    for step in Steps::new(journal, first, decoders)? {
+        if !teller.take(step?)? {
+            break;
         }
     }
-    teller.finish(archive)
+    teller.finish(archive, version)
 }
 
 struct Teller<'a> {
     incident: IncidentRecord,
     from: Time,
     to: Time,
-    /// Everything up to here belongs to it whatever its time.
-    story_end: Position,
-    site: Option<(Site, String)>,
+    site: Option<Site>,
     line: Option<Line>,
-    decoders: Decoders,
     events: Vec<Event>,
-    produced: std::collections::VecDeque<Vec<u8>>,
+    produced: VecDeque<Vec<u8>>,
     replayed: Replayed,
+    /// Entries were erased: what comes after cannot be compared.
+    erased: bool,
     tracks: BTreeMap<TrackId, Track>,
     alerts: BTreeMap<AlertId, Alert>,
     sensors: Option<Vec<SensorState>>,
@@ -161,16 +169,15 @@ struct Teller<'a> {
 impl<'a> Teller<'a> {
     fn new(incident: IncidentRecord, from: Time, to: Time, out: Sinks<'a>) -> Self {
         Self {
-            story_end: incident.last_position,
             incident,
             from,
             to,
             site: None,
             line: None,
-            decoders: Decoders::default(),
             events: Vec::new(),
-            produced: std::collections::VecDeque::new(),
+            produced: VecDeque::new(),
             replayed: Replayed { compared: 0, identical: true },
+            erased: false,
             tracks: BTreeMap::new(),
             alerts: BTreeMap::new(),
             sensors: None,
@@ -184,80 +191,89 @@ impl<'a> Teller<'a> {
         }
     }
 
-    fn take(&mut self, position: Position, at: Time, entry: Entry) -> anyhow::Result<()> {
+    /// Takes a step; whether more are wanted.
+    fn take(&mut self, step: Step) -> anyhow::Result<bool> {
+        match step {
+            // Damage is for `lapwing verify` to name; what can be read is told.
+            Step::Warning(_) => {}
+            Step::Erased(_) => self.erased = true,
+            // A run begins with an empty picture: what it says is compared from here on.
+            Step::Begin { at, position, site, .. } => {
+                self.produced.clear();
+                if position <= self.incident.first_position || self.site.is_none() {
+                    self.site = Some((*site).clone());
+                }
+                self.line = Some(Line::without_decoders(Picture::continuing(*site, at, position.0), at));
+            }
+            Step::Input { at, position, input, .. } => {
+                if !self.reach(position, at) {
+                    return Ok(false);
+                }
+                self.input(position, at, &input)?;
+                if let Some(line) = &mut self.line {
+                    line.take_decoded(at, Some(position), input, &mut self.events);
+                    self.produced.extend(self.events.drain(..).map(|e| crate::summary::event_line(&e)));
+                }
+            }
+            Step::Told { at, position, line, .. } => {
+                if !self.reach(position, at) {
+                    return Ok(false);
+                }
+                let event: Event = serde_json::from_slice(&line)?;
+                if event.at >= self.from {
+                    self.out.events.write_all(&line)?;
+                }
+                self.event(&event);
+                self.compare(at, &line);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes note of the place in the journal; whether it still belongs to the incident's time.
+    fn reach(&mut self, position: Position, at: Time) -> bool {
+        if at > self.to && position > self.incident.last_position {
+            return false;
+        }
         if at >= self.incident.began_at && self.sensors.is_none() {
             self.sensors = self.line.as_ref().map(|line| line.snapshot().sensors);
         }
         self.first.get_or_insert(at);
         self.last = (position, at);
-        match &entry {
-            Entry::Site { site, version } => self.begin(position, at, site, version)?,
-            Entry::Reception(reception) => self.reception(position, at, reception)?,
-            Entry::Command(command) if at >= self.from => {
+        true
+    }
+
+    fn input(&mut self, position: Position, at: Time, input: &Input) -> anyhow::Result<()> {
+        match input {
+            Input::Decoded { input, reports, .. } if at >= self.from => {
+                self.receptions += 1;
+                for report in reports {
+                    self.reports += 1;
+                    serde_json::to_writer(&mut *self.out.reports, &ReportLine { position, at, input, report })?;
+                    self.out.reports.write_all(b"\n")?;
+                }
+            }
+            Input::Command(command) if at >= self.from => {
                 self.orders.push(Ordered { position, at, command: command.clone() });
             }
-            Entry::Event(event) => {
-                self.event(event)?;
-                self.compare(at, event);
+            Input::Restart { site, .. } if position <= self.incident.first_position => {
+                self.site = Some((**site).clone());
             }
             _ => {}
         }
-        self.play(position, at, entry);
         Ok(())
     }
 
-    /// A run begins: what it says is compared from here on.
-    fn begin(&mut self, position: Position, at: Time, site: &Site, version: &str) -> anyhow::Result<()> {
-        self.decoders = Decoders::of(site);
-        self.produced.clear();
-        self.line = Some(Line::new(site.clone(), at, position)?);
-        if position <= self.incident.first_position || self.site.is_none() {
-            self.site = Some((site.clone(), version.to_owned()));
-        }
-        Ok(())
-    }
-
-    fn play(&mut self, position: Position, at: Time, entry: Entry) {
-        let Some(line) = &mut self.line else { return };
-        // The record's own story: the picture did not hear of it.
-        if matches!(entry, Entry::Event(_) | Entry::Audit(_)) {
-            return;
-        }
-        line.take(at, Some(position), entry, &mut self.events, &mut Vec::new());
-        self.produced.extend(self.events.drain(..).map(|e| crate::summary::event_line(&e)));
-    }
-
-    fn compare(&mut self, at: Time, recorded: &Event) {
-        let Some(line) = &mut self.line else { return };
+    fn compare(&mut self, at: Time, recorded: &[u8]) {
+        let Some(line) = self.line.as_mut().filter(|_| !self.erased) else { return };
         // What a deadline brought between two entries is in the journal only as this event.
         line.tick(at, &mut self.events);
         self.produced.extend(self.events.drain(..).map(|e| crate::summary::event_line(&e)));
-        let same = self.produced.pop_front().is_some_and(|line| line == crate::summary::event_line(recorded));
-        self.replayed.identical &= same;
+        self.replayed.identical &= self.produced.pop_front().is_some_and(|line| line == recorded);
         self.replayed.compared += 1;
     }
 
-    fn reception(&mut self, position: Position, at: Time, reception: &Reception) -> anyhow::Result<()> {
-        let wanted = at >= self.from;
-        let out = &mut *self.out.reports;
-        let mut count = 0;
-        self.decoders.decode(reception, |report| {
-            if wanted {
-                count += 1;
-                serde_json::to_writer(&mut *out, &ReportLine { position, at, input: &reception.input, report })?;
-                out.write_all(b"\n")?;
-            }
-            Ok(())
-        })?;
-        self.receptions += u64::from(wanted);
-        self.reports += count;
-        Ok(())
-    }
-
-    fn event(&mut self, event: &Event) -> anyhow::Result<()> {
-        if event.at >= self.from {
-            self.out.events.write_all(&crate::summary::event_line(event))?;
-        }
+    fn event(&mut self, event: &Event) {
         match &event.body {
             EventBody::TrackBegan { track } | EventBody::TrackUpdated { track }
                 if self.incident.tracks.contains(&track.id) =>
@@ -272,11 +288,10 @@ impl<'a> Teller<'a> {
             }
             _ => {}
         }
-        Ok(())
     }
 
-    fn finish(mut self, archive: &Archive) -> anyhow::Result<Story> {
-        let Some((site, version)) = self.site.take() else {
+    fn finish(mut self, archive: &Archive, version: &str) -> anyhow::Result<Story> {
+        let Some(site) = self.site.take() else {
             anyhow::bail!("the journal has no configuration before this incident: its beginning is gone");
         };
         // An incident that is not over is shown as far as the journal goes.
@@ -294,7 +309,7 @@ impl<'a> Teller<'a> {
         Ok(Story {
             incident: self.incident,
             site,
-            version,
+            version: version.to_owned(),
             // Nothing is shown of a time that the record does not reach back to.
             from: self.first.map_or(self.from, |first| self.from.max(first)),
             to,
@@ -309,46 +324,5 @@ impl<'a> Teller<'a> {
             last_position: self.last.0,
             replayed: self.replayed,
         })
-    }
-}
-
-/// Decoders of a site's inputs, one a connection.
-#[derive(Default)]
-pub(crate) struct Decoders {
-    formats: BTreeMap<InputId, (String, String)>,
-    open: BTreeMap<(InputId, Option<u64>), Box<dyn Decoder>>,
-    decoded: Decoded,
-}
-
-impl Decoders {
-    pub(crate) fn of(site: &Site) -> Self {
-        let formats =
-            site.inputs.iter().map(|i| (i.id.clone(), (i.format.to_string(), i.format_options.clone()))).collect();
-        Self { formats, ..Self::default() }
-    }
-
-    pub(crate) fn decode(
-        &mut self,
-        reception: &Reception,
-        mut take: impl FnMut(&lapwing_model::Report) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        let connection = match reception.envelope {
-            Envelope::Stream { connection, .. } | Envelope::StreamEnd { connection } => Some(connection),
-            _ => None,
-        };
-        let key = (reception.input.clone(), connection);
-        if !self.open.contains_key(&key) {
-            let Some((format, options)) = self.formats.get(&reception.input) else { return Ok(()) };
-            let Ok(decoder) = line::decoder(format, options) else { return Ok(()) };
-            self.open.insert(key.clone(), decoder);
-        }
-        let Some(decoder) = self.open.get_mut(&key) else { return Ok(()) };
-        self.decoded.clear();
-        decoder.decode(reception.received_at, &reception.envelope, &reception.bytes, &mut self.decoded);
-        self.decoded.reports.iter().try_for_each(|found| take(&found.report))?;
-        if matches!(reception.envelope, Envelope::StreamEnd { .. }) {
-            self.open.remove(&key);
-        }
-        Ok(())
     }
 }

@@ -79,7 +79,7 @@ impl Recorder {
         let journal = Journal::open(folder, Options::default()).unwrap();
         let line = Line::new(site(), at, journal.next_position()).unwrap();
         let mut recorder = Self { journal, line };
-        recorder.entry(at, Entry::Site { site: site(), version: env!("CARGO_PKG_VERSION").to_owned() });
+        recorder.entry(at, Entry::Site { site: site(), version: env!("CARGO_PKG_VERSION").to_owned(), resumed: None });
         recorder
     }
 

@@ -35,6 +35,9 @@ impl Unpacked {
         }
         let unpacked = Self { folder: new_folder()? };
         let count = zip.unpack("journal", &unpacked.folder).with_context(at)?;
+        let snapshots = unpacked.folder.join(crate::snapshot::FOLDER);
+        std::fs::create_dir(&snapshots).with_context(|| snapshots.display().to_string())?;
+        zip.unpack(crate::snapshot::FOLDER, &snapshots).with_context(at)?;
         ensure!(count > 0, "{}: it has no journal", at());
         Ok(unpacked)
     }

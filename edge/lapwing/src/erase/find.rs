@@ -6,11 +6,12 @@
 //! one of the values, or when its bytes do in any of their forms, whether they can be decoded or not.
 
 use super::patterns::{Patterns, Searcher};
-use crate::bundle::story::Decoders;
+use crate::decoders::Decoders;
 use lapwing_journal::{Entry, Reader};
 use lapwing_model::{
     Claim, ClaimedOperator, Event, EventBody, Name, NameKind, Place, Report, Track, TrackId, Transmitter,
 };
+use lapwing_picture::Input;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -157,13 +158,12 @@ fn each(directory: &Path, mut take: impl FnMut(u64, &Entry, &[Report])) -> anyho
             continue;
         };
         reports.clear();
-        match &entry {
-            Entry::Site { site, .. } => decoders = Decoders::of(site),
-            Entry::Reception(reception) => decoders.decode(reception, |report| {
-                reports.push(report.clone());
-                Ok(())
-            })?,
-            _ => {}
+        // Only what comes in decodes to anything; a configuration opens other decoders.
+        if matches!(entry, Entry::Site { .. } | Entry::Reception(_))
+            && let Input::Decoded { reports: decoded, .. } =
+                decoders.input_of(Some(position), entry.clone(), &mut Vec::new())
+        {
+            reports = decoded;
         }
         take(position.0, &entry, &reports);
     }

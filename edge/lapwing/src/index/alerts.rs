@@ -5,7 +5,7 @@
 
 use super::search::{severity_of, severity_rank};
 use super::tracks::Tracks;
-use lapwing_model::{Alert, AlertId, AlertState, Place, Position, Time};
+use lapwing_model::{Alert, AlertState, Place, Position, Time};
 use lapwing_server::history::{AlertRecord, IncidentId, IncidentRecord};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -167,11 +167,10 @@ fn save(connection: &Connection, row: i64, record: &IncidentRecord) -> anyhow::R
 }
 
 /// A run began that knows nothing of the alerts before it: nobody will ever clear them.
-pub(crate) fn begin_anew(connection: &Connection, at: Time, before: AlertId) -> anyhow::Result<()> {
-    let last = i64::try_from(before.0)?;
-    let mut open = connection.prepare_cached("SELECT DISTINCT incident FROM alert WHERE open = 1 AND id <= ?1")?;
-    let incidents: Vec<i64> = open.query_map([last], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    connection.prepare_cached("UPDATE alert SET open = 0 WHERE open = 1 AND id <= ?1")?.execute([last])?;
+pub(crate) fn begin_anew(connection: &Connection, at: Time) -> anyhow::Result<()> {
+    let mut open = connection.prepare_cached("SELECT DISTINCT incident FROM alert WHERE open = 1")?;
+    let incidents: Vec<i64> = open.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    connection.prepare_cached("UPDATE alert SET open = 0 WHERE open = 1")?.execute([])?;
     for row in incidents {
         let text: String = connection
             .prepare_cached("SELECT record FROM incident WHERE id = ?1")?

@@ -5,7 +5,7 @@ use super::tracks::Tracks;
 use super::{alerts, schema, tracks};
 use anyhow::Context;
 use lapwing_journal::{Audit, Taken};
-use lapwing_model::{AlertId, Command, Event, EventBody, Order, Position, Site, Time};
+use lapwing_model::{Command, Event, EventBody, Order, Position, Site, Time};
 use rusqlite::{Connection, OpenFlags, params};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -26,10 +26,6 @@ pub(crate) struct State {
     pub(crate) next: Position,
     /// The last entry taken, with its time: an index is of this journal when the journal has that very entry.
     pub(crate) last: Option<(Position, Time)>,
-    /// The latest configuration.
-    site: Position,
-    /// Whether the run under that configuration has been found to begin anew.
-    fresh: bool,
 }
 
 impl Filler {
@@ -64,14 +60,12 @@ impl Filler {
 
     fn with(connection: Connection) -> anyhow::Result<Self> {
         connection.set_prepared_statement_cache_capacity(32);
-        let row = "SELECT next_position, last_position, last_at, site_position, fresh FROM state";
+        let row = "SELECT next_position, last_position, last_at FROM state";
         let state = connection.query_row(row, [], |row| {
             let (position, at): (Option<i64>, Option<i64>) = (row.get(1)?, row.get(2)?);
             Ok(State {
                 next: position_of(row.get(0)?),
                 last: position.zip(at).map(|(p, t)| (position_of(p), Time::from_nanos(t))),
-                site: position_of(row.get(3)?),
-                fresh: row.get(4)?,
             })
         })?;
         Ok(Self { connection, tracks: Tracks::default(), state, open: false })
@@ -92,7 +86,7 @@ impl Filler {
             self.open = true;
         }
         match noted {
-            Noted::Site(site, version) => self.site(position, at, site, version)?,
+            Noted::Site { site, version, fresh } => self.site(position, at, site, version, *fresh)?,
             Noted::Command(command) => self.command(position, at, command)?,
             Noted::Event(event) => self.event(position, event)?,
             Noted::Audit(audit) => self.record(position, at, audit)?,
@@ -108,16 +102,8 @@ impl Filler {
         let Some((last, at)) = self.state.last.filter(|_| self.open) else { return Ok(()) };
         self.tracks.write(&self.connection, at)?;
         self.connection
-            .prepare_cached(
-                "UPDATE state SET next_position = ?1, last_position = ?2, last_at = ?3, site_position = ?4, fresh = ?5",
-            )?
-            .execute(params![
-                number_of(self.state.next)?,
-                number_of(last)?,
-                at.as_nanos(),
-                number_of(self.state.site)?,
-                self.state.fresh
-            ])?;
+            .prepare_cached("UPDATE state SET next_position = ?1, last_position = ?2, last_at = ?3")?
+            .execute(params![number_of(self.state.next)?, number_of(last)?, at.as_nanos()])?;
         self.connection.execute_batch("COMMIT")?;
         self.open = false;
         Ok(())
@@ -130,13 +116,15 @@ impl Filler {
         Ok(())
     }
 
-    fn site(&mut self, position: Position, at: Time, site: &Site, version: &str) -> anyhow::Result<()> {
+    fn site(&mut self, position: Position, at: Time, site: &Site, version: &str, fresh: bool) -> anyhow::Result<()> {
         let json = serde_json::to_string(site)?;
         let sha256 = hex(&Sha256::digest(json.as_bytes()));
         self.connection
-            .prepare_cached("INSERT OR REPLACE INTO configuration VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![number_of(position)?, at.as_nanos(), version, sha256, json])?;
-        (self.state.site, self.state.fresh) = (position, false);
+            .prepare_cached("INSERT OR REPLACE INTO configuration VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .execute(params![number_of(position)?, at.as_nanos(), version, sha256, fresh, json])?;
+        if fresh {
+            alerts::begin_anew(&self.connection, at)?;
+        }
         let what = format!(
             "lapwing {version} runs the site {:?}: {} sensors, {} inputs, {} zones, {} rules, {} authorised flights",
             site.name.as_str(),
@@ -199,28 +187,12 @@ impl Filler {
     }
 
     fn event(&mut self, position: Position, event: &Event) -> anyhow::Result<()> {
-        self.note_fresh(event)?;
         match &event.body {
             EventBody::AlertChanged { alert } => {
                 alerts::told(&self.connection, &mut self.tracks, position, event.at, alert)
             }
             body => self.tracks.event(&self.connection, position, event.at, body),
         }
-    }
-
-    /// A run that begins anew counts its tracks and alerts from its first position on; one that resumes goes on counting
-    /// where the run before was, which is below that.
-    fn note_fresh(&mut self, event: &Event) -> anyhow::Result<()> {
-        let number = match &event.body {
-            EventBody::TrackBegan { track } => track.id.0,
-            EventBody::AlertChanged { alert } => alert.id.0,
-            _ => return Ok(()),
-        };
-        if !self.state.fresh && number > self.state.site.0 {
-            self.state.fresh = true;
-            alerts::begin_anew(&self.connection, event.at, AlertId(self.state.site.0))?;
-        }
-        Ok(())
     }
 }
 

@@ -7,8 +7,15 @@ use std::sync::Arc;
 /// An entry the index takes note of.
 #[derive(Debug, Clone)]
 pub(crate) enum Noted {
-    /// A configuration, and the version of the program.
-    Site(Arc<Site>, String),
+    /// A configuration.
+    Site {
+        /// It.
+        site: Arc<Site>,
+        /// The version of the program.
+        version: String,
+        /// Whether a run began here that knows nothing of what was before.
+        fresh: bool,
+    },
     /// What a person ordered.
     Command(Command),
     /// What the picture said.
@@ -23,7 +30,9 @@ impl Noted {
     /// What is to be noted of an entry, if anything is.
     pub(crate) fn of(entry: Entry) -> Option<Self> {
         match entry {
-            Entry::Site { site, version } => Some(Self::Site(Arc::new(site), version)),
+            Entry::Site { site, version, resumed } => {
+                Some(Self::Site { site: Arc::new(site), version, fresh: resumed.is_none() })
+            }
             Entry::Command(command) => Some(Self::Command(command)),
             Entry::Event(event) if concerns(&event) => Some(Self::Event(Arc::new(event))),
             Entry::Stop => Some(Self::Stop),

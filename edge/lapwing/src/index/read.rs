@@ -404,7 +404,7 @@ impl Archive {
     /// Where the run began that a position belongs to.
     pub(crate) fn run_of(&self, position: Position) -> anyhow::Result<Option<Position>> {
         let row = i64::try_from(position.0).unwrap_or(i64::MAX);
-        let query = "SELECT max(position) FROM configuration WHERE position <= ?1";
+        let query = "SELECT max(position) FROM configuration WHERE position <= ?1 AND fresh = 1";
         let found: Option<i64> = self.connection.query_row(query, [row], |row| row.get(0))?;
         Ok(found.map(position_of))
     }

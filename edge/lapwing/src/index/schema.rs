@@ -13,11 +13,9 @@ CREATE TABLE state (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     next_position INTEGER NOT NULL,
     last_position INTEGER,
-    last_at INTEGER,
-    site_position INTEGER NOT NULL,
-    fresh INTEGER NOT NULL
+    last_at INTEGER
 ) STRICT;
-INSERT INTO state VALUES (1, 0, NULL, NULL, 0, 0);
+INSERT INTO state VALUES (1, 0, NULL, NULL);
 CREATE TABLE track (
     id INTEGER PRIMARY KEY,
     first_at INTEGER NOT NULL,
@@ -77,6 +75,7 @@ CREATE TABLE configuration (
     at INTEGER NOT NULL,
     version TEXT NOT NULL,
     sha256 TEXT NOT NULL,
+    fresh INTEGER NOT NULL,
     site TEXT NOT NULL
 ) STRICT;
 ";

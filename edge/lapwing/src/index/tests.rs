@@ -125,7 +125,7 @@ pub(crate) fn alert(number: u64, track: u64, zone: &str, at: f64, state: AlertSt
 
 /// Entries of two runs: tracks that cross the globe's seam too, alerts that make incidents, a command, a crash, a new start.
 pub(crate) fn entries() -> Vec<(Time, Entry)> {
-    let mut all = vec![(time(0.0), Entry::Site { site: site(), version: "0.1.0".to_owned() })];
+    let mut all = vec![(time(0.0), Entry::Site { site: site(), version: "0.1.0".to_owned(), resumed: None })];
     let mut sequence = 0;
     let mut say = |all: &mut Vec<(Time, Entry)>, at: f64, body: EventBody| {
         sequence += 1;
@@ -175,7 +175,7 @@ pub(crate) fn entries() -> Vec<(Time, Entry)> {
     say(&mut all, 300.0, EventBody::TracksJoined { into: TrackId(5), from: TrackId(6), why: AirText::new("one") });
     // The first run is killed. The second begins anew: its numbers count from its first position.
     let first = all.len() as u64;
-    all.push((time(400.0), Entry::Site { site: site(), version: "0.1.0".to_owned() }));
+    all.push((time(400.0), Entry::Site { site: site(), version: "0.1.0".to_owned(), resumed: None }));
     let began = Box::new(track(first + 1, 401.0, 47.0, 8.0));
     say(&mut all, 401.0, EventBody::TrackBegan { track: began });
     all.push((time(402.0), Entry::Stop));
@@ -414,7 +414,7 @@ fn alerts_make_incidents_until_all_of_it_is_cleared() {
     assert_eq!((first.state, first.ended_why.as_deref()), (AlertState::Cleared, Some("cleared")));
     assert_eq!((first.severity_max, first.acknowledged_by), (Severity::Critical, vec!["guard-2".to_owned()]));
     let left = archive.incident(IncidentId(5)).unwrap().unwrap();
-    assert_eq!((left.ended_at, left.state), (Some(time(401.0)), AlertState::Raised));
+    assert_eq!((left.ended_at, left.state), (Some(time(400.0)), AlertState::Raised));
     assert_eq!(left.ended_why.as_deref(), Some("the server began anew"));
 
     let near = Some(Circle { centre: place(-17.0, 180.0), radius_m: 5_000.0 });

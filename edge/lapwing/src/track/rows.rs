@@ -116,7 +116,22 @@ pub(super) fn read(text: &[u8], scenario: &Scenario, posts: &Posts) -> Detection
         }
     }
     reader.close();
+    order_instants(&mut reader.found.steps, posts);
     reader.found
+}
+
+/// What arrived at one instant arrived in no order: it is put in the one the tracker takes looks of one instant in, which
+/// makes none of them late.
+fn order_instants(steps: &mut [Step], posts: &Posts) {
+    let ranks: HashMap<&InputId, u64> =
+        posts.site.inputs.iter().map(|input| (&input.id, lapwing_track::rank(&input.sensor))).collect();
+    let arrived = |step: &Step| match step {
+        Step::Input(at, Input::Decoded { input, .. }) => Some((*at, ranks.get(input).copied().unwrap_or(0))),
+        _ => None,
+    };
+    for together in steps.chunk_by_mut(|a, b| arrived(a).is_some_and(|(at, _)| arrived(b).is_some_and(|b| b.0 == at))) {
+        together.sort_by_key(|step| arrived(step).map(|(_, rank)| rank));
+    }
 }
 
 /// Reports of one scan that arrive together.

@@ -22,6 +22,7 @@ mod mix;
 mod outputs;
 mod receiver;
 mod replay;
+mod restart;
 mod start;
 mod support;
 mod tour;

@@ -43,7 +43,16 @@ pub(super) fn facts(out: &mut String, story: &Story) {
         Some(at) => facts.push((true, clock(at), "inside the zone when first judged".to_owned())),
         None => {
             let words = nearest(story).map_or_else(|| "distance unknown".to_owned(), |(d, _)| metres(d.max(0.0)));
-            facts.push((false, words, "nearest to the zone; it did not enter".to_owned()));
+            facts.push((
+                false,
+                words,
+                (if story.incident.ended_at.is_some() {
+                    "nearest to the zone; it did not enter"
+                } else {
+                    "nearest to the zone so far"
+                })
+                .to_owned(),
+            ));
         }
     }
     match first(story, AlertState::Acknowledged) {

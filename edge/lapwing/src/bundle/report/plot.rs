@@ -7,10 +7,10 @@ use lapwing_model::{Span, Time};
 use std::fmt::Write;
 
 const WIDTH: f64 = 960.0;
-const HEIGHT: f64 = 250.0;
+const HEIGHT: f64 = 264.0;
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 20.0;
-const TOP: f64 = 30.0;
+const TOP: f64 = 44.0;
 const BOTTOM: f64 = 34.0;
 /// Points of one line drawn.
 const POINTS_MAX: usize = 2_000;

@@ -31,7 +31,28 @@ pub(crate) use index::ZoneIndex;
 pub(crate) use outline::{Outline, metres_per_degree};
 
 use lapwing_model::zone::ZoneTime;
-use lapwing_model::{Span, Time, Zone};
+use lapwing_model::{Place, Shape, Span, Time, Zone};
+
+/// A zone's outline on the ground, made ready for asking.
+#[derive(Debug, Clone)]
+pub struct Ground(Outline);
+
+impl Ground {
+    /// `None` when nothing usable is left of the shape.
+    pub fn new(shape: &Shape) -> Option<Self> {
+        Outline::new(shape).map(Self)
+    }
+
+    /// Horizontal distance to the border, metres; negative inside.
+    pub fn signed_distance_m(&self, place: Place) -> f64 {
+        self.0.border(place).signed_m
+    }
+
+    /// West edge (from -180 up to 180) and width, then least and greatest latitude, degrees.
+    pub fn bounds_deg(&self) -> (f64, f64, f64, f64) {
+        self.0.bounds_deg()
+    }
+}
 
 /// Whether the zone holds at a time.
 pub fn holds(zone: &Zone, at: Time) -> bool {

@@ -34,6 +34,13 @@ pub enum Audit {
         /// A signed note that names both keys, signed by both: see [`crate::evidence::key`].
         note: String,
     },
+    /// Entries were erased, because they held personal values of somebody who may ask that. Whose is not said.
+    Erased {
+        /// The request, as whoever erased named it.
+        request: String,
+        /// How many entries became tombstones.
+        entries: u64,
+    },
     /// Class B entries were not recorded, because there was no room or no disk. The picture had them all the same.
     NotRecorded {
         /// How many.

@@ -45,6 +45,32 @@ pub enum Entry {
     Snapshot(SnapshotTold),
     /// What was done to the record itself.
     Audit(Audit),
+    /// An entry whose data was erased. What it was nobody can say any more.
+    Erased(Erased),
+}
+
+/// The tombstone of an erased entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erased {
+    /// When it was erased.
+    pub at: Time,
+    /// On which request; never whose data it was.
+    pub why: String,
+}
+
+/// A tombstone as it stands in the place of an entry's data.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tombstone {
+    erased: Erased,
+}
+
+impl Erased {
+    /// Whether an entry's data is a tombstone.
+    pub(crate) fn is(data: &[u8]) -> bool {
+        data.starts_with(b"{\"erased\":{")
+    }
 }
 
 /// How much an entry must not be lost.
@@ -64,12 +90,19 @@ impl Class {
 }
 
 impl Entry {
+    /// Writes what the entry is, as the journal does: JSON, but for a reception.
+    pub fn write_json(&self, out: &mut Vec<u8>) -> std::io::Result<()> {
+        encode_json(self, out).map(drop)
+    }
+
     /// The class of an entry.
     pub fn class(&self) -> Class {
         match self {
             Self::Site { .. } | Self::Command(_) | Self::Stop | Self::Audit(_) => Class::A,
             Self::Event(event) => Class::of_event(event),
-            Self::Reception(_) | Self::Link { .. } | Self::Shed { .. } | Self::Snapshot(_) => Class::B,
+            Self::Reception(_) | Self::Link { .. } | Self::Shed { .. } | Self::Snapshot(_) | Self::Erased(_) => {
+                Class::B
+            }
         }
     }
 }
@@ -280,6 +313,7 @@ pub(crate) fn encode_json(entry: &Entry, out: &mut Vec<u8>) -> std::io::Result<u
             serde_json::to_writer(out, audit)?;
             channel::AUDIT
         }
+        Entry::Erased(_) => return Err(std::io::Error::other("a tombstone is written by erasing alone")),
         Entry::Reception(reception) => {
             encode_reception(reception, out);
             channel::FIRST_INPUT
@@ -292,6 +326,10 @@ pub(crate) fn encode_json(entry: &Entry, out: &mut Vec<u8>) -> std::io::Result<u
 pub(crate) fn decode(channel: u16, published: Time, data: &[u8]) -> Result<Entry, NotAnEntry> {
     fn json<'a, T: Deserialize<'a>>(what: &str, data: &'a [u8]) -> Result<T, NotAnEntry> {
         serde_json::from_slice(data).map_err(|e| format!("a {what} that cannot be read: {e}"))
+    }
+    if Erased::is(data) {
+        let Tombstone { erased } = json("tombstone", data)?;
+        return Ok(Entry::Erased(erased));
     }
     Ok(match channel {
         channel::SITE => {

@@ -60,6 +60,7 @@
 mod audit;
 mod books;
 mod entry;
+mod erase;
 pub mod evidence;
 mod holds;
 mod kept;
@@ -79,7 +80,8 @@ mod write;
 
 pub use audit::{Audit, Taken};
 pub use books::{Figures, Histogram};
-pub use entry::{Class, Entry};
+pub use entry::{Class, Entry, Erased};
+pub use erase::erase;
 pub use holds::{HOLDS_FILE, Hold, Holds};
 pub use read::{Damage, DamageKind, Reader, Skimmed};
 pub use resumed::{Resumed, Skipped, SnapshotTold};

@@ -188,3 +188,31 @@ fn keys_change_hands_in_the_record() {
     assert_eq!((report.verdict.as_str(), report.records.verified), ("valid", 9), "{report:?}");
     std::fs::remove_dir_all(directory).unwrap();
 }
+
+#[test]
+fn what_was_erased_is_gone_and_everything_still_verifies() {
+    let directory = journal("erased", 2);
+    let storage = lapwing_journal::DiskStorage::open(&directory).unwrap();
+    let tombstone = lapwing_journal::Erased { at: Time::from_seconds(1_700_000_100), why: "request 1".to_owned() };
+    let mut erased = 0;
+    for file in files(&directory) {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let holds = |_, data: &[u8]| data.windows(11).any(|w| w == b"reception 1");
+        erased += lapwing_journal::erase(&storage, &name, &tombstone, &mut { holds }).unwrap();
+    }
+    assert_eq!(erased, 11, "1 and 10 to 19");
+    for file in files(&directory) {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!bytes.windows(11).any(|w| w == b"reception 1"), "{} still has it", file.display());
+    }
+    let keys = [signer().verifier()];
+    let report = verify(&files(&directory), &keys, &[]);
+    assert_eq!(report.verdict, "valid", "{report:?}");
+    let key_file = directory.join("key.pub");
+    std::fs::write(&key_file, format!("{}\n", keys[0])).unwrap();
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/verify.py");
+    let output = std::process::Command::new("python3").arg(tool).arg(&directory).arg("--key").arg(&key_file).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    std::fs::remove_dir_all(directory).unwrap();
+}

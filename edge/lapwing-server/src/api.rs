@@ -1,6 +1,7 @@
 //! The routes, and the document that describes them.
 
 mod alerts;
+mod history;
 mod lists;
 pub(crate) mod status;
 mod tracks;
@@ -39,6 +40,7 @@ use utoipa_axum::routes;
     components(schemas(LiveMessage, Label, Problem)),
     tags(
         (name = "picture", description = "Tracks and alerts"),
+        (name = "history", description = "The past, as the index remembers it"),
         (name = "site", description = "What is configured"),
         (name = "health", description = "Sensors, inputs, outputs and the server itself"),
         (name = "live", description = "The WebSocket feed"),
@@ -58,6 +60,11 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(alerts::alerts))
         .routes(routes!(alerts::alert))
         .routes(routes!(alerts::acknowledge))
+        .routes(routes!(history::tracks))
+        .routes(routes!(history::track))
+        .routes(routes!(history::alerts))
+        .routes(routes!(history::incidents))
+        .routes(routes!(history::audit))
         .routes(routes!(lists::sensors))
         .routes(routes!(lists::inputs))
         .routes(routes!(lists::outputs))

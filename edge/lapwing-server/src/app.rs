@@ -1,6 +1,7 @@
 //! What all handlers share.
 
 use crate::feeds::{CommandRequest, Feeds, JournalState, OutputState};
+use crate::history::HistoryRequest;
 use crate::live::hub::{Hub, Published};
 use crate::ring::Ring;
 use axum::extract::ws::Utf8Bytes;
@@ -16,6 +17,7 @@ pub(crate) struct App {
     pub(crate) commands: mpsc::Sender<CommandRequest>,
     pub(crate) outputs: watch::Receiver<Vec<OutputState>>,
     pub(crate) journal: watch::Receiver<JournalState>,
+    pub(crate) history: mpsc::Sender<HistoryRequest>,
     /// The picture's time when the server started.
     pub(crate) started_at: Time,
     /// What the hub published last.
@@ -43,6 +45,7 @@ impl App {
             commands: feeds.commands,
             outputs: feeds.outputs,
             journal: feeds.journal,
+            history: feeds.history,
             started_at,
             published,
             control,

@@ -1,5 +1,6 @@
 //! What the run loop gives the server, and what it is asked for.
 
+use crate::history::HistoryRequest;
 use lapwing_model::{Command, Event, Link, Position, Site, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub struct Feeds {
     pub outputs: watch::Receiver<Vec<OutputState>>,
     /// The journal and how it is.
     pub journal: watch::Receiver<JournalState>,
+    /// Where questions about the past go; closed where nothing remembers it.
+    pub history: mpsc::Sender<HistoryRequest>,
 }
 
 /// The journal's position of the command once it is on disk, or why it was refused.

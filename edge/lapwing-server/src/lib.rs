@@ -17,6 +17,7 @@ pub mod columns;
 mod console;
 mod feeds;
 mod geojson;
+pub mod history;
 mod live;
 mod mask;
 mod metrics;

@@ -25,7 +25,8 @@ pub(crate) fn operator(role: Role, operator: &ClaimedOperator) -> Cow<'_, Claime
     }
 }
 
-fn hide(role: Role, slot: &mut Option<ClaimedOperator>) {
+/// Hides what a role may not see of an operator.
+pub(crate) fn hide(role: Role, slot: &mut Option<ClaimedOperator>) {
     if let Some(known) = slot {
         let left = operator(role, known).into_owned();
         *slot = Some(left);

@@ -162,7 +162,7 @@ impl Decoders {
                     }
                 }
             }
-            Entry::Event(_) | Entry::Stop | Entry::Snapshot(_) | Entry::Audit(_) => Input::Tick,
+            Entry::Event(_) | Entry::Stop | Entry::Snapshot(_) | Entry::Audit(_) | Entry::Erased(_) => Input::Tick,
         }
     }
 

@@ -80,7 +80,7 @@ pub(crate) async fn run_with(
         return Ok(());
     }
     let now = clock();
-    let (journal, done) = config.journal.as_ref().map(Record::open).transpose()?.unzip();
+    let (mut journal, done) = config.journal.as_ref().map(Record::open).transpose()?.unzip();
     let first = journal.as_ref().map(Record::next_position).unwrap_or_default();
     // Before anything is received: what comes is not to wait.
     let resumption = config.journal.as_ref().map(|j| resume(&j.directory, first)).transpose()?.flatten();
@@ -100,7 +100,10 @@ pub(crate) async fn run_with(
     for task in output_tasks {
         draining.spawn(task);
     }
-    let (publisher, commands, feeds) = Publisher::new(&config.site, now);
+    let (publisher, commands, mut feeds) = Publisher::new(&config.site, now);
+    if let Some(record) = &mut journal {
+        record.remember(&mut feeds)?;
+    }
     // What cannot be served ends the start before anything is journalled.
     let listener = match config.listen {
         Some(address) => Some(listen(address).await?),
@@ -121,6 +124,9 @@ pub(crate) async fn run_with(
     runner.keep_last();
     let stopped = runner.sync();
     runner.settle();
+    if let Some(record) = runner.journal.take() {
+        record.close();
+    }
     drop(runner);
     drop(maker);
     drop(stop_server);
@@ -186,6 +192,8 @@ impl Publisher {
         let (journal, journal_feed) = watch::channel(JournalState::default());
         let (site, site_feed) = watch::channel(Arc::new(site.clone()));
         let (commands, command_feed) = mpsc::channel(64);
+        // Closed until an index takes it over: nothing here remembers the past.
+        let (history, _) = mpsc::channel(1);
         let feeds = Feeds {
             snapshots: snapshot_feed,
             site: site_feed,
@@ -193,17 +201,18 @@ impl Publisher {
             commands,
             outputs: output_feed,
             journal: journal_feed,
+            history,
         };
         (Self { snapshots, events, outputs, journal, _site: site }, command_feed, feeds)
     }
 
     /// Publishes events to readers. Where tracks are they learn from snapshots; ten thousand tracks telling of themselves
     /// each second would only push other events out of the channel.
-    pub(crate) fn event(&self, event: Event) {
+    pub(crate) fn event(&self, event: Arc<Event>) {
         if matches!(event.body, EventBody::TrackUpdated { .. }) {
             return;
         }
-        let _ = self.events.send(Arc::new(event));
+        let _ = self.events.send(event);
     }
 
     /// Publishes a snapshot.
@@ -229,7 +238,7 @@ struct Runner {
     publisher: Publisher,
     events: Vec<Event>,
     /// Events in the journal that nobody has heard of yet.
-    outgoing: Vec<Event>,
+    outgoing: Vec<Arc<Event>>,
     replies: Vec<Reply>,
 }
 
@@ -324,11 +333,13 @@ impl Runner {
 
     /// Events are in the journal before anybody hears of them.
     fn journal_events(&mut self) {
-        if let Some(record) = &mut self.journal {
-            let at = self.line.now();
-            self.events.iter().for_each(|event| record.append_event(at, event));
+        let at = self.line.now();
+        for event in self.events.drain(..).map(Arc::new) {
+            if let Some(record) = &mut self.journal {
+                record.append_event(at, &event);
+            }
+            self.outgoing.push(event);
         }
-        self.outgoing.append(&mut self.events);
     }
 
     /// Tells events; vital ones are on the disk by then. One sync does for all that came together.

@@ -3,13 +3,17 @@
 // The ban list is for core/: this crate is where files, clocks and threads live.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod bundle;
 mod capture;
 mod check;
 mod config;
 mod decode;
 mod decoders;
 mod demo;
+mod erase;
+mod export;
 mod fanout;
+mod index;
 mod keeper;
 mod line;
 mod live;
@@ -58,6 +62,15 @@ enum Command {
     Verify(verify::Args),
     /// The key that signs a journal
     Key(verify::KeyArgs),
+    /// Search tracks, alerts, incidents and audit of a journal
+    Search(index::commands::SearchArgs),
+    /// Export tracks, or an incident as a bundle, to a file
+    #[command(subcommand)]
+    Export(export::Command),
+    /// Erase what belongs to one operator from a journal, its index and its snapshots
+    Erase(erase::Args),
+    /// Make the index of a journal anew
+    Reindex(index::commands::ReindexArgs),
 }
 
 fn main() -> ExitCode {
@@ -83,6 +96,10 @@ fn main() -> ExitCode {
         Command::Track(args) => track::track(&args, colour),
         Command::Verify(args) => return verify::verify(&args),
         Command::Key(args) => verify::key(&args),
+        Command::Search(args) => index::commands::search(&args),
+        Command::Export(command) => export::export(&command),
+        Command::Erase(args) => erase::erase(&args),
+        Command::Reindex(args) => index::commands::reindex(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-const FILE: &str = "quarantine.json";
+pub(crate) const FILE: &str = "quarantine.json";
 /// Tries after which an entry is passed over.
 const TRIES_MAX: u32 = 2;
 /// Entries remembered; the earliest are forgotten first.

@@ -7,18 +7,22 @@ use anyhow::Context;
 use lapwing_journal::evidence::key;
 use lapwing_journal::{Entry, Figures, Histogram, Journal, Options, Retention, RetentionDone, SyncDone};
 use lapwing_model::{Event, Position, Span, Time};
-use lapwing_server::{JournalState, JournalTimes};
+use lapwing_server::{Feeds, JournalState, JournalTimes};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::config::JournalConfig;
+use crate::index::live::Feed;
 
 /// How often what was appended is brought to the disk: with a sync that takes as long again, still within the half
 /// second that may be lost.
 pub(crate) const SYNC_EVERY: Duration = Duration::from_millis(200);
 
+/// How long the end waits for the index to take the last entries.
+const INDEX_PATIENCE: Duration = Duration::from_secs(3);
 /// How often old segments are looked for.
 const RETENTION_EVERY: Span = Span::from_seconds(60);
 
@@ -40,8 +44,11 @@ pub(crate) struct Record {
     told: Option<String>,
     failures_told: u64,
     bytes: u64,
-    /// A sync is running on another thread.
+    /// A sync is running on another thread ...
     syncing: bool,
+    /// ... of everything before this position.
+    syncing_before: Position,
+    index: Option<Feed>,
     done: mpsc::Sender<Done>,
 }
 
@@ -53,6 +60,9 @@ impl Record {
             segment_time_max: config.segment_time_max,
             reserve_bytes: config.reserve_bytes,
         };
+        if let Some(request) = crate::erase::complete(&config.directory).context("an erasure that was interrupted")? {
+            tracing::warn!("journal: the erasure {request} had been interrupted, and is complete now");
+        }
         let mut journal = Journal::open(&config.directory, options).context("journal")?;
         let signer = key::open(&config.directory).context("journal: the signing key")?;
         journal.sign_with(signer).context("journal")?;
@@ -67,9 +77,31 @@ impl Record {
             failures_told: 0,
             bytes: 0,
             syncing: false,
+            syncing_before: Position(0),
+            index: None,
             done,
         };
         Ok((record, results))
+    }
+
+    /// Opens the index beside the journal, for what the server is asked of the past.
+    pub(crate) fn remember(&mut self, feeds: &mut Feeds) -> io::Result<()> {
+        self.index = Some(Feed::beside(&self.directory, feeds)?);
+        Ok(())
+    }
+
+    /// Ends it: the index gets a moment to take the last entries.
+    pub(crate) fn close(self) {
+        if let Some(index) = self.index {
+            index.close(INDEX_PATIENCE);
+        }
+    }
+
+    /// Everything before a position is on the disk.
+    fn durable(&mut self, before: Position) {
+        if let Some(index) = &mut self.index {
+            index.durable(before);
+        }
     }
 
     /// The position the next entry will have.
@@ -79,13 +111,20 @@ impl Record {
 
     /// Appends an entry; `None` when it is not recorded, which has been counted and told.
     pub(crate) fn append(&mut self, at: Time, entry: &Entry) -> Option<Position> {
-        self.journal.append(at, entry).ok()
+        let position = self.journal.append(at, entry).ok()?;
+        if let Some(index) = &mut self.index {
+            index.entry(position, at, entry);
+        }
+        Some(position)
     }
 
     /// Appends what the picture said.
-    pub(crate) fn append_event(&mut self, at: Time, event: &Event) {
+    pub(crate) fn append_event(&mut self, at: Time, event: &Arc<Event>) {
         // One that is turned away has been counted, and is told with the trouble.
-        let _ = self.journal.append_event(at, event);
+        let position = self.journal.append_event(at, event);
+        if let (Some(index), Ok(position)) = (&mut self.index, position) {
+            index.event(position, at, event);
+        }
     }
 
     /// Brings what was appended to the disk if an entry of class A is among it. Whether no such entry waits.
@@ -95,7 +134,11 @@ impl Record {
 
     /// Waits until everything appended is on the disk. Whether it is.
     pub(crate) fn sync(&mut self) -> bool {
+        let next = self.journal.next_position();
         let result = self.journal.sync();
+        if result.is_ok() {
+            self.durable(next);
+        }
         self.tell();
         result.is_ok()
     }
@@ -107,6 +150,7 @@ impl Record {
             && let Ok(Some(job)) = self.journal.begin_sync()
         {
             self.syncing = true;
+            self.syncing_before = self.journal.next_position();
             let done = self.done.clone();
             tokio::task::spawn_blocking(move || done.blocking_send(Done::Sync(job.run())));
         }
@@ -136,8 +180,12 @@ impl Record {
         match done {
             Done::Sync(done) => {
                 self.syncing = false;
+                let before = self.syncing_before;
                 // What failed is told with the trouble.
-                let _: io::Result<()> = self.journal.finish_sync(done);
+                let result: io::Result<()> = self.journal.finish_sync(done);
+                if result.is_ok() {
+                    self.durable(before);
+                }
             }
             Done::Retention(done) => {
                 self.retention_at = Some(now + RETENTION_EVERY);

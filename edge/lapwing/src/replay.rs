@@ -4,6 +4,7 @@ mod captures;
 mod journal;
 mod record;
 
+use crate::bundle::Unpacked;
 use crate::line::Line;
 use crate::live::Publisher;
 use crate::summary::{Summary, event_line};
@@ -17,12 +18,13 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A journal (folder or segment), or captures (pcap, pcapng, raw, text; gzip or not). `INPUT=FILE` plays a capture as an
+    /// A journal (folder or segment), a bundle of an incident, or captures (pcap, pcapng, raw, text; gzip or not). `INPUT=FILE` plays a capture as an
     /// input of the site
     #[arg(required = true)]
     files: Vec<String>,
@@ -86,6 +88,9 @@ enum Align {
 pub(crate) fn replay(args: &Args, colour: bool) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let journal = journal_path(&args.files)?;
+    // Kept until the end: its folder goes with it.
+    let bundle = journal.as_deref().filter(|p| Unpacked::is_bundle(p)).map(Unpacked::open).transpose()?;
+    let journal = bundle.as_ref().map(|b| b.journal().to_owned()).or(journal);
     let mut player = Player::new(args)?;
     match journal {
         Some(path) => {
@@ -114,7 +119,7 @@ pub(crate) fn replay(args: &Args, colour: bool) -> anyhow::Result<()> {
 
 /// The journal among the files; there is one or none.
 fn journal_path(files: &[String]) -> anyhow::Result<Option<PathBuf>> {
-    let is_journal = |f: &&String| Path::new(f).is_dir() || f.ends_with(".mcap");
+    let is_journal = |f: &&String| Path::new(f).is_dir() || f.ends_with(".mcap") || Unpacked::is_bundle(Path::new(f));
     match files.iter().filter(is_journal).count() {
         0 => Ok(None),
         1 if files.len() == 1 => Ok(files.first().map(PathBuf::from)),
@@ -272,7 +277,7 @@ impl Player {
                 sink.write_all(&line)?;
             }
             if let Some(publisher) = &self.publisher {
-                publisher.event(event);
+                publisher.event(Arc::new(event));
             }
             if self.compare {
                 self.produced.push_back(line);
@@ -308,8 +313,19 @@ impl Player {
         }
     }
 
+    /// Entries were erased: what the run said because of them cannot be said again.
+    fn erased(&mut self, why: &str) {
+        if std::mem::take(&mut self.compare) {
+            self.produced.clear();
+            eprintln!("note: entries were erased here ({why}); from here on the replay is not compared with the run");
+        }
+    }
+
     /// Holds the journal's event against the replay's.
     fn compare(&mut self, recorded: &[u8]) {
+        if !self.compare {
+            return;
+        }
         let text = |line: &[u8]| String::from_utf8_lossy(line).trim_end().to_owned();
         match self.produced.pop_front() {
             Some(got) if got == recorded => self.compared += 1,

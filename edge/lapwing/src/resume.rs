@@ -137,6 +137,8 @@ fn last_beginning(journal: &Path, end: Position) -> anyhow::Result<Option<Positi
             Ok((position, _, Skimmed::Entry(Entry::Site { resumed: None, .. }))) if position < end => {
                 found = Some(position);
             }
+            // What an erased entry brought about cannot be worked out again.
+            Ok((_, _, Skimmed::Entry(Entry::Erased(_)))) => found = None,
             Ok(_) | Err(_) => {}
         }
     }

@@ -31,6 +31,8 @@ pub(crate) enum Step {
     },
     /// What the run that wrote the journal said, as it was recorded: a line.
     Told { at: Time, position: Position, line: Vec<u8> },
+    /// An entry that was erased: what comes after it is not what the run said.
+    Erased(String),
     /// Something is wrong with the journal here, or an entry is passed over.
     Warning(String),
 }
@@ -70,6 +72,7 @@ impl Steps {
             Skimmed::Entry(entry) => entry,
         };
         Ok(match entry {
+            Entry::Erased(erased) => Some(Step::Erased(erased.why)),
             // The record's own story: the picture did not hear of it.
             Entry::Snapshot(_) | Entry::Audit(_) => None,
             Entry::Site { site, version, resumed: None } => {

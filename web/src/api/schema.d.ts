@@ -78,6 +78,104 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/history/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alerts of the past
+         * @description With their life as far as it is on record, newest first.
+         */
+        get: operations["alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What people did, and what was configured
+         * @description Commands, acknowledgements, starts and changes of the configuration, erasures; newest first. `near`, `zone` and a
+         *     status do not apply here; `identity` is who did it.
+         */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Incidents of the past
+         * @description An incident is an alert and what it groups, until all of it is cleared. Newest first.
+         */
+        get: operations["incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history/tracks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tracks of the past
+         * @description The whole life of each track, newest first, without its points.
+         */
+        get: operations["tracks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/history/tracks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One track of the past, with its points */
+        get: operations["track"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/inputs": {
         parameters: {
             query?: never;
@@ -461,6 +559,18 @@ export interface components {
             /** @description The picture's time. */
             at: components["schemas"]["Time"];
         };
+        /** @description Alerts found. */
+        AlertPage: {
+            /** @description Newest first. */
+            alerts: components["schemas"]["AlertRecord"][];
+            /**
+             * Format: int64
+             * @description What to give as `before` to go on; `null` at the end.
+             */
+            next?: number | null;
+            /** @description The journal's position the index has reached. */
+            reached: components["schemas"]["Position"];
+        };
         /** @description Why an alert stands: the rule, the zone and the numbers at the time. */
         AlertReason: {
             /**
@@ -490,6 +600,16 @@ export interface components {
             /** @description The zone. */
             zone: components["schemas"]["ZoneId"];
         };
+        /** @description An alert and the incident it belongs to. */
+        AlertRecord: {
+            /** @description The alert as it was last told, with its life. */
+            alert: components["schemas"]["Alert"];
+            /** @description The incident. */
+            incident: components["schemas"]["IncidentId"];
+            place?: components["schemas"]["Place"] | null;
+            /** @description The greatest severity it had. */
+            severity_max: components["schemas"]["Severity"];
+        };
         /**
          * @description Where an alert is in its life.
          * @enum {string}
@@ -505,6 +625,38 @@ export interface components {
             severity: components["schemas"]["Severity"];
             /** @description Which state it brought. */
             state: components["schemas"]["AlertState"];
+        };
+        /**
+         * @description Kinds of audit records.
+         * @enum {string}
+         */
+        AuditKind: "command" | "configuration" | "stop" | "record" | "erasure" | "key";
+        /** @description Audit records found. */
+        AuditPage: {
+            /**
+             * Format: int64
+             * @description What to give as `before` to go on; `null` at the end.
+             */
+            next?: number | null;
+            /** @description The journal's position the index has reached. */
+            reached: components["schemas"]["Position"];
+            /** @description Newest first. */
+            records: components["schemas"]["AuditRecord"][];
+        };
+        /** @description One thing a person did, or the operator of the server. */
+        AuditRecord: {
+            /** @description When. */
+            at: components["schemas"]["Time"];
+            /** @description Who; `null` for the server itself. */
+            by?: string | null;
+            /** @description What kind. */
+            kind: components["schemas"]["AuditKind"];
+            /** @description Its journal entry. */
+            position: components["schemas"]["Position"];
+            /** @description SHA-256 of the configuration as JSON, lower-case hex, where it is one. */
+            sha256?: string | null;
+            /** @description In words. */
+            what: string;
         };
         /** @description State of the authentication data a claim brought. */
         Authentication: {
@@ -592,6 +744,29 @@ export interface components {
              * @description Units used.
              */
             used: number;
+        };
+        /** @description The box a track stayed in, degrees. A track that crossed longitude 180 has a box around the globe. */
+        Bounds: {
+            /**
+             * Format: double
+             * @description Greatest longitude.
+             */
+            east_deg: number;
+            /**
+             * Format: double
+             * @description Greatest latitude.
+             */
+            north_deg: number;
+            /**
+             * Format: double
+             * @description Least latitude.
+             */
+            south_deg: number;
+            /**
+             * Format: double
+             * @description Least longitude.
+             */
+            west_deg: number;
         };
         /** @description A zone that is a circle. */
         Circle: {
@@ -1051,6 +1226,52 @@ export interface components {
              */
             vertical_accuracy_m: number | null;
         };
+        /** @description One point of a track's history. */
+        HistoryPoint: {
+            /** @description The time the state is for. */
+            at: components["schemas"]["Time"];
+            /** @description Whether only its own word supported it. */
+            claimed_only: boolean;
+            class?: components["schemas"]["Class"] | null;
+            /**
+             * Format: double
+             * @description Course over ground, radians clockwise from true north.
+             */
+            course_rad?: number | null;
+            /**
+             * Format: double
+             * @description Probability that there is an aircraft, 0 to 1.
+             */
+            existence: number;
+            /** @description How high, by datum. */
+            heights: components["schemas"]["Heights"];
+            /**
+             * Format: double
+             * @description 95 % radius of the place, metres.
+             */
+            horizontal_accuracy_m: number;
+            /** @description How well its identity was supported. */
+            identity: components["schemas"]["IdentityStatus"];
+            /** @description Where it was in its life. */
+            phase: components["schemas"]["Phase"];
+            /** @description Where. */
+            place: components["schemas"]["Place"];
+            /**
+             * Format: double
+             * @description 95 % bound of the speed, metres per second.
+             */
+            speed_accuracy_mps?: number | null;
+            /**
+             * Format: double
+             * @description Speed over ground, metres per second.
+             */
+            speed_mps?: number | null;
+            /**
+             * Format: double
+             * @description Vertical speed, metres per second, up positive.
+             */
+            vertical_speed_mps?: number | null;
+        };
         /** @description Who an aircraft is, with the evidence for and against. */
         Identity: {
             /** @description The evidence, strongest first. */
@@ -1065,6 +1286,56 @@ export interface components {
          * @enum {string}
          */
         IdentityStatus: "unidentified" | "claimed" | "corroborated" | "authorised" | "contradicted";
+        /**
+         * @description Names an incident by its first alert: `I3` began with `A3`. Never changes and never returns.
+         * @example I3
+         */
+        IncidentId: string;
+        /** @description Incidents found. */
+        IncidentPage: {
+            /** @description Newest first. */
+            incidents: components["schemas"]["IncidentRecord"][];
+            /**
+             * Format: int64
+             * @description What to give as `before` to go on; `null` at the end.
+             */
+            next?: number | null;
+            /** @description The journal's position the index has reached. */
+            reached: components["schemas"]["Position"];
+        };
+        /**
+         * @description An incident: an alert and what it groups, until all of it is cleared. Alerts on one zone, or about one aircraft, that
+         *     stand at the same time are one incident.
+         */
+        IncidentRecord: {
+            /** @description Who acknowledged alerts of it. */
+            acknowledged_by: string[];
+            /** @description Its alerts. */
+            alerts: components["schemas"]["AlertId"][];
+            /** @description When its first alert was raised. */
+            began_at: components["schemas"]["Time"];
+            /** @description When something about it last changed. */
+            changed_at: components["schemas"]["Time"];
+            ended_at?: components["schemas"]["Time"] | null;
+            /** @description How it ended: `cleared`, or that the server began anew and knows nothing of it. */
+            ended_why?: string | null;
+            /** @description First journal entry that told of it. */
+            first_position: components["schemas"]["Position"];
+            /** @description The headline of its first alert. */
+            headline: string;
+            /** @description Its id. */
+            id: components["schemas"]["IncidentId"];
+            /** @description Last journal entry that told of it. */
+            last_position: components["schemas"]["Position"];
+            /** @description The greatest severity of its alerts. */
+            severity_max: components["schemas"]["Severity"];
+            /** @description The state of the alert that stands longest: raised, acknowledged or cleared. */
+            state: components["schemas"]["AlertState"];
+            /** @description The aircraft. */
+            tracks: components["schemas"]["TrackId"][];
+            /** @description Zones concerned. */
+            zones: components["schemas"]["ZoneId"][];
+        };
         /** @description Names a configured input: one format over one transport. */
         InputId: string;
         /** @description An input as the picture knows it. */
@@ -1740,6 +2011,20 @@ export interface components {
             /** @description Radio addresses it used. */
             transmitters: components["schemas"]["Transmitter"][];
         };
+        /** @description A track with points of its history. */
+        TrackHistory: {
+            /**
+             * Format: int64
+             * @description What to give as `skip` to go on; `null` at the end.
+             */
+            next?: number | null;
+            /** @description Points, oldest first. */
+            points: components["schemas"]["HistoryPoint"][];
+            /** @description The journal's position the index has reached. */
+            reached: components["schemas"]["Position"];
+            /** @description The track. */
+            track: components["schemas"]["TrackRecord"];
+        };
         /** @description Names a track, as `T17`. Never changes and never returns. */
         TrackId: string;
         /** @description Tracks at one time. */
@@ -1750,6 +2035,66 @@ export interface components {
             total: number;
             /** @description The tracks asked for, by id. */
             tracks: components["schemas"]["Track"][];
+        };
+        /** @description Tracks found. */
+        TrackPage: {
+            /**
+             * Format: int64
+             * @description What to give as `before` to go on; `null` at the end.
+             */
+            next?: number | null;
+            /** @description The journal's position the index has reached. */
+            reached: components["schemas"]["Position"];
+            /** @description Newest first. */
+            tracks: components["schemas"]["TrackRecord"][];
+        };
+        /** @description One track over its whole life. */
+        TrackRecord: {
+            /** @description Where it was. */
+            bounds: components["schemas"]["Bounds"];
+            /** @description Whether only its own word ever supported it. */
+            claimed_only: boolean;
+            class?: components["schemas"]["Class"] | null;
+            /**
+             * Format: double
+             * @description Its probability, 0 to 1.
+             */
+            class_probability?: number | null;
+            /** @description Whether it was ever taken for real. */
+            confirmed: boolean;
+            ended_at?: components["schemas"]["Time"] | null;
+            /** @description Why it ended. */
+            ended_why?: string | null;
+            /**
+             * Format: double
+             * @description The greatest probability that there was an aircraft, 0 to 1.
+             */
+            existence_max: number;
+            /** @description When it was first seen. */
+            first_at: components["schemas"]["Time"];
+            /** @description Journal entries that told of it: the first. */
+            first_position: components["schemas"]["Position"];
+            /** @description Its id. */
+            id: components["schemas"]["TrackId"];
+            /** @description How well its identity was supported, at last. */
+            identity: components["schemas"]["IdentityStatus"];
+            joined_into?: components["schemas"]["TrackId"] | null;
+            /** @description When it was last seen. */
+            last_at: components["schemas"]["Time"];
+            /** @description Journal entries that told of it: the last. */
+            last_position: components["schemas"]["Position"];
+            /** @description Names it gave. */
+            names: components["schemas"]["Name"][];
+            operator?: components["schemas"]["ClaimedOperator"] | null;
+            /** @description The phase it was last told in. */
+            phase: components["schemas"]["Phase"];
+            /**
+             * Format: int64
+             * @description How many points its history has.
+             */
+            points: number;
+            severity_max?: components["schemas"]["Severity"] | null;
+            split_from?: components["schemas"]["TrackId"] | null;
         };
         /** @description A point of a track's past. */
         TrailPoint: {
@@ -2066,6 +2411,328 @@ export interface operations {
             };
             /** @description A parameter is wrong */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    alerts: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Nothing that was over before this time (RFC 3339 with a zone).
+                 * @example 2026-05-01T09:30:00Z
+                 */
+                from?: string;
+                /**
+                 * @description Nothing that began after this time.
+                 * @example 2026-05-01T10:30:00Z
+                 */
+                to?: string;
+                /**
+                 * @description Was within so many metres of a place: `latitude,longitude,radius`.
+                 * @example 47.45,8.55,2000
+                 */
+                near?: string;
+                /** @description Was over the outline of this zone, or warned of for it. */
+                zone?: string;
+                /**
+                 * @description A status (`unidentified`, `claimed`, `corroborated`, `authorised`, `contradicted`) or a name the aircraft gave
+                 *     itself; for the audit, who did it.
+                 */
+                identity?: string;
+                /** @description How many at most, 1 to 1000; without it 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertPage"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No index, or it does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Nothing that was over before this time (RFC 3339 with a zone).
+                 * @example 2026-05-01T09:30:00Z
+                 */
+                from?: string;
+                /**
+                 * @description Nothing that began after this time.
+                 * @example 2026-05-01T10:30:00Z
+                 */
+                to?: string;
+                /**
+                 * @description Was within so many metres of a place: `latitude,longitude,radius`.
+                 * @example 47.45,8.55,2000
+                 */
+                near?: string;
+                /** @description Was over the outline of this zone, or warned of for it. */
+                zone?: string;
+                /**
+                 * @description A status (`unidentified`, `claimed`, `corroborated`, `authorised`, `contradicted`) or a name the aircraft gave
+                 *     itself; for the audit, who did it.
+                 */
+                identity?: string;
+                /** @description How many at most, 1 to 1000; without it 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No index, or it does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    incidents: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Nothing that was over before this time (RFC 3339 with a zone).
+                 * @example 2026-05-01T09:30:00Z
+                 */
+                from?: string;
+                /**
+                 * @description Nothing that began after this time.
+                 * @example 2026-05-01T10:30:00Z
+                 */
+                to?: string;
+                /**
+                 * @description Was within so many metres of a place: `latitude,longitude,radius`.
+                 * @example 47.45,8.55,2000
+                 */
+                near?: string;
+                /** @description Was over the outline of this zone, or warned of for it. */
+                zone?: string;
+                /**
+                 * @description A status (`unidentified`, `claimed`, `corroborated`, `authorised`, `contradicted`) or a name the aircraft gave
+                 *     itself; for the audit, who did it.
+                 */
+                identity?: string;
+                /** @description How many at most, 1 to 1000; without it 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentPage"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No index, or it does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tracks: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Nothing that was over before this time (RFC 3339 with a zone).
+                 * @example 2026-05-01T09:30:00Z
+                 */
+                from?: string;
+                /**
+                 * @description Nothing that began after this time.
+                 * @example 2026-05-01T10:30:00Z
+                 */
+                to?: string;
+                /**
+                 * @description Was within so many metres of a place: `latitude,longitude,radius`.
+                 * @example 47.45,8.55,2000
+                 */
+                near?: string;
+                /** @description Was over the outline of this zone, or warned of for it. */
+                zone?: string;
+                /**
+                 * @description A status (`unidentified`, `claimed`, `corroborated`, `authorised`, `contradicted`) or a name the aircraft gave
+                 *     itself; for the audit, who did it.
+                 */
+                identity?: string;
+                /** @description How many at most, 1 to 1000; without it 100. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrackPage"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No index, or it does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    track: {
+        parameters: {
+            query?: {
+                /** @description No point before this time (RFC 3339 with a zone). */
+                from?: string;
+                /** @description No point after this time. */
+                to?: string;
+                /** @description Points to leave out at the beginning: `next` of the page before. */
+                skip?: number;
+                /** @description How many points at most, 1 to 10000; without it all of those. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the track
+                 * @example T17
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The track and its points, oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrackHistory"];
+                };
+            };
+            /** @description A parameter is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such track is on record */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No index, or it does not answer */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

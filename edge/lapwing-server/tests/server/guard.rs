@@ -152,7 +152,8 @@ async fn other_addresses_than_loopback_are_refused() {
     let (_, journal) = tokio::sync::watch::channel(lapwing_server::JournalState::default());
     let (commands, _) = tokio::sync::mpsc::channel(1);
     let events = tokio::sync::broadcast::Sender::new(1);
-    let feeds = lapwing_server::Feeds { snapshots, site, events, commands, outputs, journal };
+    let (history, _) = tokio::sync::mpsc::channel(1);
+    let feeds = lapwing_server::Feeds { snapshots, site, events, commands, outputs, journal, history };
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
     let why = lapwing_server::serve(listener, feeds, std::future::pending()).await.unwrap_err();
     assert!(why.to_string().contains("loopback only"), "{why}");

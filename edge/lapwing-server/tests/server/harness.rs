@@ -2,6 +2,7 @@
 
 use crate::testing;
 use lapwing_model::{Event, EventBody, Link, Site, Snapshot};
+use lapwing_server::history::HistoryRequest;
 use lapwing_server::{CommandRequest, Feeds, JournalState, OutputState, serve};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ pub(crate) struct Line {
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(crate) events: broadcast::Sender<Arc<Event>>,
     pub(crate) commands: Option<mpsc::Receiver<CommandRequest>>,
+    pub(crate) history: Option<mpsc::Receiver<HistoryRequest>>,
     pub(crate) address: SocketAddr,
     _site: watch::Sender<Arc<Site>>,
     _outputs: watch::Sender<Vec<OutputState>>,
@@ -41,6 +43,7 @@ impl Line {
         let (journal, journal_rx) = watch::channel(JournalState { entries: 7, bytes: 700, ..Default::default() });
         let events = broadcast::Sender::new(4096);
         let (commands_tx, commands) = mpsc::channel(8);
+        let (history_tx, history) = mpsc::channel(8);
         let feeds = Feeds {
             snapshots: snapshots_rx,
             site: site_rx,
@@ -48,6 +51,7 @@ impl Line {
             commands: commands_tx,
             outputs: outputs_rx,
             journal: journal_rx,
+            history: history_tx,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -59,6 +63,7 @@ impl Line {
             snapshots,
             events,
             commands: Some(commands),
+            history: Some(history),
             address,
             _site: site,
             _outputs: outputs,

@@ -7,6 +7,7 @@
 
 mod guard;
 mod harness;
+mod history;
 mod live;
 mod rest;
 mod schema;

@@ -1,6 +1,7 @@
 //! The REST interface.
 
 use crate::harness::Line;
+use crate::history;
 use crate::{schema, testing};
 use lapwing_model::snapshot::Health;
 use lapwing_model::{
@@ -23,6 +24,7 @@ fn ids(list: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn every_answer_is_as_described() {
     let mut line = line().await;
+    tokio::spawn(history::answer(line.history.take().unwrap()));
     // Something of every kind of event that holds nouns of its own.
     let mut claim = Claim::new(Protocol::Adsb);
     claim.rssi_db = Some(-18.5);
@@ -56,7 +58,7 @@ async fn every_answer_is_as_described() {
         }
         checked += 1;
     }
-    assert!(checked >= 14, "{checked} routes");
+    assert!(checked >= 19, "{checked} routes");
     line.stop().await;
 }
 

@@ -16,6 +16,7 @@ mod decode;
 mod demo;
 mod full;
 mod golden;
+mod history;
 mod journal;
 mod live;
 mod loss;

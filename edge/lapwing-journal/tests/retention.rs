@@ -162,6 +162,6 @@ fn a_damaged_segment_is_left_as_it_is() {
         left.extend(done.failures.iter().map(|(name, _)| name.clone()));
         journal.finish_retention(&done);
     }
-    assert_eq!(left, [name.clone()]);
+    assert_eq!(left, std::slice::from_ref(&name));
     assert_eq!(storage.killed().files[&name], damaged);
 }

@@ -136,7 +136,7 @@ fn a_fork_signed_with_the_stolen_key_is_exposed_by_one_earlier_checkpoint() {
     fork.close().unwrap();
     let keys = [signer().verifier()];
     assert_eq!(verify(&files(&forked), &keys, &[]).verdict, "valid");
-    let report = verify(&files(&forked), &keys, &[saved.clone()]);
+    let report = verify(&files(&forked), &keys, std::slice::from_ref(&saved));
     assert_eq!(report.first_bad.unwrap().what, "absent");
     // The thief keeps the segment's token too: the tree is another.
     let token = |note: &[u8]| String::from_utf8_lossy(&note[8..40]).into_owned();

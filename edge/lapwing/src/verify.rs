@@ -1,5 +1,6 @@
 //! `lapwing verify`: whether a journal is as it was signed, and where not. `lapwing key`: who signs.
 
+use crate::bundle::Unpacked;
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use lapwing_journal::evidence::key::{self, KEY_FOLDER, Rotation};
@@ -13,9 +14,9 @@ use std::process::ExitCode;
 /// Arguments of `lapwing verify`.
 #[derive(Parser)]
 pub(crate) struct Args {
-    /// A segment, or a journal's directory
+    /// A segment, a journal's directory, or the bundle of an incident
     path: PathBuf,
-    /// A verifier key, or a file with one; without it those in the journal's own folder `key`
+    /// A verifier key, or a file with one; without it those in the folder `key` of the journal or the bundle itself
     #[arg(long = "key", value_name = "PUB")]
     keys: Vec<String>,
     /// A checkpoint that was kept elsewhere: exposes what was cut or signed again since
@@ -68,12 +69,16 @@ pub(crate) fn verify(args: &Args) -> ExitCode {
 }
 
 fn report(args: &Args) -> Result<Report> {
-    let is_directory = args.path.is_dir();
-    let directory = if is_directory { args.path.as_path() } else { args.path.parent().unwrap_or(Path::new(".")) };
+    let unpacked = Unpacked::is_bundle(&args.path).then(|| Unpacked::open(&args.path)).transpose()?;
+    let path = unpacked.as_ref().map_or(args.path.as_path(), Unpacked::journal);
+    let is_directory = path.is_dir();
+    let directory = if is_directory { path } else { path.parent().unwrap_or(Path::new(".")) };
     let mut keys = verifiers(&args.keys)?;
     if keys.is_empty() {
         keys = key::verifiers(directory)?;
-        eprintln!("note: no --key given; trusting the keys in {}", directory.join(KEY_FOLDER).display());
+        // Whoever made a bundle chose the keys in it: it proves something only against a key from elsewhere.
+        let shown = if unpacked.is_some() { args.path.as_path() } else { directory };
+        eprintln!("note: no --key given; trusting the keys in {}", shown.join(KEY_FOLDER).display());
     }
     if keys.is_empty() {
         bail!("no verifier key: give one with --key");
@@ -84,7 +89,7 @@ fn report(args: &Args) -> Result<Report> {
         let note = read(path, SMALL_FILE_BYTES_MAX)?;
         verification.save(&note, &witnesses).map_err(|what| anyhow::anyhow!("{}: {what}", path.display()))?;
     }
-    let files = if is_directory { lapwing_journal::segment_files(&args.path)? } else { vec![args.path.clone()] };
+    let files = if is_directory { lapwing_journal::segment_files(path)? } else { vec![path.to_owned()] };
     for path in files {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         verification.segment(&name, &read(&path, SEGMENT_BYTES_MAX)?);

@@ -2,6 +2,7 @@
 
 use super::{FORMAT, zip};
 use anyhow::{Context, bail, ensure};
+use lapwing_journal::evidence::key::KEY_FOLDER;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -38,6 +39,9 @@ impl Unpacked {
         let snapshots = unpacked.folder.join(crate::snapshot::FOLDER);
         std::fs::create_dir(&snapshots).with_context(|| snapshots.display().to_string())?;
         zip.unpack(crate::snapshot::FOLDER, &snapshots).with_context(at)?;
+        let keys = unpacked.folder.join(KEY_FOLDER);
+        std::fs::create_dir(&keys).with_context(|| keys.display().to_string())?;
+        zip.unpack(KEY_FOLDER, &keys).with_context(at)?;
         ensure!(count > 0, "{}: it has no journal", at());
         Ok(unpacked)
     }

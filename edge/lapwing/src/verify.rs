@@ -71,7 +71,7 @@ pub(crate) fn verify(args: &Args) -> ExitCode {
 fn report(args: &Args) -> Result<Report> {
     let unpacked = Unpacked::is_bundle(&args.path).then(|| Unpacked::open(&args.path)).transpose()?;
     let path = unpacked.as_ref().map_or(args.path.as_path(), Unpacked::journal);
-    let is_directory = path.is_dir();
+    let is_directory = std::fs::metadata(path).with_context(|| path.display().to_string())?.is_dir();
     let directory = if is_directory { path } else { path.parent().unwrap_or(Path::new(".")) };
     let mut keys = verifiers(&args.keys)?;
     if keys.is_empty() {

@@ -14,6 +14,7 @@ mod tests;
 use crate::index;
 use anyhow::{Context, anyhow, bail};
 use find::{Found, Subject};
+use lapwing_journal::evidence::key;
 use lapwing_journal::{Audit, DiskStorage, Entry, Erased, Journal, Options, Storage, erase as erase_in};
 use plan::Plan;
 use std::collections::BTreeSet;
@@ -158,6 +159,10 @@ fn say(directory: &Path, plan: &Plan) -> anyhow::Result<()> {
         last = last.max(at);
     }
     let mut journal = Journal::open(directory, Options::default()).context("journal")?;
+    // What is signed goes on being signed: an unsealed segment behind sealed ones is no part of the record.
+    if !key::verifiers(directory).context("journal: the verifier keys")?.is_empty() {
+        journal.sign_with(key::open(directory).context("journal: the signing key")?).context("journal")?;
+    }
     let entries = plan.positions.len() as u64;
     let audit = Audit::Erased { request: plan.request.clone(), entries };
     journal.append(last, &Entry::Audit(audit)).context("journal")?;

@@ -17,6 +17,9 @@ const RCS_UNSAID: (f64, f64) = (-10.0, 12.0);
 /// What a second in one place says for "does not fly", nats; and for how long, and within how many metres.
 const STILL: f64 = 1.0;
 const STILL_WITHIN_M: f64 = 45.0;
+/// The same for what seemed to leap, but has no speed that is more than its error: within these metres, below this speed, m/s.
+const LEAP_M: f64 = 120.0;
+const STANDS_MPS: f64 = 1.5;
 /// What a track says that has left that place: what does not fly stays.
 const LEFT: f64 = 3.0;
 /// Weight of what the speed says, and the part of it that is new each second.
@@ -128,12 +131,14 @@ impl Classifier {
     }
 
     /// Adds a second of a track that has never been farther than `strayed_m` from where it began.
-    pub(crate) fn stayed(&mut self, strayed_m: f64) {
+    pub(crate) fn stayed(&mut self, strayed_m: f64, speed_mps: f64, speed_sd_mps: f64) {
         if self.words == 0 {
             return;
         }
+        // What answers now here, now there, can seem to start with a leap; then it stands.
+        let stands = strayed_m < LEAP_M && speed_mps < STANDS_MPS.max(2.0 * speed_sd_mps);
         if let Some(ground) = self.nats.get_mut(GROUND) {
-            *ground += if strayed_m < STILL_WITHIN_M { STILL } else { -LEFT };
+            *ground += if strayed_m < STILL_WITHIN_M || stands { STILL } else { -LEFT };
         }
         self.level();
     }

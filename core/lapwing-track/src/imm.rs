@@ -152,6 +152,12 @@ impl Modes {
         mean
     }
 
+    /// Variances east and north together, each model by its weight, square metres.
+    pub(crate) fn place_variance_m2(&self) -> f64 {
+        let each = self.states().iter().zip(&self.weights);
+        each.map(|(state, w)| w * (state.covariance[0][0] + state.covariance[1][1])).sum()
+    }
+
     /// Each model updated by a measurement linearised at the common mean, and weighed by how well it foresaw it
     /// (`log_likelihoods`). Models whose numbers break keep their prior.
     pub(crate) fn update(&mut self, linear: &Linear, log_likelihoods: &[f64; MODES_MAX]) {

@@ -15,8 +15,8 @@
 //! - association: `assign` (the k best pairings), `marginal` (the probability of each pair), `compete` (candidates against each
 //!   other), `grid` (who is near);
 //! - aircraft: `track` (one), `existence`, `class` (what it is), `cluster` (several that cannot be told apart);
-//! - what happens: `look` (a sensor looked), `claim` (an aircraft spoke), `birth` and `triangulate` (a track begins), `life`
-//!   (time passed);
+//! - what happens: `look` (a sensor looked), `claim` (an aircraft spoke), `birth`, `triangulate` and `sightline` (a track
+//!   begins), `life` (time passed);
 //! - `filter` (all that is known at one time) and `tracker` (looks in any order in, tracks out).
 
 // Rows and columns of 6 by 6 matrices are clearer by index.
@@ -48,6 +48,7 @@ mod post;
 mod project;
 mod reading;
 mod region;
+mod sightline;
 mod slab;
 mod track;
 mod tracker;

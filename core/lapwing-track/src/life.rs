@@ -86,7 +86,7 @@ impl Filter {
         let speed_sd = math::sqrt(state.covariance[3][3].max(state.covariance[4][4]).max(0.0));
         track.class.flew(state.speed_mps(), speed_sd);
         if track.last_at.since(at).abs() < STEP {
-            track.class.stayed(track.strayed_m);
+            track.class.stayed(track.strayed_m, state.speed_mps(), speed_sd);
         }
         let sd = state.horizontal_sd_m();
         // A claim may be vague from the start; only what silence makes vague ends for it.
@@ -107,12 +107,13 @@ impl Filter {
     }
 
     /// Joins unnamed tracks with what they have been consistent with, in place and speed, for some seconds, unless one
-    /// sensor saw both in one look.
+    /// sensor saw both in one look; and named ones with what carries the same names: an aircraft that was not found where it
+    /// claims to be, and now is.
     fn join_twins(&mut self, slots: &[u32], at: Time, ctx: &mut Context<'_>) {
         let mut near = std::mem::take(&mut ctx.work.twins);
         for slot in slots {
             let Some(track) = self.tracks.get(*slot) else { continue };
-            if track.is_named() || track.phase == Phase::Tentative {
+            if track.phase == Phase::Tentative {
                 continue;
             }
             let twin = self.twin_of(*slot, track, at, &mut near, ctx);
@@ -217,7 +218,11 @@ impl Filter {
             if close > CROWD {
                 return None;
             }
-            if track.seen_apart(other) || (track.cluster.is_some() && track.cluster == other.cluster) {
+            let together = track.cluster.is_some() && track.cluster == other.cluster;
+            // Two of one name share what comes from it in turns, so that each seems to be seen beside the other.
+            let joinable =
+                if track.is_named() { other.has_names_of(track) } else { !together && !track.seen_apart(other) };
+            if !joinable {
                 continue;
             }
             let both = track.height_known && other.height_known;

@@ -124,7 +124,9 @@ pub(crate) struct Track {
     pub(crate) twin: Option<(u64, u8)>,
     /// Where it began, to know what never moves.
     pub(crate) origin: [f64; 2],
-    /// Greatest distance from there, metres.
+    /// How well that was known: the sum of the variances east and north, square metres.
+    origin_variance_m2: f64,
+    /// Greatest distance from there that is no error of either place, metres.
     pub(crate) strayed_m: f64,
 }
 
@@ -169,6 +171,7 @@ impl Track {
             fix: None,
             twin: None,
             origin: [state.mean[0], state.mean[1]],
+            origin_variance_m2: state.covariance[0][0] + state.covariance[1][1],
             strayed_m: 0.0,
         }
     }
@@ -262,6 +265,11 @@ impl Track {
         self.labels.iter().any(|(_, claimed)| *claimed)
     }
 
+    /// Whether it carries every name that `other` was claimed under.
+    pub(crate) fn has_names_of(&self, other: &Self) -> bool {
+        other.labels.iter().all(|(label, claimed)| !claimed || self.carries(*label))
+    }
+
     /// Notes a label, as long as there is room; whether it is new.
     pub(crate) fn add_label(&mut self, label: Label, claimed: bool) -> bool {
         if let Some((_, was)) = self.labels.iter_mut().find(|(own, _)| *own == label) {
@@ -341,7 +349,9 @@ impl Track {
         let (limit, speed) = (config.speed_fast_mps, math::hypot(mean[3], mean[4]));
         self.fast = speed > if self.fast { 0.8 * limit } else { limit };
         let (e, n) = (mean[0] - self.origin[0], mean[1] - self.origin[1]);
-        self.strayed_m = self.strayed_m.max(math::sqrt(e * e + n * n));
+        let variance = self.origin_variance_m2 + self.best.modes.place_variance_m2();
+        let surely = math::sqrt(e * e + n * n) - 2.0 * math::sqrt(variance.max(0.0));
+        self.strayed_m = self.strayed_m.max(surely);
     }
 
     /// It was updated just now: what coasted is seen again.

@@ -52,7 +52,11 @@ impl Filter {
             }
             let Some(corrected) = ctx.work.readings.get(reading).cloned() else { continue };
             let new = Bearing { sensor: look.sensor, at: raw.at, reading: corrected, left };
-            self.propose(&new, key_of(look.key, reading), ctx);
+            let key = key_of(look.key, reading);
+            if self.sight(&new, key, ctx) {
+                continue;
+            }
+            self.propose(&new, key, ctx);
             if self.bearings.len() >= BEARINGS_MAX {
                 self.bearings.pop_front();
             }

@@ -5,9 +5,11 @@ use crate::interface::{Outcome, Velocity};
 use lapwing_model::{Coverage, Enu, ErrorModel, Heights, Measurement, SensorKind};
 
 mod behaviour;
+mod cameras;
 mod crowd;
 mod limits;
 mod order;
+mod places;
 mod statistics;
 
 impl Tracker {

@@ -195,8 +195,16 @@ impl Filter {
             scale = if gap > 0.0 { (correlated / gap).clamp(1.0, 100.0) } else { 100.0 };
         }
         let limit = gate(linear.rows().len());
-        let excess = track.best.modes.foresaw(&linear).map_or(1.0, |f| f.distance / limit);
-        if excess > 1.0 {
+        let best = track.best.modes;
+        let cluster = track.cluster.and_then(|c| self.clusters.get_mut(c));
+        // Unexpected is what no hypothesis expects.
+        let others = cluster.as_ref().map_or(&[][..], |c| c.hypotheses(slot));
+        let excess = std::iter::once(&best)
+            .chain(others.iter().map(|h| &h.modes))
+            .filter_map(|modes| modes.foresaw(&seen_from(&linear, &best, modes)))
+            .map(|f| f.distance / limit)
+            .fold(f64::INFINITY, f64::min);
+        if excess > 1.0 && excess.is_finite() {
             // A claim under the right name that is reachable but unexpected: if others see the aircraft, they are believed
             // more than its word; else it may have turned as no model expects, so the prediction is believed less.
             if track.supported {
@@ -210,17 +218,20 @@ impl Filter {
         }
         let frame = *ctx.regions.frame(track.region);
         let update = |modes: &mut crate::imm::Modes| {
-            let Some(foresight) = modes.foresaw(&linear) else { return };
+            let linear = seen_from(&linear, &best, modes);
+            let foresight = modes.foresaw(&linear)?;
             modes.update(&linear, &foresight.by_mode);
             if let Some(velocity) = reading.velocity.filter(|_| ahead_s == 0.0) {
                 use_velocity(modes, velocity, &frame, height_known, config);
             }
+            Some(foresight.log_likelihood)
         };
         update(&mut track.best.modes);
-        if let Some(cluster) = track.cluster.and_then(|c| self.clusters.get_mut(c)) {
-            for hypothesis in cluster.hypotheses_of(slot) {
-                update(&mut hypothesis.modes);
-            }
+        if let Some(cluster) = cluster {
+            let logs =
+                cluster.hypotheses_of(slot).iter_mut().map(|h| update(&mut h.modes).unwrap_or(f64::NEG_INFINITY));
+            let logs: Vec<f64> = logs.collect();
+            self.reweigh(slot, &logs);
         }
         self.note_claim(slot, reading, look, ctx);
     }
@@ -304,4 +315,14 @@ fn fix_of(reading: &Reading, track: &Track, frame: &LocalFrame, label: crate::La
         sd_m: math::sqrt(reading.variance[0]),
         height_said,
     })
+}
+
+/// A measurement linearised at `from` as it is seen from another hypothesis: the same line, another innovation.
+fn seen_from(linear: &Linear, from: &crate::imm::Modes, to: &crate::imm::Modes) -> Linear {
+    let (a, b) = (from.mean(), to.mean());
+    let mut out = *linear;
+    for row in out.rows_mut() {
+        row.innovation -= (0..6).map(|i| row.jacobian[i] * (b[i] - a[i])).sum::<f64>();
+    }
+    out
 }

@@ -5,15 +5,14 @@
 //! picks one of each, and its weight is the product of theirs. Children of a global hypothesis are its best pairings
 //! (Murty's k best). Hypotheses that agree are merged, and a track that has one hypothesis left leaves the cluster.
 
+mod estimate;
 mod settle;
 
-use crate::config::Config;
 use crate::filter::{Context, Filter, Pair, Took};
-use crate::gaussian::{Gaussian, Matrix};
 use crate::look::{Look, range_of};
 use crate::marginal::{Edge, Pairs};
-use crate::track::{Hypothesis, Track};
-use lapwing_model::{Time, math};
+use crate::track::Hypothesis;
+use lapwing_model::math;
 use std::collections::BTreeMap;
 
 /// Squared distance of two hypotheses of a track, in sigmas of the position and velocity, below which they agree.
@@ -66,39 +65,6 @@ impl Cluster {
             }
         }
         out
-    }
-
-    /// Covariance of a member around a state, over all its hypotheses in which it exists.
-    pub(crate) fn covariance_around(
-        &self,
-        slot: u32,
-        track: &Track,
-        state: &Gaussian,
-        at: Time,
-        config: &Config,
-    ) -> Matrix {
-        let mut out = [[0.0; 6]; 6];
-        let Some(index) = self.position(slot) else { return state.covariance };
-        let dt = at.since(track.at).as_seconds_f64();
-        let models = track.models(config);
-        let mut total = 0.0;
-        for (hypothesis, weight) in self.locals[index].iter().zip(self.weights(index)) {
-            let weight = weight * hypothesis.existence;
-            let mut modes = hypothesis.modes;
-            modes.predict(&models, dt, track.height_known);
-            let one = modes.merged();
-            total += weight;
-            for i in 0..6 {
-                for j in 0..6 {
-                    let spread = (one.mean[i] - state.mean[i]) * (one.mean[j] - state.mean[j]);
-                    out[i][j] += weight * (one.covariance[i][j] + spread);
-                }
-            }
-        }
-        if !(total > 1e-6) {
-            return state.covariance;
-        }
-        out.map(|row| row.map(|x| x / total))
     }
 
     /// Two independent clusters as one: every pair of their global hypotheses, the best of them.

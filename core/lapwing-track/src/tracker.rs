@@ -231,7 +231,7 @@ impl Tracker {
         if let Some(cluster) = track.cluster.and_then(|c| self.filter.clusters.get(c)) {
             // Where the plots cannot be told apart the place is as uncertain as which plots were its.
             let slot = *self.slots.get(&id)?;
-            state.covariance = cluster.covariance_around(slot, track, &state, at, &self.config);
+            state = cluster.estimate(slot, &self.filter.tracks, at, &self.config).unwrap_or(state);
         }
         Some(Estimate {
             frame: *self.regions.frame(track.region),

@@ -22,6 +22,9 @@ struct Member {
     hides: bool,
 }
 
+/// What one claim may speak against a hypothesis at most, nats.
+const CLAIM_NATS_MAX: f64 = 3.0;
+
 impl Filter {
     /// Takes a track out of its cluster, summed over the others.
     pub(crate) fn leave_cluster(&mut self, slot: u32) {
@@ -330,6 +333,23 @@ impl Filter {
                 }
             }
         }
+    }
+
+    /// Weighs the hypotheses of a cluster by how well those of one member foresaw what it claims. A claim is evidence and no
+    /// proof: none is weighed down by more than a bound, or a forged one could decide who is who.
+    pub(crate) fn reweigh(&mut self, slot: u32, log_likelihoods: &[f64]) {
+        let Some(id) = self.tracks.get(slot).and_then(|t| t.cluster) else { return };
+        let Some(mut cluster) = self.clusters.remove(id) else { return };
+        let best = log_likelihoods.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if let Some(index) = cluster.position(slot).filter(|_| best.is_finite()) {
+            for global in &mut cluster.globals {
+                let log = log_likelihoods.get(usize::from(global.picks[index])).copied().unwrap_or(best);
+                global.weight *= math::exp((log - best).max(-CLAIM_NATS_MAX));
+            }
+            cluster.normalise();
+            cluster.globals.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.picks.cmp(&b.picks)));
+        }
+        self.put_back(&mut cluster);
     }
 
     /// Puts a cluster's members back: those with one hypothesis are alone again, the rest stay together as far as they depend

@@ -1,6 +1,9 @@
 use super::*;
+use crate::config::Config;
+use crate::gaussian::Gaussian;
 use crate::interface::{Observation, Scan};
 use crate::tracker::Tracker;
+use lapwing_model::Time;
 use lapwing_model::{Coverage, Enu, ErrorModel, Geodetic, Measurement, Sensor, SensorId, SensorKind, Span};
 
 const HOME: Geodetic = Geodetic { latitude_deg: 47.3, longitude_deg: 8.7, height_ellipsoid_m: 500.0 };

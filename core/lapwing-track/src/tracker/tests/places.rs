@@ -53,3 +53,27 @@ fn a_name_that_comes_back_to_its_aircraft_is_one_track_again() {
     assert_eq!(t.with_label(Label(7)).collect::<Vec<_>>(), vec![TrackId(1)]);
     assert_eq!(t.ids().collect::<Vec<_>>(), vec![TrackId(1)]);
 }
+
+#[test]
+fn a_name_says_who_is_who_after_two_have_met() {
+    for seed in 0..10 {
+        let mut dice = Dice::new(40 + seed);
+        let mut t = Tracker::new(Config::default());
+        let (sensor, rid) = (radar(), receiver("rid"));
+        // They come together, fly beside each other for a quarter of a minute, and part.
+        let side = |now: f64| (math::fabs(now - 30.0) - 8.0).max(0.0) * 8.0 + 2.0;
+        let named = |now: f64| Enu::new(-300.0 + 10.0 * now, 900.0 + side(now), 100.0);
+        let other = |now: f64| Enu::new(-300.0 + 10.0 * now, 900.0 - side(now), 100.0);
+        for s in 0..60 {
+            let now = f64::from(s);
+            t.advance(at(now));
+            look(&mut t, &sensor, now, &scan(now, &[named(now), other(now)], &mut dice));
+            observe(&mut t, &rid, &[claim(now, named(now), 3.0, 7)]);
+        }
+        let ids: Vec<TrackId> = t.with_label(Label(7)).collect();
+        assert_eq!(ids.len(), 1, "seed {seed}");
+        let (place, there) = (place_of(&t, ids[0], 59.0), named(59.0));
+        let off = math::hypot(place.east_m - there.east_m, place.north_m - there.north_m);
+        assert!(off < 15.0, "seed {seed}: the name is {off:.0} m from who says it");
+    }
+}

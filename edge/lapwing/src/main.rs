@@ -26,6 +26,7 @@ mod run;
 mod snapshot;
 mod steps;
 mod summary;
+mod telling;
 mod track;
 mod verify;
 mod zones;

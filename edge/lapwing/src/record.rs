@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::config::JournalConfig;
 use crate::index::live::Feed;
+use crate::telling::Standing;
 
 /// How often what was appended is brought to the disk: with a sync that takes as long again, still within the half
 /// second that may be lost.
@@ -48,6 +49,8 @@ pub(crate) struct Record {
     syncing: bool,
     /// ... of everything before this position.
     syncing_before: Position,
+    /// Everything before this position is on the disk.
+    on_disk: Position,
     index: Option<Feed>,
     done: mpsc::Sender<Done>,
 }
@@ -78,6 +81,7 @@ impl Record {
             bytes: 0,
             syncing: false,
             syncing_before: Position(0),
+            on_disk: Position(0),
             index: None,
             done,
         };
@@ -97,8 +101,13 @@ impl Record {
         }
     }
 
-    /// Everything before a position is on the disk.
+    /// Everything before this position is on the disk.
+    pub(crate) fn on_disk(&self) -> Position {
+        self.on_disk
+    }
+
     fn durable(&mut self, before: Position) {
+        self.on_disk = self.on_disk.max(before);
         if let Some(index) = &mut self.index {
             index.durable(before);
         }
@@ -119,17 +128,41 @@ impl Record {
     }
 
     /// Appends what the picture said.
-    pub(crate) fn append_event(&mut self, at: Time, event: &Arc<Event>) {
+    pub(crate) fn append_event(&mut self, at: Time, event: &Arc<Event>) -> Option<Position> {
         // One that is turned away has been counted, and is told with the trouble.
-        let position = self.journal.append_event(at, event);
-        if let (Some(index), Ok(position)) = (&mut self.index, position) {
+        let position = self.journal.append_event(at, event).ok()?;
+        if let Some(index) = &mut self.index {
             index.event(position, at, event);
         }
+        Some(position)
     }
 
-    /// Brings what was appended to the disk if an entry of class A is among it. Whether no such entry waits.
-    pub(crate) fn settle(&mut self) -> bool {
-        !self.journal.must_sync() || self.sync()
+    /// Begins to bring what was appended to the disk if an entry of class A is among it, and no sync runs.
+    pub(crate) fn settle(&mut self) -> Standing {
+        if !self.journal.must_sync() {
+            return Standing::SETTLED;
+        }
+        if !self.syncing {
+            match self.sync_elsewhere() {
+                Ok(true) => {}
+                Ok(false) => return Standing::SETTLED,
+                Err(_) => {
+                    self.tell();
+                    return Standing::Failed;
+                }
+            }
+        }
+        Standing::OnDisk(self.on_disk)
+    }
+
+    /// Begins a sync on another thread. Whether there is anything to sync.
+    fn sync_elsewhere(&mut self) -> io::Result<bool> {
+        let Some(job) = self.journal.begin_sync()? else { return Ok(false) };
+        self.syncing = true;
+        self.syncing_before = self.journal.next_position();
+        let done = self.done.clone();
+        tokio::task::spawn_blocking(move || done.blocking_send(Done::Sync(job.run())));
+        Ok(true)
     }
 
     /// Waits until everything appended is on the disk. Whether it is.
@@ -146,13 +179,9 @@ impl Record {
     /// Begins to bring what was appended to the disk, on another thread: a slow disk does not hold up the picture.
     pub(crate) fn begin_sync(&mut self, now: Time) {
         self.journal.maintain(now);
-        if !self.syncing
-            && let Ok(Some(job)) = self.journal.begin_sync()
-        {
-            self.syncing = true;
-            self.syncing_before = self.journal.next_position();
-            let done = self.done.clone();
-            tokio::task::spawn_blocking(move || done.blocking_send(Done::Sync(job.run())));
+        if !self.syncing {
+            // What failed is told with the trouble.
+            let _ = self.sync_elsewhere();
         }
         self.tell();
     }
@@ -180,11 +209,11 @@ impl Record {
         match done {
             Done::Sync(done) => {
                 self.syncing = false;
-                let before = self.syncing_before;
-                // What failed is told with the trouble.
-                let result: io::Result<()> = self.journal.finish_sync(done);
-                if result.is_ok() {
-                    self.durable(before);
+                // What failed was written again, which is not yet on the disk; or it is told with the trouble.
+                let worked = done.worked();
+                let _ = self.journal.finish_sync(done);
+                if worked {
+                    self.durable(self.syncing_before);
                 }
             }
             Done::Retention(done) => {

@@ -14,6 +14,7 @@ mod broker;
 mod check;
 mod decode;
 mod demo;
+mod erase;
 mod full;
 mod golden;
 mod history;

@@ -13,6 +13,7 @@ mod demo;
 mod erase;
 mod export;
 mod fanout;
+mod holds;
 mod index;
 mod keeper;
 mod line;

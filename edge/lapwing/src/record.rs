@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::config::JournalConfig;
+use crate::holds::{HoldJob, HoldRules, Marks};
 use crate::index::live::Feed;
 use crate::telling::Standing;
 
@@ -31,6 +32,8 @@ const RETENTION_EVERY: Span = Span::from_seconds(60);
 pub(crate) enum Done {
     /// A sync.
     Sync(SyncDone),
+    /// The holds of incidents.
+    Holds(anyhow::Result<()>),
     /// The removal of what is not kept any longer.
     Retention(RetentionDone),
 }
@@ -39,7 +42,11 @@ pub(crate) struct Record {
     journal: Journal,
     directory: PathBuf,
     retention: Retention,
-    /// When old segments are looked for next; `None` while another thread removes some.
+    holds: HoldRules,
+    marks: Marks,
+    /// Why the holds of incidents could not be brought up.
+    holds_fault: Option<String>,
+    /// When old segments are looked for next; `None` while another thread is at it.
     retention_at: Option<Time>,
     /// The trouble that was last told.
     told: Option<String>,
@@ -75,6 +82,9 @@ impl Record {
             journal,
             directory: config.directory.clone(),
             retention: config.retention,
+            holds: config.holds,
+            marks: Marks::default(),
+            holds_fault: None,
             retention_at: Some(Time::MIN),
             told: None,
             failures_told: 0,
@@ -179,6 +189,7 @@ impl Record {
     /// Begins to bring what was appended to the disk, on another thread: a slow disk does not hold up the picture.
     pub(crate) fn begin_sync(&mut self, now: Time) {
         self.journal.maintain(now);
+        self.marks.note(now, self.journal.next_position(), &self.holds);
         if !self.syncing {
             // What failed is told with the trouble.
             let _ = self.sync_elsewhere();
@@ -186,12 +197,44 @@ impl Record {
         self.tell();
     }
 
-    /// Begins to remove what is not kept any longer, on another thread, when it is time to.
+    /// Begins to remove what is not kept any longer, on another thread, when it is time to. What incidents hold comes first.
     pub(crate) fn begin_retention(&mut self, now: Time) {
+        let Some(index) = &self.index else { return };
         if self.retention_at.is_none_or(|at| now < at) {
             return;
         }
+        self.retention_at = None;
+        let job = HoldJob {
+            storage: Arc::clone(self.journal.storage()),
+            directory: self.directory.clone(),
+            rules: self.holds,
+            now,
+            keep_raw: self.retention.class_b,
+            indexed: index.end(),
+            next: self.journal.next_position(),
+            marks: self.marks.clone(),
+            patience: INDEX_PATIENCE,
+        };
+        let done = self.done.clone();
+        tokio::task::spawn_blocking(move || done.blocking_send(Done::Holds(job.run())));
+    }
+
+    /// The holds are on the disk, or why they are not: then nothing is removed.
+    fn held(&mut self, result: anyhow::Result<()>, now: Time) {
         self.retention_at = Some(now + RETENTION_EVERY);
+        let fault = result.err().map(|error| format!("{error:#}"));
+        if fault != self.holds_fault {
+            match &fault {
+                Some(why) => {
+                    tracing::error!("journal: what incidents hold is not written down: {why}; nothing is removed")
+                }
+                None => tracing::info!("journal: what incidents hold is written down again"),
+            }
+        }
+        self.holds_fault = fault;
+        if self.holds_fault.is_some() {
+            return;
+        }
         match self.journal.begin_retention(now, &self.retention) {
             Ok(None) => {}
             Ok(Some(job)) => {
@@ -201,7 +244,6 @@ impl Record {
             }
             Err(error) => tracing::error!("journal: nothing is removed: {error}"),
         }
-        self.tell();
     }
 
     /// Takes note of what another thread did.
@@ -216,6 +258,7 @@ impl Record {
                     self.durable(self.syncing_before);
                 }
             }
+            Done::Holds(result) => self.held(result, now),
             Done::Retention(done) => {
                 self.retention_at = Some(now + RETENTION_EVERY);
                 self.journal.finish_retention(&done);
@@ -272,6 +315,7 @@ impl Record {
             loss_window: times(&figures.window),
             class_a: times(&figures.class_a),
             last_failure: figures.last_failure,
+            holds_fault: self.holds_fault.clone(),
             fault: figures.fault,
         }
     }

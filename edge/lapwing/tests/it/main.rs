@@ -18,6 +18,7 @@ mod erase;
 mod full;
 mod golden;
 mod history;
+mod holds;
 mod journal;
 mod live;
 mod loss;

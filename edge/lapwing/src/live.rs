@@ -297,8 +297,7 @@ impl Runner {
                 _ = keeps.tick() => self.keep(),
                 Some(written) = next(&mut kept) => self.kept(written),
                 () = until(deadline) => {
-                    self.line.tick(clock(), &mut self.events);
-                    self.journal_events();
+                    self.tick();
                     self.settle();
                 }
                 Some(delivery) = inbox.recv() => {
@@ -341,6 +340,16 @@ impl Runner {
         }
         self.journal_events();
         position
+    }
+
+    /// Lets time pass. A start has that to do again too.
+    fn tick(&mut self) {
+        let began = Instant::now();
+        self.line.tick(clock(), &mut self.events);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.worked(began.elapsed());
+        }
+        self.journal_events();
     }
 
     /// What is told from now on waits for an entry of class A.
@@ -458,8 +467,7 @@ impl Runner {
 
     fn publish(&mut self) {
         // Time passes for readers even when nothing arrives: ages grow and positions are predictions.
-        self.line.tick(clock(), &mut self.events);
-        self.journal_events();
+        self.tick();
         if !self.tellings.has_snapshot() {
             self.tellings.add(Telling::Snapshot(Box::new(self.line.snapshot())));
         }

@@ -1,5 +1,5 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
-//! `cargo xtask bench record`: receptions at a rate, class A entries synced among them, as the run loop does it. Prints how
+//! `cargo xtask bench record --journal-alone`: receptions at a rate, class A entries synced among them, as the run loop does it. Prints how
 //! long class A took from its append to the disk, to p99.9, and the loss window of the rest.
 
 use lapwing_journal::{Entry, Histogram, Journal, Options, SyncDone};

@@ -96,9 +96,17 @@ impl Journal {
     }
 
     /// Takes note of what a [`SyncJob`] came to. If it failed, what it was to sync is written again to a new segment, and
-    /// waits for the next sync.
+    /// waits for the next sync; if that fails as well, it waits in memory, and is tried again after a while.
     pub fn finish_sync(&mut self, done: SyncDone) -> io::Result<()> {
-        self.settle(done).or_else(|error| self.recover(error))
+        let Err(error) = self.settle(done) else {
+            return Ok(());
+        };
+        if self.syncs_failed == 0 {
+            self.syncs_failed += 1;
+            return self.recover(error);
+        }
+        self.stop(&error);
+        Err(error)
     }
 
     /// Lets go of what is on the disk; an error if a file of the journal failed.
@@ -125,6 +133,7 @@ impl Journal {
 
     /// Entries before a position are on the disk.
     fn release(&mut self, before: u64) {
+        self.syncs_failed = 0;
         if let Some(oldest) = self.kept.oldest() {
             self.books.window.add(oldest);
         }

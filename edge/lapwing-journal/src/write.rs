@@ -60,6 +60,8 @@ pub struct Journal {
     /// Entries that may not be on the disk yet.
     pub(crate) kept: Kept,
     pub(crate) trouble: Option<Trouble>,
+    /// Syncs on another thread that failed since the last that worked.
+    pub(crate) syncs_failed: u32,
     pub(crate) reserve: Reserve,
     pub(crate) books: Books,
     /// What the record is to tell of itself as soon as it can.
@@ -135,6 +137,7 @@ impl Journal {
             names_unsynced: 0,
             kept: Kept::default(),
             trouble: None,
+            syncs_failed: 0,
             reserve,
             books: Books::default(),
             untold: Vec::new(),

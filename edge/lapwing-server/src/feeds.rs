@@ -101,6 +101,8 @@ pub struct JournalState {
     pub class_a: JournalTimes,
     /// The last failure, in words.
     pub last_failure: Option<String>,
+    /// Why what incidents hold is not written down, while it is not; nothing is removed meanwhile.
+    pub holds_fault: Option<String>,
     /// Why it cannot record everything, while it cannot.
     pub fault: Option<String>,
 }

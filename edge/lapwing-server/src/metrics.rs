@@ -112,6 +112,8 @@ fn journal(out: &mut String, journal: &JournalState) -> fmt::Result {
     writeln!(out, "lapwing_journal_bytes {}", journal.bytes)?;
     head(out, "lapwing_journal_up", "gauge", "1 while the journal records everything.")?;
     writeln!(out, "lapwing_journal_up {}", u8::from(journal.fault.is_none()))?;
+    head(out, "lapwing_journal_holds_up", "gauge", "1 while what incidents hold is written down.")?;
+    writeln!(out, "lapwing_journal_holds_up {}", u8::from(journal.holds_fault.is_none()))?;
     head(out, "lapwing_journal_offered_entries_total", "counter", "Entries given to the journal.")?;
     writeln!(out, "lapwing_journal_offered_entries_total {}", journal.offered)?;
     head(out, "lapwing_journal_synced_entries_total", "counter", "Entries on the disk.")?;

@@ -14,8 +14,8 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -135,11 +135,29 @@ async fn main() -> anyhow::Result<()> {
     result
 }
 
+/// Makes the index anew from the journal that is left, and prints how fast.
+fn reindex(lapwing: &Path, journal: &Path, entries: u64) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let status = Command::new(lapwing).arg("reindex").arg(journal).stdout(Stdio::null()).status()?;
+    let took = began.elapsed().as_secs_f64();
+    if !status.success() {
+        bail!("lapwing reindex: {status}");
+    }
+    println!("index made anew from {entries} entries in {took:.1} s: {:.0} entries a second", entries as f64 / took);
+    Ok(())
+}
+
 async fn measure(args: &Args, folder: &std::path::Path) -> anyhow::Result<()> {
     let (server, input) = (free_port()?, free_port()?);
     let config = folder.join("site.toml");
     std::fs::write(&config, site(server, input))?;
-    let start = || Command::new(&args.lapwing).arg("run").arg(&config).spawn().map(Server);
+    let log = folder.join("log");
+    let start = || -> std::io::Result<Server> {
+        let log = std::fs::File::options().create(true).append(true).open(&log)?;
+        let mut command = Command::new(&args.lapwing);
+        command.env("NO_COLOR", "1").env("LAPWING_LOG", "warn,lapwing=debug").arg("run").arg(&config);
+        command.stderr(log).spawn().map(Server)
+    };
     let mut running = start().with_context(|| args.lapwing.display().to_string())?;
     let stop = Arc::new(AtomicBool::new(false));
     let sender = traffic(args, input, Arc::clone(&stop));
@@ -162,7 +180,7 @@ async fn measure(args: &Args, folder: &std::path::Path) -> anyhow::Result<()> {
     drop(running);
 
     let began = Instant::now();
-    let _running = start()?;
+    let running = start()?;
     let (took, after) = loop {
         if let Ok(all) = get(server, "tracks").await {
             let ids = texts(&all, "tracks", "id");
@@ -180,6 +198,8 @@ async fn measure(args: &Args, folder: &std::path::Path) -> anyhow::Result<()> {
     let alerts_after = alerts(server).await?;
     stop.store(true, Ordering::Relaxed);
     let sent = sender.join().unwrap_or_default();
+    let entries = get(server, "status").await?["journal"]["entries"].as_u64().unwrap_or_default();
+    drop(running);
     let share = |ids: &BTreeSet<String>| before.intersection(ids).count() as f64 / before.len() as f64;
     let (at_once, kept) = (share(&after), share(&later));
     let twice = alerts_after.difference(&alerts_before).count();
@@ -187,6 +207,10 @@ async fn measure(args: &Args, folder: &std::path::Path) -> anyhow::Result<()> {
     println!("first picture {:.2} s after the start, {:.2} % of the ids in it", took.as_secs_f64(), at_once * 100.0);
     println!("{:.2} % of the ids {:.0} s later; {sent} reports sent", kept * 100.0, args.traffic_s);
     println!("alerts raised a second time: {twice}; lost: {lost}");
+    for line in std::fs::read_to_string(&log)?.lines().filter(|l| l.contains("snapshot")) {
+        println!("{}", line.split_once("lapwing::").map_or(line, |(_, said)| said));
+    }
+    reindex(&args.lapwing, &folder.join("journal"), entries)?;
     let held = took <= FIRST_PICTURE_MAX && at_once >= KEPT_MIN && kept >= KEPT_MIN && twice == 0 && lost == 0;
     println!("{}", if held { "held" } else { "NOT held" });
     if held { Ok(()) } else { bail!("the restart did not hold") }

@@ -56,6 +56,7 @@ pub(crate) fn demo(args: &Args) -> anyhow::Result<()> {
         // A demonstration does not outlive the disk.
         reserve_bytes: 0,
         retention: lapwing_journal::Retention::default(),
+        holds: crate::holds::HoldRules::default(),
     });
     let scenario: Scenario = serde_json::from_str(SCENARIO).context("the demo's own scenario")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

@@ -4,7 +4,7 @@
 use crate::line::Line;
 use crate::snapshot::{Folder, Written};
 use lapwing_journal::SnapshotTold;
-use lapwing_model::Position;
+use lapwing_model::{Position, Time};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -24,6 +24,8 @@ pub(crate) struct Keeper {
     folder: Folder,
     done: mpsc::Sender<io::Result<Written>>,
     writing: bool,
+    /// Written down, and not yet to be written to the disk: position, time, state.
+    waiting: Option<(Position, Time, Vec<u8>)>,
     taken_at: Instant,
     /// Work of the line since the last one.
     work: Duration,
@@ -41,6 +43,7 @@ impl Keeper {
             folder: Folder::of(journal),
             done,
             writing: false,
+            waiting: None,
             taken_at: Instant::now(),
             work: Duration::ZERO,
             cost: Duration::ZERO,
@@ -59,20 +62,26 @@ impl Keeper {
     pub(crate) fn is_due(&self) -> bool {
         let age = self.taken_at.elapsed();
         let worth = self.work >= WORK_MAX.max(self.cost * COST_SHARE) && age >= INTERVAL_MIN;
-        !self.writing && (worth || (age >= INTERVAL_MAX && self.work > Duration::ZERO))
+        !self.writing && self.waiting.is_none() && (worth || (age >= INTERVAL_MAX && self.work > Duration::ZERO))
     }
 
-    /// Takes one: `position` is that of the next entry, and everything before it is on the disk.
+    /// Takes one: `position` is that of the next entry. It goes to the disk when everything before that is there.
     pub(crate) fn take(&mut self, line: &Line, position: Position) {
-        let Some(state) = self.state(line) else { return };
-        self.writing = true;
-        let (folder, at, done) = (self.folder.clone(), line.now(), self.done.clone());
-        // The channel has room: one is written at a time.
-        tokio::task::spawn_blocking(move || done.blocking_send(folder.write(position, at, &state)));
+        self.waiting = self.state(line).map(|state| (position, line.now(), state));
     }
 
-    /// Takes one and waits until it is on the disk.
+    /// Everything before `position` is on the disk.
+    pub(crate) fn on_disk(&mut self, position: Position) {
+        let Some((of, at, state)) = self.waiting.take_if(|(of, ..)| *of <= position) else { return };
+        self.writing = true;
+        let (folder, done) = (self.folder.clone(), self.done.clone());
+        // The channel has room: one is written at a time.
+        tokio::task::spawn_blocking(move || done.blocking_send(folder.write(of, at, &state)));
+    }
+
+    /// Takes one and waits until it is on the disk. Everything before `position` is.
     pub(crate) fn take_now(&mut self, line: &Line, position: Position) -> Option<SnapshotTold> {
+        self.waiting = None;
         let state = self.state(line)?;
         let written = self.folder.write(position, line.now(), &state);
         self.finished(written)

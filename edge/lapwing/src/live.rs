@@ -1,7 +1,8 @@
 //! The run loop: wait for mailbox, command or deadline → append → decode → handle → drain → append → fan out.
 //!
 //! It is the only place that reads the clock for the picture, and the only one that calls it. What it is given is in the
-//! journal before it is looked at, so that a replay of the journal is the same run.
+//! journal before it is looked at, so that a replay of the journal is the same run. It never waits for the disk: what may not
+//! be told before the disk has it waits in [`Tellings`], and the watch goes on.
 
 use crate::config::{Config, InputConfig};
 use crate::fanout::{Fanout, options_table};
@@ -11,8 +12,9 @@ use crate::log;
 use crate::record::{Done, Record, SYNC_EVERY};
 use crate::resume::{Resumption, resume};
 use crate::snapshot::Written;
+use crate::telling::{Standing, Telling, Tellings};
 use anyhow::{Context, anyhow};
-use lapwing_journal::{Entry, SnapshotTold};
+use lapwing_journal::{Class, Entry, SnapshotTold};
 use lapwing_model::{Event, EventBody, Position, Site, Snapshot, Span, Time};
 use lapwing_server::{CommandRequest, Feeds, JournalState, OutputState, Refusal};
 use lapwing_transports::{Delivery, Inbox, MailboxMaker};
@@ -109,11 +111,19 @@ pub(crate) async fn run_with(
         Some(address) => Some(listen(address).await?),
         None => None,
     };
-    let mut runner =
-        Runner { line, journal, keeper, fanout, publisher, events: untold, outgoing: Vec::new(), replies: Vec::new() };
+    let mut runner = Runner {
+        line,
+        journal,
+        keeper,
+        fanout,
+        publisher,
+        events: untold,
+        tellings: Tellings::default(),
+        replies: Vec::new(),
+    };
     // What the last run did not come to tell is told with what the time between the two brings.
     runner.entry_at(now, Entry::Site { site: config.site, version: env!("CARGO_PKG_VERSION").to_owned(), resumed });
-    runner.settle();
+    runner.settle_now();
     // Who asks at once is told of the site as it is now: not of an empty one, nor of the last run's links.
     runner.publisher.snapshot(runner.line.snapshot());
     let (stop_server, server_stopped) = oneshot::channel::<()>();
@@ -122,8 +132,7 @@ pub(crate) async fn run_with(
     // Orderly end: what is journalled is on disk, outputs get a moment to send what waits, the server says goodbye.
     runner.entry(Entry::Stop);
     runner.keep_last();
-    let stopped = runner.sync();
-    runner.settle();
+    let stopped = runner.settle_now();
     if let Some(record) = runner.journal.take() {
         record.close();
     }
@@ -237,8 +246,8 @@ struct Runner {
     fanout: Fanout,
     publisher: Publisher,
     events: Vec<Event>,
-    /// Events in the journal that nobody has heard of yet.
-    outgoing: Vec<Arc<Event>>,
+    /// What is in the journal and nobody has heard of yet.
+    tellings: Tellings,
     replies: Vec<Reply>,
 }
 
@@ -264,11 +273,13 @@ impl Runner {
             tokio::select! {
                 biased;
                 () = &mut stop => return,
-                Some(request) = commands.recv() => self.commands(request, &mut commands),
+                // Commands that come while others wait for the disk are taken together after them.
+                Some(request) = commands.recv(), if !self.tellings.has_answer() => self.commands(request, &mut commands),
                 Some(what) = next(&mut done) => {
                     if let Some(record) = &mut self.journal {
                         record.done(what, self.line.now());
                     }
+                    self.settle();
                 }
                 _ = syncs.tick() => {
                     if let Some(record) = &mut self.journal {
@@ -286,8 +297,7 @@ impl Runner {
                 _ = keeps.tick() => self.keep(),
                 Some(written) = next(&mut kept) => self.kept(written),
                 () = until(deadline) => {
-                    self.line.tick(clock(), &mut self.events);
-                    self.journal_events();
+                    self.tick();
                     self.settle();
                 }
                 Some(delivery) = inbox.recv() => {
@@ -322,6 +332,7 @@ impl Runner {
 
     fn entry_at(&mut self, at: Time, entry: Entry) -> Option<Position> {
         let position = self.journal.as_mut().and_then(|record| record.append(at, &entry));
+        self.vital(entry.class(), position);
         let began = Instant::now();
         self.line.take(at, position, entry, &mut self.events, &mut self.replies);
         if let Some(keeper) = &mut self.keeper {
@@ -331,29 +342,77 @@ impl Runner {
         position
     }
 
+    /// Lets time pass. A start has that to do again too.
+    fn tick(&mut self) {
+        let began = Instant::now();
+        self.line.tick(clock(), &mut self.events);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.worked(began.elapsed());
+        }
+        self.journal_events();
+    }
+
+    /// What is told from now on waits for an entry of class A.
+    fn vital(&mut self, class: Class, position: Option<Position>) {
+        if let (Class::A, Some(position)) = (class, position) {
+            self.tellings.vital(position);
+        }
+    }
+
     /// Events are in the journal before anybody hears of them.
     fn journal_events(&mut self) {
         let at = self.line.now();
-        for event in self.events.drain(..).map(Arc::new) {
-            if let Some(record) = &mut self.journal {
-                record.append_event(at, &event);
+        for event in std::mem::take(&mut self.events).into_iter().map(Arc::new) {
+            let position = self.journal.as_mut().and_then(|record| record.append_event(at, &event));
+            self.vital(Class::of_event(&event), position);
+            self.tellings.add(Telling::Event(event));
+        }
+    }
+
+    /// Tells what may be told. If something of class A waits, the disk is asked for it; one sync does for all that came
+    /// together, and for all that comes while the one before it runs.
+    fn settle(&mut self) {
+        if self.tellings.is_full() {
+            self.sync();
+        }
+        let standing = self.journal.as_mut().map_or(Standing::SETTLED, Record::settle);
+        self.tell(standing);
+        if let (Some(keeper), Some(record)) = (&mut self.keeper, &self.journal) {
+            keeper.on_disk(record.on_disk());
+        }
+    }
+
+    /// Waits for the disk, and tells everything. Whether it is on the disk.
+    fn settle_now(&mut self) -> bool {
+        let synced = self.sync();
+        self.tell(if synced { Standing::SETTLED } else { Standing::Failed });
+        synced
+    }
+
+    fn tell(&mut self, standing: Standing) {
+        while let Some(telling) = self.tellings.next(standing) {
+            match telling {
+                Telling::Event(event) => {
+                    log::event(&event);
+                    self.fanout.send(&event, None);
+                    self.publisher.event(event);
+                }
+                Telling::Snapshot(snapshot) => self.publisher.snapshot(*snapshot),
+                Telling::Answer { position, answer } => {
+                    let _ = answer.send(match position {
+                        _ if self.journal.is_none() => Ok(Position::default()),
+                        Some(position) if standing != Standing::Failed => Ok(position),
+                        _ => Err(Refusal::Unavailable(
+                            "taken, but the journal cannot be written: it is not on record".to_owned(),
+                        )),
+                    });
+                }
             }
-            self.outgoing.push(event);
         }
     }
 
-    /// Tells events; vital ones are on the disk by then. One sync does for all that came together.
-    fn settle(&mut self) -> bool {
-        let settled = self.journal.as_mut().is_none_or(Record::settle);
-        for event in self.outgoing.drain(..) {
-            log::event(&event);
-            self.fanout.send(&event, None);
-            self.publisher.event(event);
-        }
-        settled
-    }
-
-    /// Commands are checked, journalled, synced together, and only then confirmed.
+    /// Commands are checked, journalled, synced together, and only then confirmed: after what they brought, and with a
+    /// snapshot of it there to be read.
     fn commands(&mut self, first: CommandRequest, more: &mut mpsc::Receiver<CommandRequest>) {
         let mut answers = Vec::new();
         let waiting = std::iter::from_fn(|| more.try_recv().ok());
@@ -363,28 +422,21 @@ impl Runner {
                 Err(refusal) => drop(request.answer.send(Err(refusal_of(refusal)))),
             }
         }
-        let settled = self.settle();
-        self.publish();
+        self.tellings.add(Telling::Snapshot(Box::new(self.line.snapshot())));
         for (position, answer) in answers {
-            let _ = answer.send(match position {
-                _ if self.journal.is_none() => Ok(Position::default()),
-                Some(position) if settled => Ok(position),
-                _ => Err(Refusal::Unavailable(
-                    "taken, but the journal cannot be written: it is not on record".to_owned(),
-                )),
-            });
+            self.tellings.add(Telling::Answer { position, answer });
         }
+        self.settle();
     }
 
     fn sync(&mut self) -> bool {
         self.journal.as_mut().is_none_or(Record::sync)
     }
 
-    /// Takes a snapshot for the next start, when one is due. What it is of is on the disk before it is.
+    /// Takes a snapshot for the next start, when one is due. It is written when what it is of is on the disk.
     fn keep(&mut self) {
-        if self.keeper.as_ref().is_some_and(Keeper::is_due)
-            && self.sync()
-            && let (Some(keeper), Some(record)) = (&mut self.keeper, &self.journal)
+        if let (Some(keeper), Some(record)) = (&mut self.keeper, &self.journal)
+            && keeper.is_due()
         {
             keeper.take(&self.line, record.next_position());
         }
@@ -415,10 +467,11 @@ impl Runner {
 
     fn publish(&mut self) {
         // Time passes for readers even when nothing arrives: ages grow and positions are predictions.
-        self.line.tick(clock(), &mut self.events);
-        self.journal_events();
+        self.tick();
+        if !self.tellings.has_snapshot() {
+            self.tellings.add(Telling::Snapshot(Box::new(self.line.snapshot())));
+        }
         self.settle();
-        self.publisher.snapshot(self.line.snapshot());
         self.publisher.outputs(self.fanout.states());
         if let Some(record) = &self.journal {
             self.publisher.journal(record.state());

@@ -4,18 +4,22 @@
 //! nothing; then the next start goes carefully and notes each entry before it applies it, in the file `resuming`.
 
 use crate::snapshot;
-use lapwing_journal::Skipped;
+use lapwing_journal::{DiskStorage, Skipped, Storage, replace};
 use lapwing_model::{InputId, Position};
 use serde::{Deserialize, Serialize};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(crate) const FILE: &str = "quarantine.json";
 /// Tries after which an entry is passed over.
 const TRIES_MAX: u32 = 2;
 /// Entries remembered; the earliest are forgotten first.
 const ENTRIES_MAX: usize = 1_000;
+
+/// Longest file that is read.
+const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// An entry that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,27 +38,34 @@ struct Content {
 }
 
 /// The entries of a journal that failed.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Quarantine {
-    path: PathBuf,
+    /// Where it is written; nowhere for a journal that is only looked at.
+    storage: Option<Arc<dyn Storage>>,
     content: Content,
 }
 
 impl Quarantine {
     /// Reads that of a journal's directory. One that cannot be read is empty: what is bad will fail again.
     pub(crate) fn load(journal: &Path) -> Self {
-        let path = journal.join(FILE);
-        let content = match std::fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Content::default(),
-            read => {
-                let parsed = read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(io::Error::from));
-                parsed.unwrap_or_else(|error| {
-                    tracing::error!("{}: {error}; taken as empty", path.display());
-                    Content::default()
-                })
+        match DiskStorage::open(journal) {
+            Ok(storage) => Self::load_from(Arc::new(storage)),
+            Err(error) => {
+                tracing::error!("{}: {error}; taken as empty", journal.join(FILE).display());
+                Self::default()
+            }
+        }
+    }
+
+    fn load_from(storage: Arc<dyn Storage>) -> Self {
+        let content = match read(&*storage) {
+            Ok(content) => content,
+            Err(error) => {
+                tracing::error!("{}: {error}; taken as empty", storage.path(FILE).display());
+                Content::default()
             }
         };
-        Self { path, content }
+        Self { storage: Some(storage), content }
     }
 
     /// The entry at a position, if it is to be passed over.
@@ -81,14 +92,20 @@ impl Quarantine {
 
     fn save(&self) -> io::Result<()> {
         let bytes = serde_json::to_vec_pretty(&self.content)?;
-        let draft = self.path.with_extension("json.new");
-        let mut file = std::fs::File::create(&draft)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&draft, &self.path)?;
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        std::fs::File::open(directory)?.sync_all()
+        self.storage.as_ref().map_or(Ok(()), |storage| replace(&**storage, FILE, &bytes))
     }
+}
+
+fn read(storage: &dyn Storage) -> io::Result<Content> {
+    if !storage.exists(FILE) {
+        return Ok(Content::default());
+    }
+    let file = storage.read(FILE)?;
+    let length = file.length()?;
+    if length > FILE_BYTES_MAX {
+        return Err(io::Error::other(format!("{length} bytes, expected at most {FILE_BYTES_MAX}")));
+    }
+    Ok(serde_json::from_slice(&file.read_at(0, length)?)?)
 }
 
 /// The file that is there while a start applies entries again, and names the entry if the last such start did not end.
@@ -127,5 +144,38 @@ impl Progress {
     /// All have been applied.
     pub(crate) fn end(self) -> io::Result<()> {
         std::fs::remove_file(self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lapwing_journal::simulated::SimulatedStorage;
+
+    /// The power is cut in every call: what was said to be noted is there, and what is there can be read.
+    #[test]
+    fn a_power_cut_leaves_the_old_file_or_the_new_one() {
+        let mut images = 0;
+        for calls in 0.. {
+            let disk = SimulatedStorage::new(calls);
+            disk.go_dark_after(calls);
+            let mut quarantine = Quarantine::load_from(Arc::new(disk.clone()));
+            let mut noted = 0;
+            for position in [7, 7, 9] {
+                noted += u64::from(quarantine.failed(Position(position), None, "it fails").is_ok());
+            }
+            for seed in 0..10 {
+                let found = SimulatedStorage::found(&disk.image(seed), seed);
+                let content = read(&found).unwrap();
+                let tries: u64 = content.entries.iter().map(|e| u64::from(e.tries)).sum();
+                assert!(tries >= noted, "{noted} were noted and {tries} are there, after {calls} calls");
+                images += 1;
+            }
+            if !disk.is_dark() {
+                assert_eq!(noted, 3);
+                break;
+            }
+        }
+        assert!(images > 100, "{images}");
     }
 }

@@ -15,7 +15,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::config::JournalConfig;
+use crate::holds::{HoldJob, HoldRules, Marks};
 use crate::index::live::Feed;
+use crate::telling::Standing;
 
 /// How often what was appended is brought to the disk: with a sync that takes as long again, still within the half
 /// second that may be lost.
@@ -30,6 +32,8 @@ const RETENTION_EVERY: Span = Span::from_seconds(60);
 pub(crate) enum Done {
     /// A sync.
     Sync(SyncDone),
+    /// The holds of incidents.
+    Holds(anyhow::Result<()>),
     /// The removal of what is not kept any longer.
     Retention(RetentionDone),
 }
@@ -38,7 +42,11 @@ pub(crate) struct Record {
     journal: Journal,
     directory: PathBuf,
     retention: Retention,
-    /// When old segments are looked for next; `None` while another thread removes some.
+    holds: HoldRules,
+    marks: Marks,
+    /// Why the holds of incidents could not be brought up.
+    holds_fault: Option<String>,
+    /// When old segments are looked for next; `None` while another thread is at it.
     retention_at: Option<Time>,
     /// The trouble that was last told.
     told: Option<String>,
@@ -48,6 +56,8 @@ pub(crate) struct Record {
     syncing: bool,
     /// ... of everything before this position.
     syncing_before: Position,
+    /// Everything before this position is on the disk.
+    on_disk: Position,
     index: Option<Feed>,
     done: mpsc::Sender<Done>,
 }
@@ -72,12 +82,16 @@ impl Record {
             journal,
             directory: config.directory.clone(),
             retention: config.retention,
+            holds: config.holds,
+            marks: Marks::default(),
+            holds_fault: None,
             retention_at: Some(Time::MIN),
             told: None,
             failures_told: 0,
             bytes: 0,
             syncing: false,
             syncing_before: Position(0),
+            on_disk: Position(0),
             index: None,
             done,
         };
@@ -97,8 +111,13 @@ impl Record {
         }
     }
 
-    /// Everything before a position is on the disk.
+    /// Everything before this position is on the disk.
+    pub(crate) fn on_disk(&self) -> Position {
+        self.on_disk
+    }
+
     fn durable(&mut self, before: Position) {
+        self.on_disk = self.on_disk.max(before);
         if let Some(index) = &mut self.index {
             index.durable(before);
         }
@@ -119,17 +138,41 @@ impl Record {
     }
 
     /// Appends what the picture said.
-    pub(crate) fn append_event(&mut self, at: Time, event: &Arc<Event>) {
+    pub(crate) fn append_event(&mut self, at: Time, event: &Arc<Event>) -> Option<Position> {
         // One that is turned away has been counted, and is told with the trouble.
-        let position = self.journal.append_event(at, event);
-        if let (Some(index), Ok(position)) = (&mut self.index, position) {
+        let position = self.journal.append_event(at, event).ok()?;
+        if let Some(index) = &mut self.index {
             index.event(position, at, event);
         }
+        Some(position)
     }
 
-    /// Brings what was appended to the disk if an entry of class A is among it. Whether no such entry waits.
-    pub(crate) fn settle(&mut self) -> bool {
-        !self.journal.must_sync() || self.sync()
+    /// Begins to bring what was appended to the disk if an entry of class A is among it, and no sync runs.
+    pub(crate) fn settle(&mut self) -> Standing {
+        if !self.journal.must_sync() {
+            return Standing::SETTLED;
+        }
+        if !self.syncing {
+            match self.sync_elsewhere() {
+                Ok(true) => {}
+                Ok(false) => return Standing::SETTLED,
+                Err(_) => {
+                    self.tell();
+                    return Standing::Failed;
+                }
+            }
+        }
+        Standing::OnDisk(self.on_disk)
+    }
+
+    /// Begins a sync on another thread. Whether there is anything to sync.
+    fn sync_elsewhere(&mut self) -> io::Result<bool> {
+        let Some(job) = self.journal.begin_sync()? else { return Ok(false) };
+        self.syncing = true;
+        self.syncing_before = self.journal.next_position();
+        let done = self.done.clone();
+        tokio::task::spawn_blocking(move || done.blocking_send(Done::Sync(job.run())));
+        Ok(true)
     }
 
     /// Waits until everything appended is on the disk. Whether it is.
@@ -146,23 +189,52 @@ impl Record {
     /// Begins to bring what was appended to the disk, on another thread: a slow disk does not hold up the picture.
     pub(crate) fn begin_sync(&mut self, now: Time) {
         self.journal.maintain(now);
-        if !self.syncing
-            && let Ok(Some(job)) = self.journal.begin_sync()
-        {
-            self.syncing = true;
-            self.syncing_before = self.journal.next_position();
-            let done = self.done.clone();
-            tokio::task::spawn_blocking(move || done.blocking_send(Done::Sync(job.run())));
+        self.marks.note(now, self.journal.next_position(), &self.holds);
+        if !self.syncing {
+            // What failed is told with the trouble.
+            let _ = self.sync_elsewhere();
         }
         self.tell();
     }
 
-    /// Begins to remove what is not kept any longer, on another thread, when it is time to.
+    /// Begins to remove what is not kept any longer, on another thread, when it is time to. What incidents hold comes first.
     pub(crate) fn begin_retention(&mut self, now: Time) {
+        let Some(index) = &self.index else { return };
         if self.retention_at.is_none_or(|at| now < at) {
             return;
         }
+        self.retention_at = None;
+        let job = HoldJob {
+            storage: Arc::clone(self.journal.storage()),
+            directory: self.directory.clone(),
+            rules: self.holds,
+            now,
+            keep_raw: self.retention.class_b,
+            indexed: index.end(),
+            next: self.journal.next_position(),
+            marks: self.marks.clone(),
+            patience: INDEX_PATIENCE,
+        };
+        let done = self.done.clone();
+        tokio::task::spawn_blocking(move || done.blocking_send(Done::Holds(job.run())));
+    }
+
+    /// The holds are on the disk, or why they are not: then nothing is removed.
+    fn held(&mut self, result: anyhow::Result<()>, now: Time) {
         self.retention_at = Some(now + RETENTION_EVERY);
+        let fault = result.err().map(|error| format!("{error:#}"));
+        if fault != self.holds_fault {
+            match &fault {
+                Some(why) => {
+                    tracing::error!("journal: what incidents hold is not written down: {why}; nothing is removed")
+                }
+                None => tracing::info!("journal: what incidents hold is written down again"),
+            }
+        }
+        self.holds_fault = fault;
+        if self.holds_fault.is_some() {
+            return;
+        }
         match self.journal.begin_retention(now, &self.retention) {
             Ok(None) => {}
             Ok(Some(job)) => {
@@ -172,7 +244,6 @@ impl Record {
             }
             Err(error) => tracing::error!("journal: nothing is removed: {error}"),
         }
-        self.tell();
     }
 
     /// Takes note of what another thread did.
@@ -180,13 +251,14 @@ impl Record {
         match done {
             Done::Sync(done) => {
                 self.syncing = false;
-                let before = self.syncing_before;
-                // What failed is told with the trouble.
-                let result: io::Result<()> = self.journal.finish_sync(done);
-                if result.is_ok() {
-                    self.durable(before);
+                // What failed was written again, which is not yet on the disk; or it is told with the trouble.
+                let worked = done.worked();
+                let _ = self.journal.finish_sync(done);
+                if worked {
+                    self.durable(self.syncing_before);
                 }
             }
+            Done::Holds(result) => self.held(result, now),
             Done::Retention(done) => {
                 self.retention_at = Some(now + RETENTION_EVERY);
                 self.journal.finish_retention(&done);
@@ -243,6 +315,7 @@ impl Record {
             loss_window: times(&figures.window),
             class_a: times(&figures.class_a),
             last_failure: figures.last_failure,
+            holds_fault: self.holds_fault.clone(),
             fault: figures.fault,
         }
     }

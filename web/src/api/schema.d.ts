@@ -1398,6 +1398,8 @@ export interface components {
             failures: number;
             /** @description Why it cannot record everything, while it cannot. */
             fault?: string | null;
+            /** @description Why what incidents hold is not written down, while it is not; nothing is removed meanwhile. */
+            holds_fault?: string | null;
             /** @description The last failure, in words. */
             last_failure?: string | null;
             /** @description What a loss of power would have cost: how long the oldest entry had waited, at each sync. */

@@ -17,9 +17,10 @@ mod track;
 mod tracker;
 mod venv;
 
-use crate::steps::example;
+use crate::steps::{cargo, example, run as run_command, target};
 use anyhow::Result;
 use clap::Subcommand;
+use std::process::Command;
 
 /// What to measure.
 #[derive(Subcommand)]
@@ -35,9 +36,15 @@ pub(crate) enum Bench {
     /// Count the instructions of the tracker's kernels under valgrind, to compare two commits
     #[command(after_help = instructions::CONTRACT)]
     Instructions(instructions::Options),
-    /// Journal 20,000 records a second, with class A entries synced among them; print how long those took
+    /// Drive a server on one core with 20,000 datagrams a second; print how long its alerts took from the datagram that
+    /// caused them to their entry on the disk, and verify the journal
     Record {
-        /// Arguments: `--rate`, `--class-a-rate`, `--seconds`, `--bytes`, `--directory`
+        /// Drive the journal alone, with class A entries at a rate; arguments: `--rate`, `--class-a-rate`, `--seconds`,
+        /// `--bytes`, `--directory`
+        #[arg(long)]
+        journal_alone: bool,
+        /// Arguments: `--rate`, `--aircraft`, `--broadcasting`, `--radars`, `--place-every`, `--seconds`, `--warm-up`,
+        /// `--core`, `--directory`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -47,13 +54,20 @@ pub(crate) enum Bench {
     Replay(restart::ReplayOptions),
 }
 
+fn record(args: &[String]) -> Result<()> {
+    cargo(&["build", "--release", "-p", "lapwing", "--bin", "lapwing", "--example", "plot_to_record"])?;
+    let mut command = Command::new(target("release/examples/plot_to_record"));
+    run_command(command.arg("--lapwing").arg(target("release/lapwing")).args(args))
+}
+
 /// `cargo xtask bench WHAT`.
 pub(crate) fn run(bench: Bench) -> Result<()> {
     match bench {
         Bench::Tracker(options) => tracker::run(&options),
         Bench::Micro { args } => micro::run(&args),
         Bench::Instructions(options) => instructions::run(&options),
-        Bench::Record { args } => example("lapwing-journal", "record", &args),
+        Bench::Record { journal_alone: true, args } => example("lapwing-journal", "record", &args),
+        Bench::Record { journal_alone: false, args } => record(&args),
         Bench::Restart(options) => restart::restart(&options),
         Bench::Replay(options) => restart::replay(&options),
     }

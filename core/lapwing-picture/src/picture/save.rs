@@ -5,6 +5,7 @@
 
 use super::*;
 use lapwing_track::SavedTracker;
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
 /// Why a picture cannot be saved or restored.
@@ -52,6 +53,27 @@ struct Saved {
     sequence: u64,
 }
 
+/// Behind what is in a vector, a number at a time; postcard's own flavour for that takes each byte by itself.
+struct Behind(Vec<u8>);
+
+impl Flavor for Behind {
+    type Output = Vec<u8>;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Self::Output> {
+        Ok(self.0)
+    }
+}
+
 impl Picture {
     /// Appends everything that the future of this picture depends on. Between two calls of [`Picture::handle`], with every
     /// event polled; else it is refused, for an event would be lost.
@@ -96,7 +118,8 @@ impl Picture {
             grid_at: *grid_at,
             sequence: *sequence,
         };
-        postcard::to_extend(&saving, out).map_err(|_| SaveError("the tracker is in the middle of something"))
+        postcard::serialize_with_flavor(&saving, Behind(out))
+            .map_err(|_| SaveError("the tracker is in the middle of something"))
     }
 
     /// The picture that [`Picture::save`] wrote, with the tracker's default settings as [`Picture::new`] has. Bytes that it

@@ -16,77 +16,72 @@ const CHUNK: u8 = 0x06;
 const DATA_END: u8 = 0x0f;
 
 /// Copies segments into a folder, the last one cut behind `until`; all of it without one.
+///
+/// Which segments are wanted their names say, by the time at which each begins: in one whose raw detail is gone the note in
+/// its place has the time at which it went.
 pub(super) fn copy(segments: &[PathBuf], into: &Path, until: Option<Time>) -> anyhow::Result<()> {
-    let mut copies = 0;
+    let end = until.map(|until| until + CHECKPOINT_WITHIN);
+    let is_behind = |path: &PathBuf| begins_at(path).zip(end).is_some_and(|(begin, end)| begin > end);
+    let wanted = segments.iter().skip(1).take_while(|path| !is_behind(path)).count() + 1;
     let mut total = 0;
-    for segment in segments {
+    for (number, segment) in segments.iter().take(wanted).enumerate() {
         let at = || segment.display().to_string();
-        let extent = extent(segment, until).with_context(at)?;
-        if extent.first.zip(until).is_some_and(|(first, until)| first > until + CHECKPOINT_WITHIN) && copies > 0 {
-            break;
-        }
-        total += extent.bytes;
+        let extent = extent(segment, end.filter(|_| number + 1 == wanted)).with_context(at)?;
+        total += extent;
         ensure!(total <= super::zip::BYTES_MAX, "the run before this incident is longer than a bundle can hold");
         let name = segment.file_name().with_context(at)?;
         let to = into.join(name);
-        let mut from = File::open(segment).with_context(at)?.take(extent.bytes);
+        let mut from = File::open(segment).with_context(at)?.take(extent);
         let mut file = File::create_new(&to).with_context(|| to.display().to_string())?;
         let copied = std::io::copy(&mut from, &mut file).with_context(at)?;
-        ensure!(copied == extent.bytes, "{}: it became shorter while it was read", at());
-        copies += 1;
-        if extent.cut {
-            break;
-        }
+        ensure!(copied == extent, "{}: it became shorter while it was read", at());
     }
-    ensure!(copies > 0, "the journal has no segment of that time");
+    ensure!(!segments.is_empty(), "the journal has no segment of that time");
     Ok(())
 }
 
-struct Extent {
-    /// Time of the first chunk.
-    first: Option<Time>,
-    /// How much of it to copy.
-    bytes: u64,
-    /// Whether a chunk follows that lies behind the time.
-    cut: bool,
+/// The time in a segment's name, to the second.
+fn begins_at(segment: &Path) -> Option<Time> {
+    let time = segment.file_stem()?.to_str()?.split_once('-')?.1;
+    let digits = |range: std::ops::Range<usize>| time.get(range)?.parse::<i64>().ok();
+    let (y, mo, d) = (digits(0..4)?, digits(4..6)?, digits(6..8)?);
+    Time::from_civil(y, mo, d, digits(9..11)?, digits(11..13)?, digits(13..15)?, 0)
 }
 
-/// Finds the end of what is wanted: whole records only, so that a segment being written is copied as far as it is whole.
-fn extent(segment: &Path, until: Option<Time>) -> anyhow::Result<Extent> {
+/// How much of a segment to copy: whole records only, so that one being written is copied as far as it is whole; up to the
+/// chunks that lie behind `end`, with one.
+fn extent(segment: &Path, end: Option<Time>) -> anyhow::Result<u64> {
     let mut file = File::open(segment)?;
     let length = file.metadata()?.len();
-    let mut extent = Extent { first: None, bytes: length.min(MAGIC_BYTES), cut: false };
-    let mut at = MAGIC_BYTES;
-    while at + HEAD_BYTES <= length {
-        file.seek(SeekFrom::Start(at))?;
+    let (mut whole, mut wanted, mut behind) = (length.min(MAGIC_BYTES), None, false);
+    while whole + HEAD_BYTES <= length {
+        file.seek(SeekFrom::Start(whole))?;
         let mut head = [0; HEAD_BYTES as usize + 8];
-        let wanted = usize::try_from(length - at).unwrap_or(usize::MAX).min(head.len());
-        file.read_exact(head.get_mut(..wanted).unwrap_or_default())?;
+        let available = usize::try_from(length - whole).unwrap_or(usize::MAX).min(head.len());
+        file.read_exact(head.get_mut(..available).unwrap_or_default())?;
         let (opcode, rest) = head.split_first().context("a head without bytes")?;
         let body = rest.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
         if *opcode == DATA_END {
-            // A segment with its end: all of it.
-            return Ok(Extent { bytes: length, ..extent });
+            // A segment with its end: all of it, unless something in it lies behind.
+            return Ok(wanted.filter(|_| behind).unwrap_or(length));
         }
-        if body > length - at - HEAD_BYTES {
+        if body > length - whole - HEAD_BYTES {
             break;
         }
         if *opcode == CHUNK {
             // The first field of a chunk is the log time of its first message.
             let begins = rest.get(8..).and_then(|b| b.first_chunk()).map_or(0, |b| u64::from_le_bytes(*b));
             let begins = Time::from_nanos(i64::try_from(begins).unwrap_or(i64::MAX));
-            extent.first.get_or_insert(begins);
-            if until.is_some_and(|until| begins > until + CHECKPOINT_WITHIN) {
-                extent.cut = true;
-                return Ok(extent);
-            }
+            behind = end.is_some_and(|end| begins > end);
         }
-        at += HEAD_BYTES + body;
-        extent.bytes = at;
+        whole += HEAD_BYTES + body;
+        if !behind {
+            wanted = Some(whole);
+        }
     }
     // What is behind the last whole record is damage, or being written: where nothing is whole, all of it is evidence.
-    if until.is_none() || extent.first.is_none() {
-        extent.bytes = length;
-    }
-    Ok(extent)
+    Ok(match end {
+        Some(_) => wanted.unwrap_or(length),
+        None => length,
+    })
 }

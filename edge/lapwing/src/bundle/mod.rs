@@ -182,7 +182,6 @@ fn what(name: &str) -> &'static str {
         "configuration.json" => "the configuration in force, exactly as its SHA-256 was taken",
         "report.html" => "this page",
         "manifest.json" => "what is in the bundle",
-        "proofs.json" => "proofs against signed checkpoints",
         _ if name.starts_with("journal/") => {
             "the journal as it is on the disk: raw bytes, and all that was written beside them"
         }

@@ -11,7 +11,7 @@ use lapwing_model::{
     AirText, AlertState, Command, Envelope, Event, EventBody, InputId, Order, Place, Reception, Rule, Sensor, SensorId,
     SensorKind, Shape, Site, Span, Time, Zone, ZoneHeight, ZoneId, ZoneKind,
 };
-use lapwing_server::history::Search;
+use lapwing_server::history::{IncidentId, Search};
 use sha2::{Digest, Sha256};
 
 pub(crate) fn site() -> Site {
@@ -76,7 +76,11 @@ pub(crate) fn reception(at: Time, text: String) -> Entry {
 
 impl Recorder {
     pub(crate) fn begin(folder: &std::path::Path, at: Time) -> Self {
-        let journal = Journal::open(folder, Options::default()).unwrap();
+        Self::begin_with(folder, at, Options::default())
+    }
+
+    pub(crate) fn begin_with(folder: &std::path::Path, at: Time, options: Options) -> Self {
+        let journal = Journal::open(folder, options).unwrap();
         let line = Line::new(site(), at, journal.next_position()).unwrap();
         let mut recorder = Self { journal, line };
         recorder.entry(at, Entry::Site { site: site(), version: env!("CARGO_PKG_VERSION").to_owned(), resumed: None });
@@ -120,14 +124,19 @@ pub(crate) fn recorded(folder: &Folder) {
     recorder.journal.sync().unwrap();
 }
 
+/// Exports an incident.
+pub(crate) fn exported(id: IncidentId, folder: &Folder) -> std::path::PathBuf {
+    let output = folder.0.join("incident.zip");
+    incident(&IncidentArgs { id, directory: folder.0.clone(), output: output.clone() }).unwrap();
+    output
+}
+
 fn bundle(folder: &Folder) -> std::path::PathBuf {
     recorded(folder);
     let archive = Archive::of(&folder.0).unwrap();
     let found = archive.incidents(&Search::default()).unwrap();
     assert_eq!(found.items.len(), 1, "{found:?}");
-    let output = folder.0.join("incident.zip");
-    incident(&IncidentArgs { id: found.items[0].id, directory: folder.0.clone(), output: output.clone() }).unwrap();
-    output
+    exported(found.items[0].id, folder)
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod sensors;
 mod tables;
 mod wires;
 
+use crate::holds::HoldRules;
 pub(crate) use diagnose::Problems;
 use diagnose::list;
 pub(crate) use diagnose::near_miss;
@@ -51,6 +52,8 @@ pub(crate) struct JournalConfig {
     pub(crate) reserve_bytes: u64,
     /// How long entries are kept.
     pub(crate) retention: Retention,
+    /// What is kept of incidents.
+    pub(crate) holds: HoldRules,
 }
 
 /// One `[[input]]`.
@@ -240,10 +243,27 @@ impl<'a> Reader<'a> {
         let reserve_mib = self.within(&table.reserve_mib, "journal.reserve_mib", 0..=65_536)?;
         let raw_hours = self.within(&table.keep_raw_hours, "journal.keep_raw_hours", 1..=87_600)?;
         let alerts_days = self.within(&table.keep_alerts_days, "journal.keep_alerts_days", 1..=36_500)?;
+        let before = self.within(&table.hold_before_minutes, "journal.hold_before_minutes", 0..=1_440)?;
+        let after = self.within(&table.hold_after_minutes, "journal.hold_after_minutes", 0..=1_440)?;
+        let incidents_days = self.within(&table.keep_incidents_days, "journal.keep_incidents_days", 1..=36_500)?;
+        if before >= raw_hours * 60 {
+            self.problems.push(
+                table.hold_before_minutes.span(),
+                format!("`journal.hold_before_minutes`: {before}, and raw detail is kept for {raw_hours} h"),
+                "expected less than `keep_raw_hours`: what is gone cannot be held",
+                None,
+            );
+            return None;
+        }
         let class_b = Span::from_seconds(raw_hours as i64 * 3600);
         let class_a = Span::from_seconds(alerts_days as i64 * 86_400).max(class_b);
         Some(JournalConfig {
             retention: Retention { class_b, class_a },
+            holds: HoldRules {
+                before: Span::from_seconds(before as i64 * 60),
+                after: Span::from_seconds(after as i64 * 60),
+                keep: Span::from_seconds(incidents_days as i64 * 86_400),
+            },
             directory: self.folder.join(table.directory.get_ref()),
             segment_bytes_max: segment_mib << 20,
             segment_time_max: Span::from_seconds(segment_minutes as i64 * 60),

@@ -45,6 +45,23 @@ pub(crate) struct JournalTable {
     /// How long alerts, commands and the like are kept.
     #[serde(default = "default_keep_alerts_days")]
     pub(crate) keep_alerts_days: Spanned<u64>,
+    /// How much of the raw detail is kept from before an incident's first alert ...
+    #[serde(default = "default_hold_minutes")]
+    pub(crate) hold_before_minutes: Spanned<u64>,
+    /// ... and from after its last one was cleared, ...
+    #[serde(default = "default_hold_minutes")]
+    pub(crate) hold_after_minutes: Spanned<u64>,
+    /// ... and for how long after that.
+    #[serde(default = "default_keep_incidents_days")]
+    pub(crate) keep_incidents_days: Spanned<u64>,
+}
+
+fn default_hold_minutes() -> Spanned<u64> {
+    Spanned::new(0..0, 5)
+}
+
+fn default_keep_incidents_days() -> Spanned<u64> {
+    Spanned::new(0..0, 366)
 }
 
 fn default_keep_raw_hours() -> Spanned<u64> {

@@ -90,9 +90,16 @@ fn operator(args: &OperatorArgs) -> anyhow::Result<()> {
     if found.damages > 0 {
         eprintln!("warning: {} places of the journal could not be read; what is in them stays", found.damages);
     }
+    let exports = exports(directory, &found)?;
     if args.dry_run {
         println!("{} entries hold personal values; nothing was erased", found.positions.len());
+        exports.iter().for_each(|path| println!("{} holds some of them too, and would be removed", path.display()));
         return Ok(());
+    }
+    // First of all: once the journal has forgotten the values nobody could find them in here any more.
+    for path in &exports {
+        std::fs::remove_file(path).with_context(|| path.display().to_string())?;
+        println!("removed {}, which was made before", path.display());
     }
     let count = found.positions.len();
     plan::write(directory, &Plan { request: request.clone(), at: now, positions: found.positions.clone() })?;
@@ -101,13 +108,19 @@ fn operator(args: &OperatorArgs) -> anyhow::Result<()> {
     report(directory, &found, &request, count)
 }
 
+/// Exports and bundles in the journal's folder that hold a value. What is left of one without it would be no evidence any
+/// more: a new one can be made.
+fn exports(directory: &Path, found: &Found) -> anyhow::Result<Vec<PathBuf>> {
+    Ok(found.searcher.files(directory)?.into_iter().filter(|path| patterns::is_export(path)).collect())
+}
+
 /// Looks once more, and says what it came to.
 fn report(directory: &Path, found: &Found, request: &str, count: usize) -> anyhow::Result<()> {
     println!("request {request}: {count} entries became tombstones");
     let left = found.searcher.files(directory)?;
     if left.is_empty() {
         println!("none of the personal values is left in {}", directory.display());
-        println!("exports and bundles made before, backups, and other machines are not reached from here");
+        println!("exports and bundles kept elsewhere, backups, and other machines are not reached from here");
         return Ok(());
     }
     Err(anyhow!(

@@ -127,20 +127,32 @@ impl Searcher {
     /// The files below a directory in which a value is left, whatever kind they are of.
     pub(super) fn files(&self, directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
         let mut left = Vec::new();
-        for item in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
-            let path = item?.path();
-            if path.is_dir() {
-                left.extend(self.files(&path)?);
-                continue;
-            }
+        each_file(directory, &mut |path| {
             // Files of a journal are of bounded length; each is looked at as a whole, for a value may stand across any border.
-            let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
-            if self.within(&bytes, NEAR) {
-                left.push(path);
+            // In an export the two numbers of a place may stand in two columns, however long.
+            let near = if is_export(path) { usize::MAX } else { NEAR };
+            if self.within(&std::fs::read(path).with_context(|| path.display().to_string())?, near) {
+                left.push(path.to_owned());
             }
-        }
+            Ok(())
+        })?;
         Ok(left)
     }
+}
+
+/// Whether a file is an export or a bundle, by the ending that `lapwing export` writes.
+pub(super) fn is_export(path: &Path) -> bool {
+    const ENDINGS: [&str; 8] = ["zip", "geojson", "kml", "gpx", "csv", "parquet", "jsonl", "html"];
+    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    ENDINGS.iter().any(|e| ending.eq_ignore_ascii_case(e))
+}
+
+fn each_file(directory: &Path, take: &mut impl FnMut(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    for item in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
+        let path = item?.path();
+        if path.is_dir() { each_file(&path, take)? } else { take(&path)? }
+    }
+    Ok(())
 }
 
 /// Whether what was found is no part of a longer number.

@@ -47,6 +47,8 @@ enum Message {
 pub(crate) struct Feed {
     sender: SyncSender<Message>,
     missed: bool,
+    /// Behind the last entry that was handed over.
+    noted: Position,
     /// The journal could not tell yet that this is on the disk.
     durable: Option<Position>,
     thread: JoinHandle<()>,
@@ -64,7 +66,7 @@ impl Feed {
         std::thread::Builder::new()
             .name("history".to_owned())
             .spawn(move || Answers { directory: answering, archive: None }.run(requests))?;
-        Ok(Self { sender, missed: false, durable: None, thread })
+        Ok(Self { sender, missed: false, noted: Position(0), durable: None, thread })
     }
 
     /// Opens the index beside the journal of a directory, for what the server is asked.
@@ -93,10 +95,16 @@ impl Feed {
 
     /// Hands over an entry that was journalled.
     fn noted(&mut self, position: Position, at: Time, noted: Noted) {
+        self.noted = Position(position.0.saturating_add(1));
         if self.missed && !self.send(Message::Missed(position)) {
             return;
         }
         self.missed = !self.send(Message::Noted { position, at, noted });
+    }
+
+    /// Where the index stands when it has taken everything that was handed over.
+    pub(crate) fn end(&self) -> Position {
+        self.noted
     }
 
     /// Everything before a position is on the disk.

@@ -118,6 +118,20 @@ impl Archive {
         self.deadline.store(limit, Ordering::Relaxed);
     }
 
+    /// Where it goes on, and the time of the last entry it took.
+    pub(crate) fn progress(&self) -> anyhow::Result<(Position, Option<Time>)> {
+        let last = self.connection.query_row("SELECT last_at FROM state", [], |row| row.get::<_, Option<i64>>(0))?;
+        Ok((self.reached()?, last.map(Time::from_nanos)))
+    }
+
+    /// The incidents that were not over at a time, the oldest first.
+    pub(crate) fn incidents_since(&self, from: Time) -> anyhow::Result<Vec<IncidentRecord>> {
+        let query = "SELECT record FROM incident WHERE ended_at IS NULL OR ended_at > ?1 ORDER BY id";
+        let mut statement = self.connection.prepare(query)?;
+        let records = statement.query_map([from.as_nanos()], |row| row.get::<_, String>(0))?;
+        records.map(|text| Ok(serde_json::from_str(&text?)?)).collect()
+    }
+
     fn reached(&self) -> anyhow::Result<Position> {
         Ok(position_of(self.connection.query_row("SELECT next_position FROM state", [], |row| row.get(0))?))
     }

@@ -1,5 +1,7 @@
 //! Runs that end in the middle of something, over real journals and snapshots in real folders.
 
+mod power;
+
 use super::*;
 use lapwing_formats::{BadState, ConfigTable, Decoded, Decoder};
 use lapwing_journal::{Journal, Options};

@@ -1,5 +1,6 @@
 //! The map: zones, tracks and sensors in metres on a plane, drawn from the data alone.
 
+use super::labels::Labels;
 use super::words::metres;
 use crate::bundle::story::{Flight, Story};
 use crate::export::text::xml;
@@ -86,18 +87,22 @@ pub(super) fn svg(story: &Story) -> Option<String> {
     let _ = write!(out, "<rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#f7f9fa\"/>");
     grid(&mut out, &frame);
     coverage(&mut out, &frame, story);
+    // What is said first has its place first: what the incident is about, then what stands around it.
+    let (mut about, mut around) = (Labels::default(), Labels::default());
     for zone in &story.site.zones {
-        draw_zone(&mut out, &frame, zone, story.incident.zones.contains(&zone.id));
+        let concerned = story.incident.zones.contains(&zone.id);
+        draw_zone(&mut out, if concerned { &mut about } else { &mut around }, &frame, zone, concerned);
     }
     for flight in &story.others {
-        other(&mut out, &frame, flight);
+        other(&mut out, &mut around, &frame, flight);
     }
-    sensors(&mut out, &frame, story);
+    sensors(&mut out, &mut around, &frame, story);
     for (number, flight) in story.flights.iter().enumerate() {
-        draw_flight(&mut out, &frame, flight, number);
-        operator(&mut out, &frame, flight);
+        draw_flight(&mut out, &mut about, &frame, flight, number);
+        operator(&mut out, &mut about, &frame, flight);
     }
-    alerts(&mut out, &frame, story);
+    alerts(&mut out, &mut about, &frame, story);
+    about.and(around).draw(&mut out, WIDTH, HEIGHT);
     scale_bar(&mut out, &frame);
     out.push_str("</svg>");
     Some(out)
@@ -140,7 +145,7 @@ fn scale_bar(out: &mut String, frame: &Frame) {
     );
 }
 
-fn draw_zone(out: &mut String, frame: &Frame, zone: &Zone, concerned: bool) {
+fn draw_zone(out: &mut String, labels: &mut Labels, frame: &Frame, zone: &Zone, concerned: bool) {
     let colour = if zone.kind == ZoneKind::Protected { "#c2180c" } else { "#51606f" };
     let (fill, width) = if concerned { (0.14, 2.5) } else { (0.05, 1.2) };
     let style = format!("fill=\"{colour}\" fill-opacity=\"{fill}\" stroke=\"{colour}\" stroke-width=\"{width}\"");
@@ -165,21 +170,19 @@ fn draw_zone(out: &mut String, frame: &Frame, zone: &Zone, concerned: bool) {
             (x_sum / f64::max(count, 1.0), top - 9.0)
         }
     };
-    if concerned {
-        let (x, y) = (label.0.clamp(60.0, WIDTH - 60.0), label.1.clamp(18.0, HEIGHT - 60.0));
+    let (x, y) = (label.0.clamp(60.0, WIDTH - 60.0), label.1.clamp(18.0, HEIGHT - 60.0));
+    // One that does not reach into the picture has nothing to be labelled in it.
+    if concerned || (x, y) == label || reaches(frame, zone) {
         let name = if zone.name.is_empty() { zone.id.as_str() } else { zone.name.as_str() };
-        text(out, x, y, "middle", colour, &format!("Zone {name}"));
+        labels.add(x, y, "middle", colour, &format!("Zone {name}"));
     }
 }
 
-/// A label with a halo, so that it can be read on anything.
-fn text(out: &mut String, x: f64, y: f64, anchor: &str, colour: &str, label: &str) {
-    let _ = write!(
-        out,
-        "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"15\" font-weight=\"600\" text-anchor=\"{anchor}\" fill=\"{colour}\" \
-         stroke=\"#fff\" stroke-width=\"4\" stroke-linejoin=\"round\" paint-order=\"stroke\">{}</text>",
-        xml(label)
-    );
+/// Whether some of a zone may be in the picture.
+fn reaches(frame: &Frame, zone: &Zone) -> bool {
+    let corners: Vec<(f64, f64)> = corners(zone).into_iter().map(|place| frame.xy(place)).collect();
+    let [(left, bottom), (right, top)] = corners.as_slice() else { return false };
+    *left < WIDTH && *right > 0.0 && *top < HEIGHT && *bottom > 0.0
 }
 
 fn coverage(out: &mut String, frame: &Frame, story: &Story) {
@@ -209,7 +212,7 @@ fn inside(x: f64, y: f64) -> bool {
     (0.0..=WIDTH).contains(&x) && (0.0..=HEIGHT).contains(&y)
 }
 
-fn sensors(out: &mut String, frame: &Frame, story: &Story) {
+fn sensors(out: &mut String, labels: &mut Labels, frame: &Frame, story: &Story) {
     for sensor in &story.site.sensors {
         let Some(place) = sensor.place else { continue };
         let (x, y) = frame.xy(place.place());
@@ -219,7 +222,7 @@ fn sensors(out: &mut String, frame: &Frame, story: &Story) {
                 "<path d=\"M{x:.1} {:.1}l8 14h-16z\" fill=\"#2f4a63\" stroke=\"#fff\" stroke-width=\"1.5\"/>",
                 y - 8.0
             );
-            text(out, x + 11.0, y + 6.0, "start", "#2f4a63", sensor.id.as_str());
+            labels.add(x + 11.0, y + 6.0, "start", "#2f4a63", sensor.id.as_str());
         }
     }
 }
@@ -236,15 +239,15 @@ fn line(frame: &Frame, flight: &Flight) -> String {
     })
 }
 
-fn other(out: &mut String, frame: &Frame, flight: &Flight) {
+fn other(out: &mut String, labels: &mut Labels, frame: &Frame, flight: &Flight) {
     let points = line(frame, flight);
     let _ = write!(out, "<polyline points=\"{points}\" fill=\"none\" stroke=\"#8a97a3\" stroke-width=\"1.5\"/>");
     if let Some((x, y)) = flight.points.last().map(|p| frame.xy(p.place)).filter(|(x, y)| inside(*x, *y)) {
-        text(out, x + 6.0, y - 4.0, "start", "#66737f", &flight.record.id.to_string());
+        labels.add(x + 6.0, y - 4.0, "start", "#66737f", &flight.record.id.to_string());
     }
 }
 
-fn draw_flight(out: &mut String, frame: &Frame, flight: &Flight, number: usize) {
+fn draw_flight(out: &mut String, labels: &mut Labels, frame: &Frame, flight: &Flight, number: usize) {
     let (colour, dash) = (COLOURS[number % COLOURS.len()], DASHES[number % DASHES.len()]);
     let points = line(frame, flight);
     let _ = write!(
@@ -262,21 +265,21 @@ fn draw_flight(out: &mut String, frame: &Frame, flight: &Flight, number: usize) 
         by - 6.0
     );
     let beside = if ax < WIDTH - 140.0 { (ax + 10.0, "start") } else { (ax - 10.0, "end") };
-    text(out, beside.0, ay - 8.0, beside.1, colour, &format!("{} first seen", flight.record.id));
+    labels.add(beside.0, ay - 8.0, beside.1, colour, &format!("{} first seen", flight.record.id));
 }
 
-fn operator(out: &mut String, frame: &Frame, flight: &Flight) {
+fn operator(out: &mut String, labels: &mut Labels, frame: &Frame, flight: &Flight) {
     let claimed = flight.last.as_ref().and_then(|t| t.operator.as_ref()).and_then(|o| o.place.as_ref());
     let Some((x, y)) = claimed.map(|p| frame.xy(*p.reveal())).filter(|(x, y)| inside(*x, *y)) else { return };
     let _ = write!(
         out,
         "<path d=\"M{x:.1} {y:.1}m-7 8a7 7 0 0 1 14 0zm7 -9a4.5 4.5 0 1 1 .1 0z\" fill=\"#16202b\" stroke=\"#fff\" stroke-width=\"1.2\"/>"
     );
-    text(out, x + 11.0, y + 5.0, "start", "#16202b", &format!("operator of {}, as claimed", flight.record.id));
+    labels.add(x + 11.0, y + 5.0, "start", "#16202b", &format!("operator of {}, as claimed", flight.record.id));
 }
 
 /// Where each aircraft was when its alert was raised.
-fn alerts(out: &mut String, frame: &Frame, story: &Story) {
+fn alerts(out: &mut String, labels: &mut Labels, frame: &Frame, story: &Story) {
     for alert in &story.alerts {
         let flight = story.flights.iter().find(|f| f.record.id == alert.track);
         let point = flight.and_then(|f| f.points.iter().rev().find(|p| p.at <= alert.raised_at));
@@ -288,6 +291,6 @@ fn alerts(out: &mut String, frame: &Frame, story: &Story) {
             y - 13.0,
             y + 6.0
         );
-        text(out, x - 16.0, y + 5.0, "end", "#16202b", &format!("{} raised", alert.id));
+        labels.add(x - 16.0, y + 5.0, "end", "#16202b", &format!("{} raised", alert.id));
     }
 }

@@ -1,5 +1,6 @@
 //! The report of an incident: one HTML page that needs nothing else. No script, no network, every text from the air escaped.
 
+mod labels;
 mod map;
 mod parts;
 mod plot;
@@ -58,8 +59,8 @@ pub(crate) fn html(story: &Story, proof: &Proof) -> String {
         let _ = write!(
             out,
             "<h2>Where</h2>\n<figure>{svg}<figcaption>Ring: first seen. Square: last seen. Yellow triangle: where the aircraft was \
-             when the alert was raised. Dark triangles: sensors, with their configured reach dotted. Grey lines: others in the \
-             air. North is up.</figcaption></figure>\n"
+             when the alert was raised. Dark triangles: sensors, with their configured reach dotted. Red areas: protected zones; grey \
+             areas: other zones. Grey lines: others in the air. North is up.</figcaption></figure>\n"
         );
     }
     parts::time_line(&mut out, story);

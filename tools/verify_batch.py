@@ -1,25 +1,17 @@
-"""Many cases through tools/verify.py in one process, one line each, as the Rust example `evidence` prints them.
-usage: verify_batch.py flips FILE KEY | folder FOLDER KEY CHECKPOINT"""
-import pathlib, sys
-from verify import key_of, note_of, verify
+"""Many segments through tools/verify.py in one process, for `edge/lapwing-journal/examples/evidence.rs`: reads each from the
+standard input behind its length (8 bytes, little-endian), and answers with its whole report, one line.
+usage: verify_batch.py KEY [CHECKPOINT]"""
+import functools, json, pathlib, sys
+import verify
 
-def line(report):
-    bad = report["first_bad"]
-    words = [report["verdict"]]
-    if bad:
-        words += [bad["what"], "-" if bad["position"] is None else bad["position"], bad["offset"]]
-    return " ".join(map(str, words + [report["records"][k] for k in ("verified", "altered", "missing", "uncovered", "removed")]))
+# The same notes come again and again.
+verify.ed25519 = functools.lru_cache(None)(verify.ed25519)
 
-def flips(file, key):
-    data, keys = bytearray(pathlib.Path(file).read_bytes()), [key_of(key)]
-    for bit in range(len(data) * 8):
-        data[bit // 8] ^= 1 << bit % 8
-        print(bit, line(verify([("x", bytes(data))], keys)))
-        data[bit // 8] ^= 1 << bit % 8
+def main(key, *checkpoints):
+    kept = [verify.checkpoint_of(verify.KEPT.fullmatch(pathlib.Path(path).read_bytes()), [key]) for path in checkpoints]
+    while length := sys.stdin.buffer.read(8):
+        segment = sys.stdin.buffer.read(int.from_bytes(length, "little"))
+        report = verify.verify([("x", segment)], [key], kept)
+        print(json.dumps(report, sort_keys=True, separators=(",", ":")), flush=True)
 
-def folder(path, key, checkpoint):
-    keys, saved = [key_of(key)], [note_of(pathlib.Path(checkpoint).read_bytes())]
-    for file in sorted(pathlib.Path(path).glob("*.mcap"), key=lambda p: int(p.stem)):
-        print(file.stem, line(verify([("x", file.read_bytes())], keys, saved)))
-
-{"flips": flips, "folder": folder}[sys.argv[1]](*sys.argv[2:])
+main(*sys.argv[1:])

@@ -143,7 +143,7 @@ class Segment:
         if grown[0] == size and root_of(grown) == root:
             self.trees += [grown] if size > last else []
         elif at is not None or last < size <= self.end:
-            self.tell(offset, last, "interval" if size > 1 else "structure")
+            self.tell(offset if size > 1 else 0, last, "interval" if size > 1 else "structure")
             self.trees += [tree] if peaks else []
             for item in (item for index, item in self.items.items() if last <= index < size):
                 item.is_good, item.leaf = False, None

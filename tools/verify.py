@@ -190,8 +190,8 @@ if __name__ == "__main__":
         keys = [pathlib.Path(key).read_text() if pathlib.Path(key).is_file() else key for key in options.key]
         keys = [key.strip() for key in keys or [path.read_text() for path in sorted((folder / "key").glob("*.pub"))]]
         kept = [checkpoint_of(KEPT.fullmatch(path.read_bytes()), keys) for path in options.checkpoint]
-        if not keys or None in kept:
-            raise ValueError("no key, or a checkpoint that no key has signed")
+        if not files or not keys or None in kept:
+            raise ValueError("no segment, no key, or a checkpoint that no key has signed")
         report = verify(((path.name, path.read_bytes()) for path in files), keys, sorted(kept, key=lambda c: c.tree[0]))
     except (OSError, ValueError) as error:
         parser.exit(2, f"error: {error}\n")

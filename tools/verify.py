@@ -143,7 +143,7 @@ class Segment:
         if grown[0] == size and root_of(grown) == root:
             self.trees += [grown] if size > last else []
         elif at is not None or last < size <= self.end:
-            self.tell(offset, last, "interval" if size > 1 else "structure")
+            self.tell(offset if size > 1 else 0, last, "interval" if size > 1 else "structure")
             self.trees += [tree] if peaks else []
             for item in (item for index, item in self.items.items() if last <= index < size):
                 item.is_good, item.leaf = False, None
@@ -190,8 +190,8 @@ if __name__ == "__main__":
         keys = [pathlib.Path(key).read_text() if pathlib.Path(key).is_file() else key for key in options.key]
         keys = [key.strip() for key in keys or [path.read_text() for path in sorted((folder / "key").glob("*.pub"))]]
         kept = [checkpoint_of(KEPT.fullmatch(path.read_bytes()), keys) for path in options.checkpoint]
-        if not keys or None in kept:
-            raise ValueError("no key, or a checkpoint that no key has signed")
+        if not files or not keys or None in kept:
+            raise ValueError("no segment, no key, or a checkpoint that no key has signed")
         report = verify(((path.name, path.read_bytes()) for path in files), keys, sorted(kept, key=lambda c: c.tree[0]))
     except (OSError, ValueError) as error:
         parser.exit(2, f"error: {error}\n")

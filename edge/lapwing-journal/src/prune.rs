@@ -162,6 +162,8 @@ impl Pruner<'_> {
         if let Some(content) = &chunk.checkpoint {
             if !self.plan.dropped.contains(&self.checkpoints) {
                 self.end_run();
+                // In a chunk of its own: one hit is not to spoil two stretches.
+                self.end_chunk()?;
                 let (message, note) = slice(content).split_at_checked(MESSAGE_HEAD).unwrap_or_default();
                 self.chunk.note(message, note);
                 self.end_chunk()?;

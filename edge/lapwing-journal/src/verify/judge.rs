@@ -126,7 +126,11 @@ impl Judged {
     /// The leaves since the last tree do not lead to one of this size.
     fn unknown(&mut self, size: u64, offset: u64) {
         let from = self.last().size();
-        self.problem(offset, from, if size > 1 { "interval" } else { "structure" });
+        if size > 1 {
+            self.problem(offset, from, "interval");
+        } else {
+            self.problem(0, from, "structure");
+        }
         let leaves = self.leaves.range_mut(from..size.max(from));
         leaves.for_each(|(_, leaf)| leaf.is_altered = true);
     }

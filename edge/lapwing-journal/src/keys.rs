@@ -28,30 +28,31 @@ impl Journal {
                 Told::Nothing => key::discard(directory)?,
                 Told::Signed => key::adopt(directory, &next)?,
                 Told::Unsigned => {
-                    self.say_key_changes(old, &next, now)?;
+                    self.sign_after(old, &key::verifiers(directory)?)?;
+                    self.say_key_changes(directory, &next, now)?;
                     key::adopt(directory, &next)?;
                 }
             }
         }
-        self.sign_with(key::open(directory)?)
+        self.sign_after(key::open(directory)?, &key::verifiers(directory)?)
     }
 
     /// Changes the key of a data directory. What is appended after that is signed with the new one.
     pub fn change_key(&mut self, directory: &Path, now: Time) -> io::Result<Verifier> {
         self.sign_with_key_of(directory, now)?;
-        let (old, next) = (key::open(directory)?, key::prepare(directory)?);
-        self.say_key_changes(old, &next, now)?;
+        let next = key::prepare(directory)?;
+        self.say_key_changes(directory, &next, now)?;
         key::adopt(directory, &next)?;
         let verifier = next.verifier();
-        self.sign_with(next)?;
+        self.sign_after(next, &key::verifiers(directory)?)?;
         Ok(verifier)
     }
 
-    /// Says in the record that the key changes, signs that with the old one, and sees that it is there.
-    fn say_key_changes(&mut self, old: Signer, next: &Signer, now: Time) -> io::Result<()> {
+    /// Says in the record that the key changes, under the old one, which signs now, and sees that it is there.
+    fn say_key_changes(&mut self, directory: &Path, next: &Signer, now: Time) -> io::Result<()> {
+        let old = key::open(directory)?;
         let note = key::rotation(&old, next);
         let (was, is) = (old.verifier(), next.verifier());
-        self.sign_with(old)?;
         self.append(now, &Entry::Audit(Audit::KeyChanged { note }))?;
         // What fails is written to a segment of its own, once more.
         for _ in 0..2 {

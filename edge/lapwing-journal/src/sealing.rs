@@ -2,7 +2,7 @@
 
 use crate::evidence::checkpoint::{Checkpoint, Named};
 use crate::evidence::leaf::{Salt, commit, record_leaf};
-use crate::evidence::note::{Signer, sign};
+use crate::evidence::note::{Signer, Verifier, sign};
 use crate::evidence::seal::Item;
 use crate::evidence::tree::{Frontier, hash_leaf};
 use crate::format::head::Head;
@@ -124,23 +124,27 @@ impl Sealing {
     }
 }
 
-/// What the next segment is to name of those that are there.
-fn previous(storage: &dyn Storage, signer: &Signer) -> io::Result<Option<Named>> {
+/// What the next segment is to name of those that are there, as far as these keys vouch for it.
+fn previous(storage: &dyn Storage, keys: &[Verifier]) -> io::Result<Option<Named>> {
     let Some((number, name)) = segments(storage)?.pop() else { return Ok(None) };
     let file = storage.read(&name)?;
     let length = file.length()?.min(verify::SEGMENT_BYTES_MAX);
     let bytes = file.read_at(0, length)?;
-    Ok(Some(last_tree(&name, number, &bytes, &[signer.verifier()])))
+    Ok(Some(last_tree(&name, number, &bytes, keys)))
 }
 
 impl Journal {
     /// Signs from the next segment on: a leaf for every entry, a checkpoint within a second of it as long as
     /// [`Journal::maintain`] is called, and at the end of the segment.
     pub fn sign_with(&mut self, signer: Signer) -> io::Result<()> {
-        let previous = previous(&*self.storage, &signer)?;
-        if self.segment.is_some() {
-            self.end_segment()?;
-        }
+        let own = signer.verifier();
+        self.sign_after(signer, &[own])
+    }
+
+    /// [`Journal::sign_with`]; the last segment may have been signed with any of these keys.
+    pub(crate) fn sign_after(&mut self, signer: Signer, keys: &[Verifier]) -> io::Result<()> {
+        self.end_segment()?;
+        let previous = previous(&*self.storage, keys)?;
         self.sealer = Some(Sealer { signer: Arc::new(signer), previous });
         Ok(())
     }

@@ -163,8 +163,18 @@ fn keys_change_hands_in_the_record_and_only_there() {
         assert_eq!(key::open(&directory).unwrap().verifier(), next);
     }
     assert_eq!(key::verifiers(&directory).unwrap().len(), 4);
-    let report = verify(&directory, &[first]);
+    let report = verify(&directory, std::slice::from_ref(&first));
     assert_eq!((report.verdict.as_str(), report.records.verified), ("valid", 7), "{report:?}");
+    // Each segment names the whole of the one before, whoever signed that: a record less is missed.
+    let files = lapwing_journal::segment_files(&directory).unwrap();
+    let bytes = fs::read(&files[1]).unwrap();
+    let at = (0..bytes.len()).find(|at| bytes[*at..].starts_with(b"lapwing/")).unwrap();
+    let length = u64::from_le_bytes(bytes[at - 30..at - 22].try_into().unwrap()) as usize - 22;
+    // What is left is the head and its checkpoint.
+    fs::write(&files[1], &bytes[..at + length]).unwrap();
+    let cut = verify(&directory, &key::verifiers(&directory).unwrap());
+    assert_eq!((cut.verdict.as_str(), cut.records.missing), ("altered", 1), "{cut:?}");
+    fs::write(&files[1], bytes).unwrap();
     // The last key alone does not vouch for what was before it.
     let report = verify(&directory, &[key::open(&directory).unwrap().verifier()]);
     assert_eq!((report.verdict.as_str(), report.records.verified), ("altered", 1), "{report:?}");

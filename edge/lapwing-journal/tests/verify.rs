@@ -194,3 +194,41 @@ fn what_was_erased_is_gone_and_everything_still_verifies() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     std::fs::remove_dir_all(directory).unwrap();
 }
+
+#[test]
+fn a_power_cut_in_any_write_reads_as_cut_and_not_as_altered() {
+    let directory = journal("power", 1);
+    let file = files(&directory).remove(0);
+    let bytes = std::fs::read(&file).unwrap();
+    let key = signer().verifier();
+    let told = |length: usize| {
+        let mut verification = Verification::new(vec![key.clone()]);
+        verification.segment("x", &bytes[..length]);
+        verification.finish()
+    };
+    // The closing write: a chunk with the last checkpoint, and the end.
+    let notes: Vec<usize> = (0..bytes.len()).filter(|i| bytes[*i..].starts_with(b"lapwing/")).collect();
+    let closing = notes.last().unwrap() - 31 - 104;
+    for length in 0..bytes.len() {
+        let report = told(length);
+        assert_eq!((report.verdict.as_str(), report.first_bad), ("valid", None), "cut at {length}");
+        let state = report.segments[0].state.as_str();
+        assert!(
+            if length > closing { state == "cut" } else { ["cut", "open"].contains(&state) },
+            "cut at {length}: {state}"
+        );
+    }
+    assert_eq!(told(bytes.len()).segments[0].state, "closed");
+    // The next start names what it found, and that covers it.
+    for length in (closing + 1..bytes.len()).step_by(13) {
+        std::fs::write(&file, &bytes[..length]).unwrap();
+        let mut next = Journal::open(&directory, Options::default()).unwrap();
+        next.sign_with(signer()).unwrap();
+        append(&mut next, 20, 1, "reception");
+        next.close().unwrap();
+        let report = verify(&files(&directory), std::slice::from_ref(&key), &[]);
+        assert_eq!((report.verdict.as_str(), report.records.verified), ("valid", 21), "cut at {length}: {report:?}");
+        std::fs::remove_file(files(&directory).remove(1)).unwrap();
+    }
+    std::fs::remove_dir_all(directory).unwrap();
+}

@@ -93,16 +93,25 @@ pub(crate) fn layout(name: &str, bytes: &[u8], keys: &[Verifier]) -> Layout {
         checkpoints: Vec::new(),
         problems: Vec::new(),
     };
+    let stop = if bytes.ends_with(&END) { bytes.len() - END.len() } else { bytes.len() };
     let Some(identity) = identity(bytes, keys) else {
-        let is_begun = bytes.len() <= HEAD_BYTES && !bytes.ends_with(&END);
-        if !is_begun && !is_cut(bytes, HEAD_BYTES, false) {
-            layout.state = State::Unsigned;
-            let (file, what) = (name.to_owned(), "unsigned".to_owned());
-            layout.problems.push(Problem { file, position: None, offset: 0, what });
-        }
+        let mut tell = |offset: usize, what: &str| {
+            let (file, what) = (name.to_owned(), what.to_owned());
+            layout.problems.push(Problem { file, position: None, offset: offset as u64, what });
+        };
+        layout.state = if stop > HEAD_BYTES && !is_cut(bytes, HEAD_BYTES, false) {
+            tell(0, "unsigned");
+            State::Unsigned
+        } else if stop <= HEAD_BYTES && stop < bytes.len() {
+            tell(stop, "structure");
+            State::Closed
+        } else if bytes.len() == HEAD_BYTES {
+            State::Open
+        } else {
+            State::Cut
+        };
         return layout;
     };
-    let stop = if bytes.ends_with(&END) { bytes.len() - END.len() } else { bytes.len() };
     let token = token_from(&identity.journal).unwrap_or_default();
     Walk { name, bytes, keys, identity: &identity, token, stop, next: 1, layout: &mut layout }.run();
     layout.identity = Some(identity);
@@ -217,7 +226,7 @@ impl<'a> Walk<'a> {
         if has_end && !is_closed && !cut {
             self.problem(self.stop, self.next, "structure");
         }
-        self.layout.state = match (has_end, cut || is_closed || self.bytes.len() <= HEAD_BYTES) {
+        self.layout.state = match (has_end, cut || is_closed || self.bytes.len() < HEAD_BYTES) {
             (true, _) => State::Closed,
             (false, true) => State::Cut,
             (false, false) => State::Open,

@@ -58,7 +58,7 @@ def leaf_of(position, message, kind, extra):  # of a record's message, with the 
 class Segment:
     def __init__(self, name, b, keys, kept):
         self.name, self.b, self.keys, self.problems, self.checkpoints, self.trees = name, b, keys, [], [], [(0, [])]
-        self.signed, head = 0, sha(b"\0", b[:HEAD])
+        self.signed, self.known, head = 0, set(), sha(b"\0", b[:HEAD])
         self.items = {0: types.SimpleNamespace(width=1, kind="verified", leaf=head, is_good=True, rotation=None)}
         self.note = next((c for note in NOTE.finditer(b) if (c := checkpoint_of(note, keys))), None)
         self.state = self.walk()
@@ -141,7 +141,8 @@ class Segment:
         if at is not None and after != last and not (items and all(item.kind == "removed" for item in items)):
             self.tell(at, size, "structure")
         if grown[0] == size and root_of(grown) == root:
-            self.trees += [grown] if size > last else []
+            self.known.update(map(id, items))
+            self.trees += [grown] * (size > last)
         elif at is not None or last < size <= self.end:
             self.tell(offset if size > 1 else 0, last, "interval" if size > 1 else "structure")
             self.trees += [tree] if peaks else []
@@ -152,10 +153,10 @@ class Segment:
     def report(self):
         counts, covered = dict.fromkeys(COUNTS, 0), self.trees[-1][0]
         for index, item in list(self.items.items())[1:]:
-            counts["altered" if not item.is_good else item.kind if index < covered else "uncovered"] += item.width
+            is_bad = not item.is_good or index < covered and id(item) not in self.known
+            counts["altered" if is_bad else item.kind if index < covered else "uncovered"] += item.width
         held = sum(item.width for index, item in self.items.items() if index < self.signed)
         return {"file": self.name, "state": self.state, "records": counts | {"missing": max(0, self.signed - held)}}
-
 def verify(files, keys, kept=()):  # the report on files (name, bytes), by keys and checkpoints kept elsewhere, by size
     last, problems, reports, absent = None, [], [], {c.whose[0] for c in kept}
     for name, b in itertools.chain(files, [("", b"")]):
@@ -168,8 +169,8 @@ def verify(files, keys, kept=()):  # the report on files (name, bytes), by keys 
         if last:
             reports.append(last.report())
             problems += sorted(last.problems, key=lambda problem: problem["offset"])
-        for index, item in segment.items.items():
-            if item.rotation and item.is_good and index < segment.trees[-1][0]:
+        for item in segment.items.values():
+            if item.rotation and item.is_good and id(item) in segment.known:
                 keys = [item.rotation[2].decode() if key.encode() == item.rotation[1] else key for key in keys]
         absent -= {segment.note.whose[0]} if segment.note else set()
         last = segment
@@ -177,7 +178,6 @@ def verify(files, keys, kept=()):  # the report on files (name, bytes), by keys 
     records = {name: sum(report["records"][name] for report in reports) for name in COUNTS}
     return {"verdict": "altered" if problems else "valid", "first_bad": problems[0] if problems else None,
             "records": records, "segments": reports, "problems": problems[:100]}
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, epilog="exit code: 0 valid, 1 altered, 2 not tried")
     parser.add_argument("path", type=pathlib.Path, help="a segment, or the folder of a journal")

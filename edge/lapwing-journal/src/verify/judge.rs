@@ -16,6 +16,8 @@ struct Leaf {
     slot: Slot,
     /// It did not lead to the root that was signed: what it was is unknown.
     is_altered: bool,
+    /// A tree that is known grew by it.
+    is_known: bool,
 }
 
 /// A segment as far as its own checkpoints can tell. Its neighbours and checkpoints that were kept may tell more.
@@ -50,7 +52,8 @@ pub(crate) fn judge(name: &str, bytes: &[u8], keys: &[Verifier]) -> Judged {
     let hash = hash_leaf(bytes.get(..HEAD_BYTES).unwrap_or(bytes));
     let head = Slot { item: None, claimed: hash, made: Some(hash), data: None };
     let slots = std::iter::once((0, head)).chain(slots);
-    let leaves: BTreeMap<u64, Leaf> = slots.map(|(number, slot)| (number, Leaf { slot, is_altered: false })).collect();
+    let leaves: BTreeMap<u64, Leaf> =
+        slots.map(|(number, slot)| (number, Leaf { slot, is_altered: false, is_known: false })).collect();
     let mut judged = Judged {
         name: name.to_owned(),
         identity,
@@ -72,6 +75,8 @@ pub(crate) fn judge(name: &str, bytes: &[u8], keys: &[Verifier]) -> Judged {
 /// A tree that has grown, and what it stopped at.
 struct Grown<'a> {
     tree: Frontier,
+    /// The leaves it grew by.
+    leaves: Vec<u64>,
     /// Whether it grew by something, and that was removed all of it.
     all_removed: bool,
     /// The item that does not fit.
@@ -94,14 +99,17 @@ impl Judged {
     /// each other.
     fn grow(&self, size: u64) -> Grown<'_> {
         let from = self.trees.iter().rev().find(|tree| tree.size() <= size);
-        let mut grown = Grown { tree: from.cloned().unwrap_or_default(), all_removed: false, misfit: None };
+        let tree = from.cloned().unwrap_or_default();
+        let mut grown = Grown { tree, leaves: Vec::new(), all_removed: false, misfit: None };
         let (mut any, mut any_stays) = (false, false);
         while let Some(leaf) = self.leaves.get(&grown.tree.size()).filter(|leaf| !leaf.is_altered) {
+            let number = grown.tree.size();
             let fits = leaf.slot.count() <= size.saturating_sub(grown.tree.size());
             if !fits || !grown.tree.push_subtree(leaf.slot.claimed, leaf.slot.level()) {
                 grown.misfit = Some(leaf);
                 break;
             }
+            grown.leaves.push(number);
             any = true;
             any_stays |= !matches!(leaf.slot.item, Some(Item::Removed { .. }));
         }
@@ -112,15 +120,26 @@ impl Judged {
     fn checkpoint(&mut self, chunk: u64, checkpoint: Checkpoint) {
         let (from, size) = (self.last().size(), checkpoint.tree.size());
         let grown = self.grow(size);
-        let (tree, all_removed) = (grown.tree, grown.all_removed);
+        let (tree, all_removed, leaves) = (grown.tree, grown.all_removed, grown.leaves);
         if checkpoint.after != from && !all_removed {
             self.problem(chunk, size, "structure");
         }
         self.largest = self.largest.max(size);
-        if tree != checkpoint.tree {
+        if tree == checkpoint.tree {
+            self.known(&leaves);
+        } else {
             self.unknown(size, chunk);
         }
         self.trees.push(checkpoint.tree);
+    }
+
+    /// These leaves lead to a tree that is signed.
+    fn known(&mut self, leaves: &[u64]) {
+        for number in leaves {
+            if let Some(leaf) = self.leaves.get_mut(number) {
+                leaf.is_known = true;
+            }
+        }
     }
 
     /// The leaves since the last tree do not lead to one of this size.
@@ -159,9 +178,10 @@ impl Judged {
         if size > self.end || is_closed && self.state != State::Closed {
             self.problem(self.length, self.end, "missing");
         }
-        let Grown { tree, misfit, .. } = self.grow(size);
+        let Grown { tree, leaves, misfit, .. } = self.grow(size);
         let (is_there, is_stopped) = (tree.size() == size, misfit.is_some());
         if is_there && tree.root() == *root {
+            self.known(&leaves);
             if size > last {
                 self.trees.push(tree);
             }
@@ -191,16 +211,18 @@ impl Judged {
     pub(crate) fn data<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (&'a [u8], bool)> {
         let covered = self.last().size();
         let sound = self.leaves.iter().filter(|(_, leaf)| leaf.slot.is_sound() && !leaf.is_altered);
-        sound.filter_map(move |(number, leaf)| Some((bytes.get(leaf.slot.data.clone()?)?, *number < covered)))
+        let sound = sound.filter(move |(number, leaf)| leaf.is_known || **number >= covered);
+        sound.filter_map(move |(_, leaf)| Some((bytes.get(leaf.slot.data.clone()?)?, leaf.is_known)))
     }
 
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         let covered = self.last().size();
         let mut there: u64 = 1;
-        for (number, Leaf { slot, is_altered }) in self.leaves.range(1..) {
+        for (number, Leaf { slot, is_altered, is_known }) in self.leaves.range(1..) {
+            let is_stray = *number < covered && !is_known;
             let count = match slot.item {
-                _ if *is_altered || !slot.is_sound() => &mut counts.altered,
+                _ if *is_altered || is_stray || !slot.is_sound() => &mut counts.altered,
                 _ if *number >= covered => &mut counts.uncovered,
                 Some(Item::Erased { .. }) => &mut counts.erased,
                 Some(Item::Removed { .. }) => &mut counts.removed,

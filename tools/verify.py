@@ -1,396 +1,199 @@
 #!/usr/bin/env python3
-"""Checks a Lapwing journal against docs/reference/evidence.md. Python 3 standard library only; same answers as `lapwing verify`.
-usage: verify.py FILE|DIR [--key PUB]... [--checkpoint FILE]...   exit: 0 valid, 1 altered, 2 usage"""
-import base64, functools, hashlib, json, pathlib, re, struct, sys, zlib
-MAGIC = b"\x89MCAP0\r\n"
-sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
-low32 = lambda n: n & 0xFFFFFFFF
-# ---- Ed25519, RFC 8032 section 5.1.7, without the cofactor
-P = 2**255 - 19; L = 2**252 + 27742317777372353535851937790883648493; D = -121665 * pow(121666, -1, P) % P
+"""Checks a Lapwing journal by the rules of docs/reference/evidence.md, with Python's standard library only."""
+import argparse, base64, functools, hashlib, itertools, json, pathlib, re, struct, sys, types, zlib
+
+MAGIC, HEAD = b"\x89MCAP0\r\n", 1024
+END = struct.pack("<BQIBQQQI", 0x0F, 4, 0, 0x02, 20, 0, 0, 0) + MAGIC
+NOTE, KEPT = (re.compile(rb"(lapwing/(?:[ -~]+\n)+)\n((?:\xe2\x80\x94 [ -~]+\n)%b)" % count) for count in (b"", b"+"))
+ROTATION = re.compile(rb'\{"audit":"key_changed","note":"lapwing-key-rotation-v1\\n([^"\\]+)\\n([^"\\]+)\\n')
+COUNTS = "verified", "erased", "removed", "altered", "missing", "uncovered"
+def sha(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+def number(data):
+    return int.from_bytes(data, "little")
+# Ed25519, RFC 8032 section 5.1. A point is (X, Y, Z, T).
+P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, P) % P
 def add(p, q):
-    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
-    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    a, b = (p[1] - p[0]) * (q[1] - q[0]), (p[1] + p[0]) * (q[1] + q[0])
+    c, d = 2 * D * p[3] * q[3], 2 * p[2] * q[2]
     return (b - a) * (d - c) % P, (d + c) * (b + a) % P, (d - c) * (d + c) % P, (b - a) * (b + a) % P
-def mul(n, p):
-    q = (0, 1, 1, 0)
-    for bit in bin(n)[2:]:
-        q = add(q, q)
-        if bit == "1": q = add(q, p)
-    return q
-def point(b):
-    y = int.from_bytes(b, "little"); sign = y >> 255; y &= 2**255 - 1
-    if y >= P: return None
-    x2 = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
-    x = pow(x2, (P + 3) // 8, P)
-    if (x * x - x2) % P: x = x * pow(2, (P - 1) // 4, P) % P
-    if (x * x - x2) % P or (x == 0 and sign): return None
-    if x & 1 != sign: x = P - x
-    return x, y, 1, x * y % P
-small = lambda p: mul(8, p)[0] == 0
-BASE = point((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
-@functools.lru_cache(maxsize=4096)
-def ed25519(key, text, sig):
-    a, r, s = point(key), point(sig[:32]), int.from_bytes(sig[32:], "little")
-    if len(sig) != 64 or a is None or r is None or s >= L or small(a) or small(r): return False
-    h = int.from_bytes(hashlib.sha512(sig[:32] + key + text).digest(), "little") % L
-    p, q = mul(s, BASE), add(r, mul(h, a))
-    return (p[0] * q[2] - q[0] * p[2]) % P == 0 and (p[1] * q[2] - q[1] * p[2]) % P == 0
-# ---- notes and checkpoints
-def b64(text, size=None):
-    try: raw = base64.b64decode(text, validate=True)
-    except ValueError: return None
-    return raw if base64.b64encode(raw).decode() == text and (size is None or len(raw) == size) else None
-def key_of(text):
-    name, digest, data = text.strip("\n").split("+", 2); raw = b64(data, 33)
-    if raw is None or raw[0] != 1 or sha(name.encode(), b"\n", raw)[:4].hex() != digest: raise ValueError("not a verifier key")
-    return name, raw[1:]
-def note_of(data):
-    """(text, [(name, bytes)]) or None."""
-    try: text = data.decode()
-    except UnicodeDecodeError: return None
-    if len(data) > 65536 or re.search("[\0-\x09\x0b-\x1f]", text) or "\n\n" not in text or not text.endswith("\n"): return None
-    body, lines = text.rsplit("\n\n", 1)
-    found = [re.fullmatch("\u2014 ([!-*,-~]{1,128}) ([^ ]+)", line) for line in lines[:-1].split("\n")]
-    sigs = [(m[1], b64(m[2]) or b"") for m in found if m]
-    return (body + "\n", sigs) if len(sigs) == len(found) <= 16 and all(len(s) > 4 for _, s in sigs) else None
-def signed(note, keys):
-    return any(n == name and s[:4] == sha(name.encode(), b"\n\x01", key)[:4] and ed25519(key, note[0].encode(), s[4:])
-               for name, key in keys for n, s in note[1])
-node = lambda a, b: sha(b"\1", a, b)
-def push(tree, leaf):
-    size, peaks = tree; peaks = list(peaks); n = size
-    while n & 1: leaf = node(peaks.pop(), leaf); n >>= 1
-    return size + 1, peaks + [leaf]
-def root_of(tree): return functools.reduce(lambda right, left: node(left, right), reversed(tree[1])) if tree[1] else sha()
-NUM, HASH = r"(0|[1-9][0-9]*)", r"([A-Za-z0-9+/]{43}=)"
-CHECKPOINT = re.compile(rf"lapwing/([^\n]*)\n{NUM}\n{HASH}\nsegment {NUM} {NUM}\nopening {HASH}\ntime (0|-?[1-9][0-9]*)\n"
-                        rf"checkpoint {NUM} {HASH}\nstate (open|closed)\n((?:peak {HASH}\n)*)")
-def checkpoint_of(note):
-    m = note and CHECKPOINT.fullmatch(note[0])
-    if not m: return None
-    numbers = [int(m[i]) for i in (2, 4, 5, 8)]; hashes = [b64(h, 32) for h in [m[3], m[6], m[9]] + m[11].split()[1::2]]
-    if max(numbers) >= 2**64 or not -2**63 <= int(m[7]) < 2**63 or None in hashes: return None
-    tree = (numbers[0], hashes[3:])
-    if len(tree[1]) != bin(tree[0]).count("1") or root_of(tree) != hashes[0]: return None
-    return dict(token=m[1], tree=tree, segment=numbers[1], first=numbers[2], opening=hashes[1], time=int(m[7]), ordinal=numbers[3],
-                before=hashes[2], closed=m[10] == "closed")
-# ---- MCAP by hand
-u = lambda fmt, b, at: struct.unpack_from("<" + fmt, b, at)[0] if 0 <= at and at + struct.calcsize("<" + fmt) <= len(b) else None
-def rec(b, at, limit):
-    n = u("Q", b, at + 1)
-    return None if n is None or at + 9 + n > limit else (b[at], at + 9, at + 9 + n)
-def msg(b, at, limit):
-    """(channel, sequence, log, publish, data from, data to)"""
-    r = rec(b, at, limit)
-    return None if not r or r[0] != 5 or r[2] - r[1] < 22 else struct.unpack_from("<HIQQ", b, r[1]) + (r[1] + 22, r[2])
-def chunk_end(b, at):
-    if at + 49 > len(b) or b[at] != 6: return None
-    n, = struct.unpack_from("<Q", b, at + 1); size, _, name, stored = struct.unpack_from("<QIIQ", b, at + 25)
-    return at + 9 + n if n >= 40 and size == stored == n - 40 and name == 0 else None
-put = lambda op, content: bytes([op]) + struct.pack("<Q", len(content)) + content
-pairs = lambda d: struct.pack("<I", len(d) * 10) + b"".join(struct.pack("<HQ", k, v) for k, v in sorted(d.items()))
-def indexes(chunk):
-    out, places = b"", {}
-    for ch, entries in sorted(chunk["messages"].items()):
-        places[ch] = chunk["end"] + len(out)
-        out += put(7, struct.pack("<HI", ch, 16 * len(entries)) + b"".join(struct.pack("<QQ", *e) for e in entries))
-    return out, places
-def bounds(chunk): times = [t for es in chunk["messages"].values() for t, _ in es] or [0]; return min(times), max(times)
-def differ(a, b): return None if a == b else next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
-TOKEN = "[0-9a-f]{32}"
-def head_of(c):
-    """The metadata record's pairs, or None."""
-    def text(at): n = u("I", c, at); return (None, 0) if n is None or at + 4 + n > len(c) else (c[at + 4:at + 4 + n], at + 4 + n)
-    name, at = text(0)
-    if name != b"lapwing" or u("I", c, at) != len(c) - at - 4: return None
-    at, found = at + 4, {}
-    while at < len(c):
-        key, at2 = text(at); value, at = text(at2) if key is not None else (None, 0)
-        try: found[key.decode()] = value.decode()
-        except (AttributeError, UnicodeDecodeError): return None
-    known = {"journal", "segment", "position", "previous", "start", "again", "version" if "version" in found else "held"}
-    number = lambda t: re.fullmatch(NUM, t or "") and int(t) < 2**64
-    prev = re.fullmatch(rf"{NUM} {NUM} {HASH}", found.get("previous", "0 0 " + "A" * 43 + "="))
-    ok = set(found) <= known and re.fullmatch(TOKEN, found.get("journal", "")) and found.get("version", "2") == "2" and prev
-    ok = ok and {found.get("start", "yes"), found.get("again", "yes")} == {"yes"}
-    if not (ok and number(found.get("segment")) and number(found.get("position")) and number(prev[1]) and number(prev[2]) and b64(prev[3])): return None
-    return dict(token=found["journal"], number=int(found["segment"]), first=int(found["position"]), sealed="version" in found,
-                previous=(int(prev[1]), int(prev[2]), b64(prev[3])) if "previous" in found else None)
-def seal_of(d):
-    """[(kind, salt or commitment, leaf)] or None."""
-    if len(d) < 5 or u("I", d, len(d) - 4) != len(d) or d[0] != 1: return None
-    at, end, items = 1, len(d) - 4, []
-    while at < end:
-        n = {0: 16, 1: 32, 2: 0}.get(d[at])
-        if n is None or at + 33 + n > end: return None
-        items.append((d[at], d[at + 1:at + 1 + n], d[at + 1 + n:at + 33 + n])); at += 33 + n
-    return items
-class Layout:
-    """A segment taken apart: items are slots (dict) and checkpoints (tuple)."""
-    def __init__(self, name, b):
-        self.name, self.b, self.items, self.problems, self.chunks, self.channels, self.newest = name, b, [], [], [], {}, {}
-        self.head = self.opening = self.tail_at = self.cut_at = self.token = self.expected = None
-        self.next_channel, self.loose, self.has_seals, self.meta = 16, False, False, (0, 0)
-        at = self.begin()
-        if self.head is None or self.head["sealed"]: self.walk(at)
-    def bad(self, offset, position, what): self.problems.append(dict(file=self.name, position=position, offset=offset, what=what))
-    def begin(self):
-        b = self.b
-        if not b.startswith(MAGIC) and not MAGIC.startswith(b): self.bad(0, None, "head")
-        h = rec(b, 8, len(b)); m = h and h[0] == 1 and rec(b, h[2], len(b))
-        if not m or m[0] != 0x0C:
-            if not self.problems and self.resync(8) == len(b): self.cut_at = 8; return len(b)
-            self.bad(8, None, "head"); return 8
-        self.meta, self.head = (h[2], m[2]), head_of(b[m[1]:m[2]])
-        if self.head: self.token, self.expected = self.head["token"], self.head["first"]
-        else: self.bad(8, None, "head")
-        return m[2]
-    def resync(self, at):
-        for m in re.compile(b"[\x06\x0f]").finditer(self.b, at + 1):
-            i = m.start(); end = chunk_end(self.b, i)
-            if (end is not None and end <= len(self.b)) or self.b.startswith(b"\x0f\x04" + bytes(7), i): return i
-        return len(self.b)
-    def walk(self, start):
-        b, at = self.b, start
-        while at < len(b):
-            r = rec(b, at, len(b)); end = chunk_end(b, at)
-            if self.loose and b[at] == 7 and r: at = r[2]
-            elif b[at] == 0x0F:
-                self.tail_at = at; d = differ(self.tail(at), b[at:])
-                if d is not None: self.bad(at + d, self.expected, "end")
-                return
-            elif end is not None and end <= len(b): at = self.chunk(at, end, at == start)
-            else:
-                after = self.resync(at)
-                if after == len(b) and (end is not None or (b[at] == 6 and len(b) - at < 49)): self.cut_at = at
-                else: self.bad(at, self.expected, "structure")
-                at = after
-    def tail(self, at):
-        counts, groups, out = {}, [], put(0x0F, struct.pack("<I", zlib.crc32(self.b[:at])))
-        for c in self.chunks:
-            for ch, es in c["messages"].items(): counts[ch] = counts.get(ch, 0) + len(es)
-        spans = [bounds(c) for c in self.chunks] or [(0, 0)]; summary = at + len(out)
-        stats = struct.pack("<QHIIIIQQ", sum(counts.values()), 0, len(self.channels), 0, 1, len(self.chunks),
-                            min(s[0] for s in spans), max(s[1] for s in spans)) + pairs(counts)
-        def chunk_index(c):
-            raw, places = indexes(c); size = c["end"] - c["at"]
-            return struct.pack("<QQQQ", *bounds(c), c["at"], size) + pairs(places) + struct.pack("<QIQQ", len(raw), 0, size - 49, size - 49)
-        meta = struct.pack("<QQI", self.meta[0], self.meta[1] - self.meta[0], 7) + b"lapwing"
-        for op, contents in ((4, [struct.pack("<H", i) + c for i, c in sorted(self.channels.items())]), (0x0B, [stats]),
-                             (8, [chunk_index(c) for c in self.chunks]), (0x0D, [meta])):
-            raw = b"".join(put(op, c) for c in contents)
-            if raw: groups.append((op, at + len(out), len(raw)))
-            out += raw
-        offsets = at + len(out)
-        out += b"".join(put(0x0E, struct.pack("<BQQ", *g)) for g in groups) + b"\x02" + struct.pack("<QQQ", 20, summary, offsets)
-        return out + struct.pack("<I", zlib.crc32(out[summary - at:])) + MAGIC
-    def chunk(self, at, end, first):
-        b, before, chunk, inside = self.b, len(self.problems), dict(at=at, end=end, messages={}), at + 49
-        if first:
-            while (r := rec(b, inside, end)) and r[0] == 4: self.learn(r); inside = r[2]
-            self.opening = sha(b"\0lapwing-segment-v1\n", b[8:at], b[at + 49:inside])
-        broken = self.inside(at, inside, chunk)
-        crc, = struct.unpack_from("<I", b, at + 33)
-        if len(self.problems) == before and (crc != zlib.crc32(b[at + 49:end]) or struct.unpack_from("<QQ", b, at + 9) != bounds(chunk)):
-            self.bad(at + 9, self.expected, "chunk")
-        self.loose = broken; self.chunks.append(chunk)
-        if broken: return end
-        raw = indexes(chunk)[0]; there = b[end:end + len(raw)]; d = differ(raw, there)
-        if d is not None:
-            if raw.startswith(there): self.cut_at = end; return len(b)
-            self.bad(end + d, self.expected, "index")
-        return end + len(raw) if end + len(raw) <= len(b) else self.resync(end - 1)
-    def learn(self, r):
-        c = self.b[r[1]:r[2]]
-        if len(c) < 2: return None
-        i, c = u("H", c, 0), c[2:]; self.channels[i] = c; n = u("I", c, 2)
-        if n is None or len(c) < 6 + n: return None
-        self.newest[c[6:6 + n]] = i; return i
-    def is_newest(self, i):
-        c = self.channels.get(i, b""); n = u("I", c, 2)
-        return n is not None and len(c) >= 6 + n and self.newest.get(c[6:6 + n]) == i
-    def inside(self, at, start, chunk):
-        b, end = self.b, chunk["end"]; see = lambda m, o: chunk["messages"].setdefault(m[0], []).append((m[2], o - at - 49))
-        mark = msg(b, start, end)
-        if not mark: self.bad(start, self.expected, "mark"); return True
-        see(mark, start); first = self.expected
-        m = re.fullmatch(rf'\{{"journal":"({TOKEN})","position":{NUM}\}}'.encode(), b[mark[4]:mark[5]])
-        if not (m and int(m[2]) < 2**64 and mark[0] == 1 and self.token in (None, m[1].decode()) and mark[1] == low32(int(m[2])) and mark[2] == mark[3]):
-            self.bad(start, first, "mark"); first = first or 0
-        else:
-            self.token = m[1].decode(); said = int(m[2])
-            if first is not None and said != first: self.bad(at, min(said, first), "missing" if said > first else "order")
-            first = self.expected = said
-        c = msg(b, mark[5], end)
-        if c and c[0] == 9:
-            see(c, mark[5]); self.has_seals = True
-            if not (c[5] == end and c[1] == low32(first) and c[2] == c[3] == mark[2]): self.bad(mark[5], first, "checkpoint")
-            self.items.append((mark[5], b[c[4]:c[5]], c[2], first)); return c[5] != end
-        n = u("I", b, end - 4); seal_at = end - 31 - n if n >= 5 and end - 31 - n >= mark[5] else None
-        limit, at_, pos, met, broken = end if seal_at is None else seal_at, mark[5], first, [], False
-        while at_ < limit:
-            r, m = rec(b, at_, limit), msg(b, at_, limit)
-            if r and r[0] == 4:
-                i = self.learn(r); nxt = msg(b, r[2], limit)
-                if i != self.next_channel or not nxt or nxt[0] != i: self.bad(at_, pos, "channel")
-                self.next_channel = min((self.next_channel if i is None else i) + 1, 65535); at_ = r[2]
-            elif m:
-                see(m, at_); known = self.is_newest(m[0])
-                if not known or m[1] != low32(pos): self.bad(at_, pos, "record")
-                met.append((pos, at_, m, known)); at_, pos = m[5], pos + 1
-            else: self.bad(at_, pos, "record"); broken = True; break
-        items, seal_broken = [], True
-        if seal_at is None: self.bad(at, first, "seal")
-        else:
-            self.has_seals = True; s = msg(b, seal_at, end); items = seal_of(b[seal_at + 31:end])
-            if not (s and s[0] == 8 and s[1] == low32(first) and s[2] == s[3] and s[5] == end and (broken or not met or s[2] == met[-1][2][2])) or items is None:
-                self.bad(seal_at, first, "seal")
-            if s: see(s, seal_at); seal_broken = False
-            items = items or []
-            if len(met) > len(items): self.bad(limit, first + len(items), "seal")
-            elif len(met) < len(items) and not broken: self.bad(at_, pos, "missing")
-        for i in range(max(len(met), len(items))):
-            r, s = met[i] if i < len(met) else None, items[i] if i < len(items) else None
-            computed, claimed = self.leaf(r, s) if r and s else None, s and s[2]
-            if r and (computed != claimed or claimed is None): self.bad(r[1], r[0], "record")
-            if r and i == 0 and computed == claimed and r[2][2] != mark[2]: self.bad(start, first, "mark")
-            self.items.append(dict(position=first + i, offset=r[1] if r else at_, claimed=claimed, computed=computed, status="pending",
-                                   audit=b[r[2][4]:r[2][5]] if r and r[2][0] == 11 else None))
-        self.expected = first + max(len(met), len(items)); return broken or seal_broken
-    def leaf(self, r, s):
-        data = self.b[r[2][4]:r[2][5]]
-        if s[0] == 2 or (s[0] == 1 and not data.startswith(b'{"erased":')) or not r[3]: return None
-        c = sha(b"lapwing-data-v1\n", s[1], data) if s[0] == 0 else s[1]; ch = self.channels[r[2][0]]
-        return sha(b"\0lapwing-record-v1\n", struct.pack(">QQQH", min(r[0], 2**64 - 1), r[2][2], r[2][3], low32(len(ch)) & 0xFFFF), ch, c)
-# ---- from a segment taken apart to what can be said of each record
+def multiply(n, p):
+    return functools.reduce(lambda q, bit: add(add(q, q), p) if bit == "1" else add(q, q), f"{n:b}", (0, 1, 1, 0))
+def point(y, sign):
+    square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    x = x if (x * x - square) % P == 0 else x * pow(2, (P - 1) // 4, P) % P
+    x = x if x % 2 == sign else P - x
+    return (x, y, 1, x * y % P) if (x * x - square) % P == 0 else (0, 1, 1, 0)
+def ed25519(key, text, signature):  # strict: no point of small order (8 times is zero), no cofactor, R as it is encoded
+    h, s = number(hashlib.sha512(signature[:32] + key + text).digest()) % L, number(signature[32:])
+    a = point(number(key) % 2**255, number(key) >> 255)
+    r = add(multiply(s, point(4 * pow(5, -1, P) % P, 0)), multiply(8 * L - h, a))
+    x, y = r[0] * pow(r[2], -1, P) % P, r[1] * pow(r[2], -1, P) % P
+    is_equal = (y + (x % 2 << 255)).to_bytes(32, "little") == signature[:32]
+    return is_equal and s < L and multiply(8, a)[0] != 0 and multiply(8, r)[0] != 0
+# Notes and trees. A tree is its size and the roots of its perfect subtrees, largest first.
+def is_signed(text, lines, key):
+    name, digest, public = key.encode().split(b"+", 2)
+    found = re.search(rb"(?m)^\xe2\x80\x94 %b ([A-Za-z0-9+/]{90}[AEIMQUYcgkosw048]=)$" % re.escape(name), lines)
+    raw = base64.b64decode(found[1] if found else b"")
+    return raw[:4].hex().encode() == digest and ed25519(base64.b64decode(public)[1:], text, raw[4:])
+def checkpoint_of(note, keys, whose=None):  # what a genuine checkpoint (of this segment) says, else None
+    if not note or not any(is_signed(note[1], note[2], key) for key in keys):
+        return None
+    origin, size, root, segment, previous, after, time, state, *peaks = note[1].decode().splitlines()
+    tree, root = (int(size), [base64.b64decode(peak[5:]) for peak in peaks]), base64.b64decode(root)
+    c = types.SimpleNamespace(
+        whose=(origin, segment), first=int(segment.split()[2]), previous=previous.split()[1:], tree=tree, root=root,
+        after=int(after[6:]), time=int(time[5:]), is_closed=state == "state closed")
+    return c if len(peaks) == tree[0].bit_count() and root_of(tree) == root and whose in (None, c.whose) else None
+def root_of(tree):
+    return functools.reduce(lambda right, left: sha(b"\1", left, right), reversed(tree[1])) if tree[1] else sha()
+def leaf_of(position, message, kind, extra):  # of a record's message, with the salt or the commitment that its item has
+    commitment = extra if kind else sha(b"lapwing-data-v3\n", extra, message[22:])
+    is_known = kind == 0 or kind == 1 and message.startswith(b'{"erased":', 22)
+    return sha(b"\0lapwing-record-v3\n", struct.pack("<Q", position), message[:22], commitment) if is_known else None
+
 class Segment:
-    def __init__(self, name, b, keys):
-        lay = Layout(name, b); h = lay.head
-        self.name, self.head, self.problems, self.length, self.bad = name, h, lay.problems, len(b), lay.bad
-        self.head_signed, self.token, self.first, self.state = False, h and h["token"], h["first"] if h else 0, "open"
-        self.end, self.opening, self.leaves, self.trusted, self.missing = lay.expected or 0, lay.opening, {}, [(0, [])], 0
-        if h and not h["sealed"] and not lay.has_seals: self.state = "unsealed"; return
-        def read(data):
-            n = note_of(data); c = checkpoint_of(n)
-            return c if c and len(n[1]) == 1 and signed(n, keys) else None
-        read = functools.lru_cache(None)(read); good = [c for i in lay.items if isinstance(i, tuple) for c in [read(i[1])] if c]
-        if good: self.first, self.token = good[0]["first"], good[0]["token"]
-        elif not h: self.first = next((i["position"] for i in lay.items if isinstance(i, dict)), 0)
-        ordinal, before, closed_at, since, opened = 0, bytes(32), None, 0, False
-        for item in lay.items:
-            size = self.trusted[-1][0]
-            if isinstance(item, dict):
-                if closed_at is not None: self.bad(closed_at, item["position"], "end"); closed_at = None
-                i = item["position"] - self.first + 1
-                if i < max(size, 1) or i in self.leaves: self.bad(item["offset"], item["position"], "order")
-                else: self.leaves[i] = item
-                continue
-            offset, data, log, position = item; c = read(data)
-            if not c: self.bad(offset, position, "checkpoint"); continue
-            here = c["token"] == self.token and c["first"] == self.first and (not h or h["number"] == c["segment"]) and c["tree"][0] >= max(size, 1)
-            if not (here and c["ordinal"] == ordinal and c["before"] == before and c["time"] % 2**64 == log
-                    and c["first"] + c["tree"][0] - 1 == position and closed_at is None): self.bad(offset, position, "checkpoint")
-            if not here: continue
-            ordinal, before, closed_at = c["ordinal"] + 1, sha(data), offset if c["closed"] else None
-            if not opened:
-                opened, self.head_signed = True, self.opening == c["opening"]
-                if not self.head_signed: self.bad(8, c["first"], "head")
-                self.opening = c["opening"]
-            self.interval(c, offset, since); since = offset; self.trusted.append(c["tree"])
-        if lay.tail_at is not None and closed_at is None: self.bad(lay.tail_at, self.end, "end")
-        if lay.tail_at is None and closed_at is not None: self.bad(self.length, self.end, "end")
-        self.state = "closed" if lay.tail_at is not None else "cut" if lay.cut_at is not None else "open"
-    def root_at(self, tree, size, a, b):
-        if tree[0] == 0 and size > 0:
-            if self.opening is None: return None
-            tree = push(tree, self.opening)
-        for i in range(tree[0], size):
-            s = self.leaves.get(i); leaf = s and (s[a] or s[b])
-            if not leaf: return None
-            tree = push(tree, leaf)
-        return root_of(tree) if tree[0] == size else None
-    def within(self, a, b): return [s for i, s in sorted(self.leaves.items()) if a <= i < b]
-    def interval(self, c, offset, since):
-        tree, size, root = self.trusted[-1], c["tree"][0], root_of(c["tree"])
-        way = "claimed" if self.root_at(tree, size, "claimed", "computed") == root else None
-        way = way or ("computed" if self.root_at(tree, size, "computed", "claimed") == root else None); slots = self.within(tree[0], size)
-        for s in slots: s["status"] = "verified" if way and s["computed"] and s["computed"] == s[way] else "altered"
-        self.missing += max(0, size - max(tree[0], 1) - len(slots))
-        if not way and not any(since <= p["offset"] < offset and p["what"] != "head" for p in self.problems):
-            self.bad(min([offset] + [s["offset"] for s in slots]), self.first + max(tree[0], 1) - 1, "interval")
-    def size(self): return max(max(self.leaves, default=0), self.trusted[-1][0] - 1) + 1
-    def hold(self, size, root, agreed):
-        have = self.size()
-        if size > have: self.missing += size - have; self.bad(self.length, self.first + have - 1, "missing"); return False
-        tree = [t for t in self.trusted if t[0] <= size][-1]
-        ok = (root_of(tree) if tree[0] == size else self.root_at(tree, size, "computed", "claimed")) == root
-        for s in self.within(tree[0], size):
-            if s["status"] == "pending": s["status"] = "verified" if ok and s["computed"] else "altered"
-        if not ok:
-            i = max(agreed if tree[0] == size else max(agreed, tree[0]), 1); later = self.within(i, 2**64)
-            self.bad(later[0]["offset"] if later else self.length, self.first + i - 1, "fork")
-        return ok
-    def counts(self):
-        c = dict(verified=0, altered=0, missing=self.missing, uncovered=0, removed=0)
-        for s in self.leaves.values():
-            c["verified" if s["status"] == "verified" else
-              "uncovered" if s["status"] == "pending" and s["computed"] and s["computed"] == s["claimed"] else "altered"] += 1
-        return c
-def rotation(note, keys):
-    m = note and re.fullmatch("lapwing-key-rotation-v1\n([^\n]+)\n([^\n]+)\n", note[0])
-    try: old, new = key_of(m[1]), key_of(m[2])
-    except (TypeError, ValueError): return keys
-    return [k for k in keys if k != old] + [new] if old in keys and signed(note, [old]) and signed(note, [new]) else keys
-def verify(segments, keys, saved=()):
-    """segments: (name, bytes) in order; keys: key_of; saved: notes that were kept elsewhere. The report, a dict."""
-    saved = sorted(((c["tree"][0], c["token"], root_of(c["tree"]), c["closed"]) for c in map(checkpoint_of, saved)), key=lambda s: s[0])
-    last, any_sealed, problems, reports, total, rest = None, False, [], [], {}, saved
-    def settle(seg):
-        nonlocal rest
-        if seg is None: return
-        agreed = 0
-        for size, token, root, closed in [s for s in rest if s[1] == seg.token]:
-            agreed = size if seg.hold(size, root, agreed) else agreed
-            if closed and seg.state != "closed": seg.bad(seg.length, seg.end, "end")
-        rest = [s for s in rest if s[1] != seg.token]; c = seg.counts()
-        for k, n in c.items(): total[k] = total.get(k, 0) + n
-        problems.extend(sorted(seg.problems, key=lambda p: p["offset"])); reports.append(dict(file=seg.name, state=seg.state, records=c))
-    for name, b in segments:
-        seg = Segment(name, b, tuple(keys)); h = seg.head
-        if seg.state == "unsealed":
-            if any_sealed: seg.bad(8, seg.first, "unsealed")
-        else:
-            any_sealed = any_sealed or h is not None
-            if last and h and last.state != "unsealed":
-                prev = h["previous"]
-                if not prev or (last.head and last.head["number"] != prev[0]): seg.bad(8, h["first"], "chain")
-                elif seg.head_signed: last.hold(prev[1], prev[2], 0)
-                if h["first"] > last.end: seg.bad(8, last.end, "missing")
-        for s in seg.leaves.values():
-            if s["audit"] and s["status"] == "verified" and b'"key_changed"' in s["audit"]:
-                keys = rotation(note_of(json.loads(s["audit"]).get("note", "").encode()), keys)
-        settle(last); last = seg
-    settle(last)
-    problems += [dict(file="lapwing/" + s[1], position=None, offset=0, what="absent") for s in rest]
-    if not any_sealed: problems.append(dict(file=reports[0]["file"] if reports else "", position=None, offset=0, what="unsealed"))
-    total = total or dict(verified=0, altered=0, missing=0, uncovered=0, removed=0)
-    return dict(verdict="altered" if problems else "valid", first_bad=problems[0] if problems else None, records=total, segments=reports,
-                problems=problems[:100])
-def main(args):
-    paths, keys, saved = [], [], []
-    while args:
-        arg = args.pop(0)
-        if arg == "--key" and args: keys.append(key_of(pathlib.Path(args[0]).read_text() if pathlib.Path(args[0]).exists() else args[0])); args.pop(0)
-        elif arg == "--checkpoint" and args: saved.append(note_of(pathlib.Path(args.pop(0)).read_bytes()))
-        else: paths.append(pathlib.Path(arg))
-    if len(paths) != 1: raise ValueError(__doc__)
-    folder = paths[0] if paths[0].is_dir() else paths[0].parent
-    keys = keys or [key_of(p.read_text()) for p in sorted((folder / "key").glob("*.pub"))]
-    if not keys or not all(checkpoint_of(n) and signed(n, keys) for n in saved): raise ValueError("no key, or a checkpoint that the key has not signed")
-    number = lambda p: (int(p.name.split("-")[0]) if p.name.split("-")[0].isdigit() else 0, p.name)
-    files = sorted(folder.glob("*.mcap"), key=number) if paths[0].is_dir() else paths
-    report = verify(((p.name, p.read_bytes()) for p in files), keys, saved)
-    print(json.dumps(report)); return 0 if report["verdict"] == "valid" else 1
+    def __init__(self, name, b, keys, kept):
+        self.name, self.b, self.keys, self.problems, self.checkpoints, self.trees = name, b, keys, [], [], [(0, [])]
+        self.signed, self.known, head = 0, set(), sha(b"\0", b[:HEAD])
+        self.items = {0: types.SimpleNamespace(width=1, kind="verified", leaf=head, is_good=True, rotation=None)}
+        self.note = next((c for note in NOTE.finditer(b) if (c := checkpoint_of(note, keys))), None)
+        self.state = self.walk()
+        self.end = max(index + item.width for index, item in self.items.items())
+        theirs = [(c, None) for c in kept if self.note and c.whose[0] == self.note.whose[0]]
+        for c, at in sorted(self.checkpoints, key=lambda c: c[0].tree[0]) + theirs:
+            self.judge(c.tree, c.root, c.is_closed, at, c.after)
+    def tell(self, offset, index, what):
+        position = self.note.first + max(index, 1) - 1 if self.note else None
+        self.problems.append({"file": self.name, "position": position, "offset": offset, "what": what})
+    def walk(self):  # rule 2; gives the state
+        b, at, index, is_ended, is_closed = self.b, HEAD, 1, self.b.endswith(END), False
+        stop, token = len(b) - len(END) * is_ended, bytes.fromhex(self.note.whose[0][8:]) if self.note else None
+        while at < stop:
+            place, size = b.find(token, at + 81, stop) - 80 if token else -1, number(b[at + 25:at + 33])
+            length = size + 49 if size + 40 == number(b[at + 1:at + 9]) and size == number(b[at + 41:at + 49]) else 0
+            is_part = length > len(b) - at or len(b) - at < 49 and b[at] == 6 or is_closed and END.startswith(b[at:])
+            is_cut = is_part and place < 0 and not b.endswith(MAGIC)
+            if is_cut or not token:
+                return "cut" if is_cut else self.tell(0, 0, "unsigned") or "unsigned"
+            is_whole = 0 < length <= stop - at and zlib.crc32(b[at + 49:at + length]) == number(b[at + 33:at + 41])
+            end = at + length if is_whole else place if place > 0 else stop
+            if is_closed or b[at + 80:at + 96] != token:
+                is_closed = self.tell(at, index, "structure")
+            else:
+                index, is_closed = self.read(b[at:end], at, index, is_whole)
+            at = end
+        if is_ended and not is_closed:
+            self.tell(stop, index, "structure")
+        return "closed" if is_ended else "cut" if is_closed or at > len(b) else "open"
+    def read(self, c, at, expected, is_whole):  # rule 3; gives the next leaf, and whether the segment ends here
+        before, noted, messages, place, checkpoint = self.note.first - 1, len(self.problems), [], 49, None
+        while c[place:place + 1] == b"\5" and place + 9 + number(c[place + 1:place + 9]) <= len(c):
+            messages.append((at + place, c[place + 9:place + 9 + number(c[place + 1:place + 9])]))
+            place += 9 + len(messages[-1][1])
+        seal, rest = messages[0][1] if messages else b"", iter(messages[1:])
+        if len(seal) % 65 != 46:
+            return expected, self.tell(at, expected, "structure")
+        begin = index = number(seal[38:46]) - before if is_whole and seal[45] < 64 else expected
+        if index != expected:
+            self.tell(at, min(index, expected), "missing" if index > expected else "structure")
+        for kind, leaf, extra in struct.iter_unpack("<B32s32s", seal[46:]):
+            is_removed = 128 <= kind <= 160 and extra == bytes(32)
+            width, name = (1 << kind - 128, "removed") if is_removed else (1, COUNTS[kind % 2])
+            offset, message = (at, b"") if is_removed else next(rest, (at + place, b""))
+            good = is_removed or leaf == leaf_of(before + index, message, kind, extra)
+            if not good:
+                self.tell(offset, index, "record")
+            if index >= 1 and (good or index not in self.items):
+                self.items[index] = types.SimpleNamespace(width=width, kind=name, leaf=leaf, is_good=good,
+                                                          rotation=ROTATION.match(message, 22))
+            index += width
+        for offset, message in rest:
+            checkpoint = checkpoint_of(NOTE.fullmatch(message, 22), self.keys, self.note.whose)
+            head = struct.pack("<HIQQ", 9, (before + index) % 2**32, *[checkpoint.time if checkpoint else 0] * 2)
+            if not checkpoint or checkpoint.tree[0] != index or message[:22] != head or offset != messages[-1][0]:
+                self.tell(offset, index, "structure")
+            self.checkpoints += [(checkpoint, at)] if checkpoint else []
+        times, size = [number(message[6:14]) for _, message in messages[1:]] or [0], len(c) - 49
+        head = struct.pack("<BQQQQIIQBQHIQQ16sQ", 6, size + 40, times[0], times[-1], size, zlib.crc32(c[49:]), 0, size,
+                           5, len(seal), 8, (before + begin) % 2**32, times[0], times[0], c[80:96], before + begin)
+        if len(self.problems) == noted and (c[:104] != head or place < len(c) or size == 55):
+            self.tell(at, begin, "structure")
+        return index, checkpoint and checkpoint.is_closed
+    def grow(self, tree, size):  # the tree with the leaves behind it, to a size, as far as they follow; and their items
+        count, peaks, items = tree[0], list(tree[1]), []
+        while (item := self.items.get(count)) and item.leaf and count + item.width <= size and count % item.width == 0:
+            items.append(item)
+            count += item.width
+            peaks.append(item.leaf)
+            while len(peaks) > count.bit_count():
+                peaks[-2:] = [sha(b"\1", *peaks[-2:])]
+        return (count, peaks), items
+    def judge(self, tree, root, is_closed=False, at=None, after=0):  # rule 4: of the chunk at; rule 5: others
+        (size, peaks), last, offset = tree, self.trees[-1][0], len(self.b) if at is None else at
+        self.signed, base = max(self.signed, size), max(base for base in self.trees if base[0] <= size)
+        grown, items = self.grow(base, size)
+        if at is None and (size > self.end or is_closed and self.state != "closed"):
+            self.tell(offset, self.end, "missing")
+        if at is not None and after != last and not (items and all(item.kind == "removed" for item in items)):
+            self.tell(at, size, "structure")
+        if grown[0] == size and root_of(grown) == root:
+            self.known.update(map(id, items))
+            self.trees += [grown] * (size > last)
+        elif at is not None or last < size <= self.end:
+            self.tell(offset if size > 1 else 0, last, "interval" if size > 1 else "structure")
+            self.trees += [tree] if peaks else []
+            for item in (item for index, item in self.items.items() if last <= index < size):
+                item.is_good, item.leaf = False, None
+        elif grown[0] == size or getattr(self.items.get(grown[0]), "leaf", None) and grown[1] != peaks[:len(grown[1])]:
+            self.tell(0, 0, "fork")
+    def report(self):
+        counts, covered = dict.fromkeys(COUNTS, 0), self.trees[-1][0]
+        for index, item in list(self.items.items())[1:]:
+            is_bad = not item.is_good or index < covered and id(item) not in self.known
+            counts["altered" if is_bad else item.kind if index < covered else "uncovered"] += item.width
+        held = sum(item.width for index, item in self.items.items() if index < self.signed)
+        return {"file": self.name, "state": self.state, "records": counts | {"missing": max(0, self.signed - held)}}
+def verify(files, keys, kept=()):  # the report on files (name, bytes), by keys and checkpoints kept elsewhere, by size
+    last, problems, reports, absent = None, [], [], {c.whose[0] for c in kept}
+    for name, b in itertools.chain(files, [("", b"")]):
+        segment = Segment(name, b, keys, kept)
+        previous = segment.note.previous if segment.note and last else []
+        if previous == ["none"] or previous and last.note and last.note.whose[1].split()[1] != previous[0]:
+            segment.tell(0, 0, "chain")
+        elif previous:
+            last.judge((int(previous[1]), []), base64.b64decode(previous[2]))
+        if last:
+            reports.append(last.report())
+            problems += sorted(last.problems, key=lambda problem: problem["offset"])
+        for item in segment.items.values():
+            if item.rotation and item.is_good and id(item) in segment.known:
+                keys = [item.rotation[2].decode() if key.encode() == item.rotation[1] else key for key in keys]
+        absent -= {segment.note.whose[0]} if segment.note else set()
+        last = segment
+    problems += [{"file": origin, "position": None, "offset": 0, "what": "absent"} for origin in sorted(absent)]
+    records = {name: sum(report["records"][name] for report in reports) for name in COUNTS}
+    return {"verdict": "altered" if problems else "valid", "first_bad": problems[0] if problems else None,
+            "records": records, "segments": reports, "problems": problems[:100]}
 if __name__ == "__main__":
-    try: sys.exit(main(sys.argv[1:]))
-    except (OSError, ValueError) as error: print("error:", error, file=sys.stderr); sys.exit(2)
+    parser = argparse.ArgumentParser(description=__doc__, epilog="exit code: 0 valid, 1 altered, 2 not tried")
+    parser.add_argument("path", type=pathlib.Path, help="a segment, or the folder of a journal")
+    parser.add_argument("--key", action="append", default=[], help="a verifier key, or a file with one")
+    parser.add_argument("--checkpoint", action="append", default=[], type=pathlib.Path, help="one kept elsewhere")
+    options = parser.parse_args()
+    try:
+        folder = options.path if options.path.is_dir() else options.path.parent
+        files = sorted(folder.glob("*.mcap")) if options.path.is_dir() else [options.path]
+        keys = [pathlib.Path(key).read_text() if pathlib.Path(key).is_file() else key for key in options.key]
+        keys = [key.strip() for key in keys or [path.read_text() for path in sorted((folder / "key").glob("*.pub"))]]
+        kept = [checkpoint_of(KEPT.fullmatch(path.read_bytes()), keys) for path in options.checkpoint]
+        if not files or not keys or None in kept:
+            raise ValueError("no segment, no key, or a checkpoint that no key has signed")
+        report = verify(((path.name, path.read_bytes()) for path in files), keys, sorted(kept, key=lambda c: c.tree[0]))
+    except (OSError, ValueError) as error:
+        parser.exit(2, f"error: {error}\n")
+    print(json.dumps(report))
+    sys.exit(report["verdict"] == "altered")

@@ -1,7 +1,7 @@
 #![no_main]
 use lapwing_journal::evidence::checkpoint::Checkpoint;
 use lapwing_journal::evidence::note::{Note, Verifier};
-use lapwing_journal::evidence::seal;
+use lapwing_journal::evidence::{key, seal};
 
 // What is read is written again as it was.
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
@@ -11,8 +11,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         assert_eq!(checkpoint.text(), note.text);
     }
     if let Some(items) = seal::decode(data) {
-        assert_eq!(seal::encode(&items), data);
+        let again: Vec<u8> = items.iter().flat_map(|item| item.encode()).collect();
+        assert_eq!(again, data);
     }
+    let _ = key::read_announced(data);
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = Verifier::parse(text);
     }

@@ -123,42 +123,49 @@ pub(crate) mod channel {
     pub(crate) const SNAPSHOT: u16 = 10;
     pub(crate) const AUDIT: u16 = 11;
     pub(crate) const REMOVED: u16 = 12;
-    pub(crate) const FIRST_INPUT: u16 = 16;
+    pub(crate) const RECEPTION: u16 = 16;
 
-    pub(crate) const FIXED: [(u16, &str); 12] = [
-        (MARK, "/mark"),
-        (SITE, "/site"),
-        (LINK, "/link"),
-        (SHED, "/shed"),
-        (COMMAND, "/command"),
-        (EVENT, "/event"),
-        (STOP, "/stop"),
-        (SEAL, "/seal"),
-        (CHECKPOINT, "/checkpoint"),
-        (SNAPSHOT, "/snapshot"),
-        (AUDIT, "/audit"),
-        (REMOVED, "/removed"),
+    /// The channels of every segment: number, topic, encoding.
+    pub(crate) const ALL: [(u16, &str, &str); 11] = [
+        (SITE, "/site", "json"),
+        (LINK, "/link", "json"),
+        (SHED, "/shed", "json"),
+        (COMMAND, "/command", "json"),
+        (EVENT, "/event", "json"),
+        (STOP, "/stop", "json"),
+        (SEAL, "/seal", "lapwing.seal"),
+        (CHECKPOINT, "/checkpoint", "note"),
+        (SNAPSHOT, "/snapshot", "json"),
+        (AUDIT, "/audit", "json"),
+        (RECEPTION, "/in", "lapwing.reception"),
     ];
+
+    /// The number of a topic of version 1; 0 for one that it does not have.
+    pub(crate) fn of_topic(topic: &str) -> u16 {
+        match topic {
+            "/mark" => MARK,
+            "/removed" => REMOVED,
+            _ if topic.starts_with("/in/") => RECEPTION,
+            _ => ALL.iter().find(|(_, t, _)| *t == topic).map_or(0, |(id, ..)| *id),
+        }
+    }
 }
 
-/// First message of each chunk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// First message of each chunk of version 1.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mark {
     pub(crate) journal: String,
     pub(crate) position: u64,
 }
 
-/// In a segment that retention has been through: entries that were here. Not an entry itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// In a segment of version 1 that retention has been through: entries that were here. Not an entry itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Removed {
     /// Position of the first.
     pub(crate) first: u64,
     /// The position after the last.
     pub(crate) end: u64,
-    /// When they were removed.
-    pub(crate) at: Time,
 }
 
 #[derive(Serialize)]
@@ -316,7 +323,7 @@ pub(crate) fn encode_json(entry: &Entry, out: &mut Vec<u8>) -> std::io::Result<u
         Entry::Erased(_) => return Err(std::io::Error::other("a tombstone is written by erasing alone")),
         Entry::Reception(reception) => {
             encode_reception(reception, out);
-            channel::FIRST_INPUT
+            channel::RECEPTION
         }
     };
     Ok(channel)
@@ -349,7 +356,7 @@ pub(crate) fn decode(channel: u16, published: Time, data: &[u8]) -> Result<Entry
         channel::STOP => Entry::Stop,
         channel::SNAPSHOT => Entry::Snapshot(json("snapshot entry", data)?),
         channel::AUDIT => Entry::Audit(json("audit entry", data)?),
-        channel::FIRST_INPUT.. => Entry::Reception(decode_reception(published, data)?),
+        channel::RECEPTION => Entry::Reception(decode_reception(published, data)?),
         other => return Err(format!("a message of channel {other}, which no version of the journal has")),
     })
 }

@@ -9,6 +9,9 @@ pub const HOLDS_FILE: &str = "holds.json";
 /// Longest file that is read.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
+/// Ranges of positions, each with the one behind its last, in order and apart from each other.
+pub(crate) type Ranges = Vec<(u64, u64)>;
+
 /// A range of positions that retention must keep.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,11 +56,11 @@ impl Holds {
     }
 
     /// What is held of the positions from `first` up to, not including, `end`: ranges in order, apart from each other.
-    pub(crate) fn within(&self, first: u64, end: u64) -> Vec<(u64, u64)> {
+    pub(crate) fn within(&self, first: u64, end: u64) -> Ranges {
         let clip = |hold: &Hold| (hold.first.max(first), hold.last.saturating_add(1).min(end));
-        let mut ranges: Vec<(u64, u64)> = self.holds.iter().map(clip).filter(|(a, b)| a < b).collect();
+        let mut ranges: Ranges = self.holds.iter().map(clip).filter(|(a, b)| a < b).collect();
         ranges.sort_unstable();
-        let mut apart: Vec<(u64, u64)> = Vec::new();
+        let mut apart = Ranges::new();
         for (a, b) in ranges {
             match apart.last_mut() {
                 Some((_, end)) if a <= *end => *end = b.max(*end),

@@ -1,18 +1,9 @@
 //! Entries that are not known to be on the disk.
 
 use crate::entry::Class;
-use lapwing_model::{InputId, Time};
+use lapwing_model::Time;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-
-/// Where an entry belongs.
-#[derive(Debug, Clone)]
-pub(crate) enum Topic {
-    /// One of the channels every segment has.
-    Fixed(u16),
-    /// The receptions of an input.
-    Input(InputId),
-}
 
 /// An entry as it is written.
 #[derive(Debug, Clone)]
@@ -21,7 +12,7 @@ pub(crate) struct Record {
     pub(crate) class: Class,
     pub(crate) at: Time,
     pub(crate) published: Time,
-    pub(crate) topic: Topic,
+    pub(crate) channel: u16,
     pub(crate) data: Vec<u8>,
 }
 

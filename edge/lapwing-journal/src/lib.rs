@@ -9,29 +9,27 @@
 //!
 //! # What is in a segment
 //!
-//! Messages in chunks without compression, each chunk with its CRC. `log_time` is the run loop's time, `publish_time`
-//! the time of reception (for entries that are not receptions: the same), `sequence` the low 32 bits of the entry's
-//! [`Position`](lapwing_model::Position).
+//! `docs/reference/evidence.md` has it byte for byte (version 3). Messages in chunks without compression, each chunk with its CRC.
+//! `log_time` is the run loop's time, `publish_time` the time of reception (for entries that are not receptions: the same),
+//! `sequence` the low 32 bits of the entry's [`Position`](lapwing_model::Position).
 //!
 //! | Topic | Channel | Message |
 //! |---|---|---|
-//! | `/mark` | 1 | JSON `{"journal": <32 hex digits>, "position": n}`, first message of each chunk: the number of the entry that follows. The digits are drawn at random for each segment, and stand in its metadata record `lapwing` too: a reader that has lost its way in a damaged file knows a true chunk by them from bytes that a sender made to look like one |
 //! | `/site` | 2 | JSON `{"version", "site"}`; where a run goes on from an earlier one also `"resumed": {"from", "skipped"}` |
 //! | `/link` | 3 | JSON `{"input", "link"}` |
 //! | `/shed` | 4 | JSON `{"input", "units", "reason"}` |
 //! | `/command` | 5 | JSON, a command |
 //! | `/event` | 6 | JSON, an event |
 //! | `/stop` | 7 | JSON `{}` |
-//! | `/seal` | 8 | last message of each chunk of entries, in a sealed segment: salts and leaves, see [`evidence::seal`]. Not an entry itself |
+//! | `/seal` | 8 | first message of each chunk: the segment's token, the position of the entry that follows, and for each entry its leaf and salt, see [`evidence::seal`]. Not an entry itself |
 //! | `/checkpoint` | 9 | a signed note, in a chunk of its own: see [`evidence::checkpoint`]. Not an entry itself |
 //! | `/snapshot` | 10 | JSON `{"position", "sha256"}`: a snapshot of the picture was written |
 //! | `/audit` | 11 | JSON, an [`Audit`]: what was done to the record itself |
-//! | `/removed` | 12 | JSON `{"first", "end", "at"}`: entries that were here, and that retention has removed. Not an entry itself |
-//! | `/in/<input>` | 16 and up | a reception: header, then the bytes as they arrived. Channel metadata: `format`, `transport`, `sensor` |
+//! | `/in` | 16 | a reception: header, then the bytes as they arrived |
 //!
-//! The metadata record `lapwing` at the head says `journal` (the digits), `segment` (its number) and `position` (of its first
-//! entry); `start` in the first segment of a start of the server, `again` in one written in place of others that were given
-//! up, and `held` (the positions held then) in one that retention has been through.
+//! The token is drawn at random for each segment: a reader that has lost its way in a damaged file knows a true chunk by it from
+//! bytes that a sender made to look like one. Without a key there are no checkpoints; all else is the same. Segments of
+//! version 1, which no release wrote (a mark in place of the seal), are read and not written.
 //!
 //! The header of a reception, integers little-endian:
 //!
@@ -62,9 +60,12 @@ mod books;
 mod entry;
 mod erase;
 pub mod evidence;
+mod format;
 mod holds;
 mod kept;
+mod keys;
 mod prune;
+mod pruned;
 mod read;
 mod reserve;
 mod resumed;

@@ -1,28 +1,27 @@
 //! Rewriting a segment without what is no longer kept.
 //!
-//! The new file is complete and on the disk before it takes the old one's name, so that there is one of the two at any
-//! time. What was taken out is said in its place, by its numbers.
+//! In the place of the entries taken out the seals have the hashes of the largest subtrees over them, so that every signed
+//! checkpoint that stays still proves the rest: `docs/reference/evidence.md`, *What may be rewritten*. The new file is complete and
+//! on the disk before it takes the old one's name, so that there is one of the two at any time.
 
-use crate::entry::{self, Class, channel};
-use crate::kept::{Record, Topic};
-use crate::segment::{AGAIN_KEY, InputsAbout, START_KEY, Segment};
-use crate::storage::Storage;
-use crate::walk::{Step, Walk};
-use crate::{DamageKind, segments};
-use lapwing_model::{InputId, Time};
+use crate::entry::{self, Class};
+use crate::evidence::Hash;
+use crate::evidence::seal::LEVEL_MAX;
+use crate::evidence::tree::hash_node;
+use crate::format::chunk::{Builder, Chunk, Part};
+use crate::format::head::{HEAD_BYTES, Head};
+use crate::format::pieces::Pieces;
+use crate::format::{END, MESSAGE_HEAD, u16_at, u64_at};
+use crate::segments;
+use crate::storage::{ReadAt, Storage, StoredFile};
+use lapwing_model::Time;
+use std::collections::BTreeSet;
 use std::io;
 
 /// Ending of a file that is not finished.
 const DRAFT_EXTENSION: &str = ".new";
 /// Bytes of entries after which a chunk is closed.
 const CHUNK_BYTES: u64 = 1 << 20;
-/// Key of a pruned segment's metadata: which positions were held when it was pruned.
-pub(crate) const HELD_KEY: &str = "held";
-
-/// The held ranges as a segment's metadata has them.
-pub(crate) fn held_text(held: &[(u64, u64)]) -> String {
-    held.iter().map(|(a, b)| format!("{a}..{b}")).collect::<Vec<_>>().join(" ")
-}
 
 /// Removes what an interrupted pruning left. Best effort: it is in nobody's way.
 pub(crate) fn remove_drafts(storage: &dyn Storage) {
@@ -34,122 +33,167 @@ pub(crate) fn remove_drafts(storage: &dyn Storage) {
 
 /// Takes the class B entries that are not held out of a segment. Gives the bytes won. A damaged segment is left as it
 /// is: bytes that may still be made sense of are not thrown away.
-pub(crate) fn prune(storage: &dyn Storage, name: &str, held: &[(u64, u64)], at: Time) -> io::Result<u64> {
-    let before = storage.read(name)?.length()?;
-    let draft_name = format!("{name}{DRAFT_EXTENSION}");
-    if storage.exists(&draft_name) {
-        storage.remove(&draft_name)?;
+pub(crate) fn prune(storage: &dyn Storage, name: &str, held: &[(u64, u64)]) -> io::Result<u64> {
+    let source = storage.read(name)?;
+    let draft = format!("{name}{DRAFT_EXTENSION}");
+    if storage.exists(&draft) {
+        storage.remove(&draft)?;
     }
-    let written = write_draft(storage, name, &draft_name, held, at);
-    let after = written.inspect_err(|_| drop(storage.remove(&draft_name)))?;
-    storage.rename(&draft_name, name)?;
+    let told = |e: io::Error| crate::at_path(&storage.path(name), e);
+    let plan = Plan::of(source.as_ref(), held, named_size(storage, name)?).map_err(told)?;
+    if plan.removed == 0 {
+        return Ok(0);
+    }
+    let file = storage.create(&draft)?;
+    let written = write(source.as_ref(), &plan, held, file.as_ref()).and_then(|()| file.sync());
+    written.inspect_err(|_| drop(storage.remove(&draft))).map_err(told)?;
+    let after = file.length()?;
+    storage.rename(&draft, name)?;
     storage.sync_directory()?;
-    Ok(before.saturating_sub(after))
+    Ok(source.length()?.saturating_sub(after))
 }
 
-fn write_draft(storage: &dyn Storage, name: &str, draft: &str, held: &[(u64, u64)], at: Time) -> io::Result<u64> {
-    let mut walk = Walk::over(storage.path(name), storage.read(name)?)?;
-    let number = segments(storage)?.into_iter().find(|(_, n)| n == name).map_or(0, |(number, _)| number);
-    let mut pruner: Option<Pruner> = None;
-    while let Some(step) = walk.step() {
-        match step {
-            Step::Head { position } => {
-                let key = |key| walk.about().get(key).map(|yes| (key, yes.clone()));
-                let about: Vec<_> =
-                    [key(START_KEY), key(AGAIN_KEY), Some((HELD_KEY, held_text(held)))].into_iter().flatten().collect();
-                let segment = Segment::draft(storage, draft, number, at, position, &about)?;
-                pruner = Some(Pruner { segment, about: InputsAbout::new(), next: position, removed_from: None, at });
-            }
-            Step::Damage(damage) if matches!(damage.kind, DamageKind::NotClosed | DamageKind::Cut) => {}
-            Step::Damage(damage) if damage.kind == DamageKind::Unreadable => {
-                return Err(io::Error::other(damage.to_string()));
-            }
-            Step::Damage(damage) => return Err(io::Error::new(io::ErrorKind::InvalidData, damage.to_string())),
-            Step::Begin { .. } => {}
-            Step::Removed { first, end, .. } => {
-                let pruner = pruner.as_mut().ok_or_else(headless)?;
-                pruner.remove(first, end);
-            }
-            Step::Message { position, at, published, channel, channel_id, data, .. } => {
-                let pruner = pruner.as_mut().ok_or_else(headless)?;
-                let data = walk.data(data);
-                if is_kept(position, channel, published, data, held) {
-                    let topic = pruner.topic(&walk, channel, channel_id)?;
-                    let data = data.to_vec();
-                    pruner.keep(Record { position, class: Class::A, at, published, topic, data })?;
-                } else {
-                    pruner.remove(position, position + 1);
-                }
-            }
-        }
+/// The tree size of a segment that the next one names: a removed run must not reach over it.
+fn named_size(storage: &dyn Storage, name: &str) -> io::Result<Option<u64>> {
+    let names = segments(storage)?;
+    let Some((_, next)) = names.iter().skip_while(|(_, n)| n != name).nth(1) else { return Ok(None) };
+    let bytes = storage.read(next)?.read_at(0, HEAD_BYTES as u64)?;
+    Ok(Head::read(&bytes).and_then(|head| head.previous).map(|(_, size, _)| size))
+}
+
+fn is_kept(bytes: &[u8], part: &Part, held: &[(u64, u64)]) -> bool {
+    let Some(content) = &part.message else { return false };
+    if held.iter().any(|(first, end)| (*first..*end).contains(&part.position)) {
+        return true;
     }
-    pruner.ok_or_else(headless)?.finish()
-}
-
-fn headless() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "a segment without a head")
-}
-
-fn is_kept(position: u64, channel: u16, published: Time, data: &[u8], held: &[(u64, u64)]) -> bool {
+    let published = Time::from_nanos(u64_at(bytes, content.start + 14).unwrap_or_default() as i64);
+    let data = bytes.get(content.start + MESSAGE_HEAD..content.end).unwrap_or_default();
+    let channel = u16_at(bytes, content.start).unwrap_or_default();
     // What cannot be read may be anything.
-    let class = || entry::decode(channel, published, data).map_or(Class::A, |entry| entry.class());
-    held.iter().any(|(first, end)| (*first..*end).contains(&position)) || class() == Class::A
+    entry::decode(channel, published, data).map_or(Class::A, |entry| entry.class()) == Class::A
 }
 
-struct Pruner {
-    segment: Segment,
-    about: InputsAbout,
-    /// The position that comes next.
-    next: u64,
-    /// Where the entries being taken out began.
-    removed_from: Option<u64>,
-    at: Time,
+/// What goes and what stays.
+struct Plan {
+    /// Tree sizes that no removed run reaches over.
+    borders: BTreeSet<u64>,
+    /// Checkpoints that go, by how many were before them in the file.
+    dropped: BTreeSet<usize>,
+    /// Entries that go and were there.
+    removed: u64,
 }
 
-impl Pruner {
-    fn remove(&mut self, first: u64, end: u64) {
-        self.removed_from.get_or_insert(first.min(self.next));
-        self.next = end;
+impl Plan {
+    fn of(source: &dyn ReadAt, held: &[(u64, u64)], named: Option<u64>) -> io::Result<Self> {
+        let (_, head, mut pieces) = Pieces::of(source)?;
+        // Of each checkpoint: its size, and whether nothing between the one before and it stays.
+        let mut checkpoints: Vec<(u64, bool)> = Vec::new();
+        let (mut expected, mut removed, mut is_empty) = (head.first, 0, true);
+        while let Some((bytes, chunk)) = pieces.next()? {
+            if chunk.position != expected {
+                let what = format!("entries {expected} to {} are not where they should be", chunk.position);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+            }
+            for part in &chunk.parts {
+                let stays = is_kept(&bytes, part, held);
+                is_empty &= !stays;
+                removed += u64::from(!stays && part.message.is_some());
+                expected = part.position + part.item.count();
+            }
+            if chunk.checkpoint.is_some() {
+                checkpoints.push((expected - head.first + 1, is_empty));
+                is_empty = true;
+            }
+        }
+        let is_dropped = |i: &usize| {
+            let around = (checkpoints.get(*i), checkpoints.get(i + 1));
+            *i > 0 && matches!(around, (Some((_, true)), Some((_, true))))
+        };
+        let dropped: BTreeSet<usize> = (0..checkpoints.len()).filter(is_dropped).collect();
+        let staying = checkpoints.iter().enumerate().filter(|(i, _)| !dropped.contains(i));
+        let borders = staying.map(|(_, (size, _))| *size).chain(named).collect();
+        Ok(Self { borders, dropped, removed })
+    }
+}
+
+fn write(source: &dyn ReadAt, plan: &Plan, held: &[(u64, u64)], file: &dyn StoredFile) -> io::Result<()> {
+    let (bytes, head, mut pieces) = Pieces::of(source)?;
+    file.append(&bytes)?;
+    let chunk = Builder::new(head.token, head.first);
+    let mut pruner = Pruner { plan, head, file, chunk, run: Vec::new(), checkpoints: 0 };
+    while let Some((bytes, chunk)) = pieces.next()? {
+        pruner.take(&bytes, &chunk, held)?;
+    }
+    pruner.end_run();
+    pruner.end_chunk()?;
+    if pieces.has_end() { file.append(&END) } else { Ok(()) }
+}
+
+struct Pruner<'a> {
+    plan: &'a Plan,
+    head: Head,
+    file: &'a dyn StoredFile,
+    chunk: Builder,
+    /// Subtrees that were removed next to each other: first leaf, level, hash.
+    run: Vec<(u64, u8, Hash)>,
+    checkpoints: usize,
+}
+
+impl Pruner<'_> {
+    fn take(&mut self, bytes: &[u8], chunk: &Chunk, held: &[(u64, u64)]) -> io::Result<()> {
+        let slice = |range: &std::ops::Range<usize>| bytes.get(range.clone()).unwrap_or_default();
+        for part in &chunk.parts {
+            let leaf = part.position - self.head.first + 1;
+            if self.plan.borders.contains(&leaf) {
+                self.end_run();
+            }
+            match &part.message {
+                Some(content) if is_kept(bytes, part, held) => {
+                    self.end_run();
+                    let (message, data) = slice(content).split_at_checked(MESSAGE_HEAD).unwrap_or_default();
+                    self.chunk.record(part.item, message, data);
+                    if self.chunk.bytes() >= CHUNK_BYTES {
+                        self.end_chunk()?;
+                    }
+                }
+                _ => self.remove(leaf, part.item.level(), *part.item.claimed()),
+            }
+        }
+        if let Some(content) = &chunk.checkpoint {
+            if !self.plan.dropped.contains(&self.checkpoints) {
+                self.end_run();
+                // In a chunk of its own: one hit is not to spoil two stretches.
+                self.end_chunk()?;
+                let (message, note) = slice(content).split_at_checked(MESSAGE_HEAD).unwrap_or_default();
+                self.chunk.note(message, note);
+                self.end_chunk()?;
+            }
+            self.checkpoints += 1;
+        }
+        Ok(())
     }
 
-    fn keep(&mut self, record: Record) -> io::Result<()> {
-        if self.next < record.position {
-            self.remove(self.next, record.position);
+    /// Adds a subtree to the run; two halves of a larger one become that.
+    fn remove(&mut self, mut leaf: u64, mut level: u8, mut hash: Hash) {
+        while let Some((left, _, left_hash)) = self.run.pop_if(|(left, of, _)| {
+            *of == level && level < LEVEL_MAX && left.is_multiple_of(2 << level) && *left + (1 << level) == leaf
+        }) {
+            hash = hash_node(&left_hash, &hash);
+            leaf = left;
+            level += 1;
         }
-        self.say_removed()?;
-        self.next = record.position + 1;
-        self.segment.put(&record, &self.about)?;
-        if self.segment.chunk_bytes() >= CHUNK_BYTES { self.segment.close_chunk().map(drop) } else { Ok(()) }
+        self.run.push((leaf, level, hash));
     }
 
-    fn say_removed(&mut self) -> io::Result<()> {
-        match self.removed_from.take() {
-            Some(first) => self.segment.put_removed(first, self.next, self.at),
-            None => Ok(()),
+    fn end_run(&mut self) {
+        for (_, level, hash) in self.run.drain(..) {
+            self.chunk.removed(hash, level);
         }
     }
 
-    fn topic(&mut self, walk: &Walk, channel: u16, channel_id: u16) -> io::Result<Topic> {
-        if channel != channel::FIRST_INPUT {
-            return Ok(Topic::Fixed(channel));
-        }
-        let known = walk.channel(channel_id);
-        let input = known.and_then(|c| InputId::new(c.topic.strip_prefix("/in/")?).ok());
-        let input = input.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a channel of no input"))?;
-        let about = known.map(|c| c.metadata.clone()).unwrap_or_default();
-        if self.about.get(&input) != Some(&about) {
-            self.about.insert(input.clone(), about);
-            self.segment.forget_channel(&input);
-        }
-        Ok(Topic::Input(input))
-    }
-
-    /// Brings the draft to the disk; gives its size.
-    fn finish(mut self) -> io::Result<u64> {
-        self.say_removed()?;
-        self.segment.close_chunk()?;
-        self.segment.finish(self.at)?;
-        self.segment.file().sync()?;
-        Ok(self.segment.stored())
+    fn end_chunk(&mut self) -> io::Result<()> {
+        let next = Builder::new(self.head.token, self.chunk.next());
+        let chunk = std::mem::replace(&mut self.chunk, next).finish();
+        if chunk.is_empty() { Ok(()) } else { self.file.append(&chunk) }
     }
 }

@@ -1,7 +1,7 @@
 //! Reading.
 
 use crate::entry::{self, Entry, NotAnEntry};
-use crate::segment::AGAIN_KEY;
+use crate::format::head::Kind;
 use crate::segments;
 use crate::storage::{DiskFile, DiskStorage, ReadAt, Storage};
 use crate::walk::{Step, Walk};
@@ -105,7 +105,7 @@ impl Source {
         let mut walk = self.walk().ok()?;
         loop {
             match walk.step()? {
-                Step::Head { position } => return Some((position, walk.about().contains_key(AGAIN_KEY))),
+                Step::Head { position } => return Some((position, walk.kind() == Some(Kind::Again))),
                 Step::Damage(_) => {}
                 _ => return None,
             }
@@ -229,12 +229,12 @@ impl Reader {
         let known = self.expected.unwrap_or(0);
         let Reading { walk, next, .. } = reading;
         Some(match step {
-            Step::Removed { end, at, .. } => {
+            Step::Removed { end, .. } => {
                 *next = end;
                 self.expected = Some(end.max(known));
                 let from = position.max(known).max(self.first);
                 (end > from).then(|| {
-                    let what = format!("entries {from} to {} were removed by retention at {at}", end - 1);
+                    let what = format!("entries {from} to {} were removed by retention", end - 1);
                     Err(walk.damage(DamageKind::Removed, offset, 0, what))
                 })
             }

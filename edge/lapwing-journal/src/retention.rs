@@ -6,8 +6,9 @@
 
 use crate::audit::{Audit, Taken};
 use crate::entry::Entry;
-use crate::holds::Holds;
-use crate::prune::{HELD_KEY, held_text, prune};
+use crate::holds::{Holds, Ranges};
+use crate::prune::prune;
+use crate::pruned::Pruned;
 use crate::storage::Storage;
 use crate::walk::{Step, Walk};
 use crate::write::Journal;
@@ -40,13 +41,13 @@ impl Default for Retention {
 pub(crate) struct Known {
     /// Its first position; `None` when nothing of it can be read.
     first: Option<u64>,
-    /// The holds it was pruned with.
-    held: Option<String>,
+    /// It is of version 1, and goes as a whole only.
+    is_marked: bool,
 }
 
 #[derive(Debug, Clone)]
 enum Work {
-    Prune { held: Vec<(u64, u64)> },
+    Prune { held: Ranges },
     Remove,
 }
 
@@ -55,7 +56,7 @@ enum Work {
 pub struct RetentionJob {
     storage: Arc<dyn Storage>,
     work: Vec<(String, Work)>,
-    at: Time,
+    known: Pruned,
 }
 
 /// What a [`RetentionJob`] came to.
@@ -69,30 +70,37 @@ pub struct RetentionDone {
     pub bytes: u64,
     /// Segments that could not be worked on, and why.
     pub failures: Vec<(String, io::Error)>,
+    known: Pruned,
 }
 
 impl RetentionJob {
     /// Does it.
     pub fn run(self) -> RetentionDone {
-        let mut done = RetentionDone::default();
+        let mut done = RetentionDone { known: self.known, ..RetentionDone::default() };
         for (name, work) in self.work {
             let length = || self.storage.read(&name).and_then(|f| f.length()).unwrap_or(0);
             let result = match &work {
-                Work::Prune { held } => prune(&*self.storage, &name, held, self.at),
+                Work::Prune { held } => prune(&*self.storage, &name, held),
                 Work::Remove => {
                     let bytes = length();
                     self.storage.remove(&name).and_then(|()| self.storage.sync_directory()).map(|()| bytes)
                 }
             };
             match (result, work) {
-                (Ok(bytes), work) => {
+                (Ok(bytes), Work::Remove) => {
                     done.bytes += bytes;
-                    let list = if matches!(work, Work::Remove) { &mut done.removed } else { &mut done.pruned };
-                    list.push(name);
+                    done.known.forget(&name);
+                    done.removed.push(name);
+                }
+                (Ok(bytes), Work::Prune { held }) => {
+                    done.bytes += bytes;
+                    done.known.add(&name, &held);
+                    done.pruned.push(name);
                 }
                 (Err(error), _) => done.failures.push((name, error)),
             }
         }
+        done.known.write(&*self.storage);
         done
     }
 }
@@ -122,8 +130,11 @@ impl Journal {
             } else {
                 // Only the oldest go as a whole, so that what is left has no hole without a word.
                 oldest = false;
-                let done = known.held.is_some_and(|text| text == held_text(&held));
-                let can = known.first.is_some() && self.trouble.is_none() && !self.unprunable.contains(name);
+                let done = self.pruned.is_done(name, &held);
+                let can = known.first.is_some()
+                    && !known.is_marked
+                    && self.trouble.is_none()
+                    && !self.unprunable.contains(name);
                 (!done && can).then_some(Work::Prune { held })
             };
             if let Some(work_here) = work_here {
@@ -140,7 +151,7 @@ impl Journal {
         }
         self.sync()?;
         let work = work.into_iter().map(|(name, work, ..)| (name, work)).collect();
-        Ok(Some(RetentionJob { storage: Arc::clone(&self.storage), work, at: now }))
+        Ok(Some(RetentionJob { storage: Arc::clone(&self.storage), work, known: self.pruned.clone() }))
     }
 
     /// Takes note of what was done.
@@ -148,6 +159,7 @@ impl Journal {
         for name in done.pruned.iter().chain(&done.removed) {
             self.known.remove(name);
         }
+        self.pruned = done.known.clone();
         // A damaged segment stays as it is until all of it goes; trying again each minute would fill the record.
         let damaged = done.failures.iter().filter(|(_, error)| error.kind() == io::ErrorKind::InvalidData);
         self.unprunable.extend(damaged.map(|(name, _)| name.clone()));
@@ -185,7 +197,7 @@ impl Journal {
                 _ => {}
             }
         }
-        let known = Known { first, held: walk.about().get(HELD_KEY).cloned() };
+        let known = Known { first, is_marked: walk.is_marked() };
         self.known.insert(name.to_owned(), known.clone());
         Ok(known)
     }

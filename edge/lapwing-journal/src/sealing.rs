@@ -1,44 +1,32 @@
 //! The tree of the segment that is being written.
 
-use crate::evidence::Hash;
-use crate::evidence::checkpoint::Checkpoint;
-use crate::evidence::leaf::{RecordHead, commit, record_leaf};
-use crate::evidence::note::{Signer, sign, to_base64};
-use crate::evidence::seal::{self, Item};
-use crate::evidence::tree::Frontier;
+use crate::evidence::checkpoint::{Checkpoint, Named};
+use crate::evidence::leaf::{Salt, commit, record_leaf};
+use crate::evidence::note::{Signer, Verifier, sign};
+use crate::evidence::seal::Item;
+use crate::evidence::tree::{Frontier, hash_leaf};
+use crate::format::head::Head;
+use crate::format::token_text;
+use crate::kept::Record;
 use crate::storage::Storage;
 use crate::verify::last_tree;
 use crate::write::Journal;
 use crate::{segments, verify};
 use lapwing_model::{Span, Time};
-use sha2::{Digest, Sha256};
 use std::io;
 use std::sync::Arc;
 
 /// How long a record may wait for a checkpoint before one is asked for: with the caller's tick of 200 ms, and the time
 /// it takes, still within a second.
 const CHECKPOINT_AFTER: Span = Span::from_millis(500);
-/// Random bytes drawn in one go: salts of 256 records.
+/// Random bytes drawn in one go: salts of 128 records.
 const SALTS_BYTES: usize = 4096;
-
-/// A segment's number, and the size and the root of its tree: what the next one names.
-pub(crate) type Named = (u64, u64, Hash);
 
 /// Who signs, and what the next segment is to name.
 #[derive(Clone)]
 pub(crate) struct Sealer {
     pub(crate) signer: Arc<Signer>,
     pub(crate) previous: Option<Named>,
-}
-
-impl Sealer {
-    /// What the metadata of a segment say beside the rest.
-    pub(crate) fn about(&self) -> Vec<(&'static str, String)> {
-        let previous = self.previous.map(|(number, size, root)| format!("{number} {size} {}", to_base64(&root)));
-        let mut about = vec![("version", "2".to_owned())];
-        about.extend(previous.map(|previous| ("previous", previous)));
-        about
-    }
 }
 
 /// Random bytes from the system, drawn for many records at once.
@@ -48,135 +36,115 @@ struct Salts {
 }
 
 impl Salts {
-    fn next(&mut self) -> io::Result<[u8; 16]> {
+    fn next(&mut self) -> io::Result<Salt> {
         if self.used >= SALTS_BYTES {
             getrandom::fill(&mut self.bytes[..]).map_err(io::Error::other)?;
             self.used = 0;
         }
-        let salt = self.bytes.get(self.used..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
-        self.used += 16;
+        let salt: Salt = self.bytes.get(self.used..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+        self.used += salt.len();
         Ok(salt)
     }
 }
 
 pub(crate) struct Sealing {
-    signer: Arc<Signer>,
-    token: String,
-    number: u64,
-    first: u64,
-    opening: Hash,
+    signer: Option<Arc<Signer>>,
+    head: Head,
     tree: Frontier,
     /// The tree as the last checkpoint has it.
     covered: Frontier,
-    ordinal: u64,
-    before: Hash,
     salts: Salts,
-    chunk: Vec<Item>,
     /// Time of the oldest record that no checkpoint covers.
     uncovered_since: Option<Time>,
 }
 
 impl Sealing {
-    pub(crate) fn new(signer: Arc<Signer>, token: &str, number: u64, first: u64, opening: Hash) -> Self {
+    /// The tree of a segment that has its head alone.
+    pub(crate) fn new(head: &Head, bytes: &[u8], signer: Option<Arc<Signer>>) -> Self {
         let mut tree = Frontier::default();
-        tree.push(opening);
+        tree.push(hash_leaf(bytes));
         Self {
             signer,
-            token: token.to_owned(),
-            number,
-            first,
-            opening,
+            head: head.clone(),
             tree,
             covered: Frontier::default(),
-            ordinal: 0,
-            before: [0; 32],
             salts: Salts { bytes: Box::new([0; SALTS_BYTES]), used: SALTS_BYTES },
-            chunk: Vec::new(),
             uncovered_since: None,
         }
     }
 
-    pub(crate) fn add(&mut self, head: &RecordHead<'_>, data: &[u8]) -> io::Result<()> {
+    /// Adds a record's leaf; `message` is the content of its message before its data.
+    pub(crate) fn add(&mut self, record: &Record, message: &[u8]) -> io::Result<Item> {
         let salt = self.salts.next()?;
-        let leaf = record_leaf(head, &commit(&salt, data));
+        let leaf = record_leaf(record.position, message, &commit(&salt, &record.data));
         self.tree.push(leaf);
-        self.chunk.push(Item::Whole { salt, leaf });
-        self.uncovered_since.get_or_insert(Time::from_nanos(head.log_time));
-        Ok(())
+        if self.is_signed() {
+            self.uncovered_since.get_or_insert(record.at);
+        }
+        Ok(Item::Whole { leaf, salt })
     }
 
-    /// The seal of the records since the last one; `None` without any.
-    pub(crate) fn seal(&mut self) -> Option<Vec<u8>> {
-        if self.chunk.is_empty() {
-            return None;
-        }
-        let seal = seal::encode(&self.chunk);
-        self.chunk.clear();
-        Some(seal)
+    pub(crate) fn is_signed(&self) -> bool {
+        self.signer.is_some()
     }
 
     pub(crate) fn uncovered_since(&self) -> Option<Time> {
         self.uncovered_since
     }
 
-    /// Position of the first record since the last seal.
-    pub(crate) fn first_of_chunk(&self) -> u64 {
-        self.next_position() - self.chunk.len() as u64
-    }
-
     /// Position of the next record.
     pub(crate) fn next_position(&self) -> u64 {
-        self.first + self.tree.size() - 1
+        self.head.first + self.tree.size() - 1
     }
 
-    /// Signs the tree.
-    pub(crate) fn checkpoint(&mut self, time: Time, is_closed: bool) -> String {
+    /// Signs the tree: the time of the checkpoint, and its note; `None` without a key.
+    pub(crate) fn checkpoint(&mut self, time: Time, is_closed: bool) -> Option<(u64, String)> {
+        let signer = self.signer.as_ref()?;
+        let time = u64::try_from(time.as_nanos()).unwrap_or(0);
         let checkpoint = Checkpoint {
-            journal: self.token.clone(),
+            journal: token_text(&self.head.token),
             tree: self.tree.clone(),
-            segment: self.number,
-            first: self.first,
-            opening: self.opening,
+            segment: self.head.number,
+            first: self.head.first,
+            previous: self.head.previous,
+            after: self.covered.size(),
             time,
-            ordinal: self.ordinal,
-            before: self.before,
             is_closed,
         };
-        let note = sign(&checkpoint.text(), &self.signer);
-        self.ordinal += 1;
-        self.before = Sha256::digest(&note).into();
+        let note = sign(&checkpoint.text(), signer);
         self.covered = self.tree.clone();
         self.uncovered_since = None;
-        note
+        Some((time, note))
     }
 
     /// What the next segment names: all of a segment that is ended, of one that failed what a checkpoint covers.
     pub(crate) fn named(&self, is_whole: bool) -> Named {
         let tree = if is_whole { &self.tree } else { &self.covered };
-        (self.number, tree.size(), tree.root())
+        (self.head.number, tree.size(), tree.root())
     }
 }
 
-/// What the next segment is to name of those that are there.
-fn previous(storage: &dyn Storage, signer: &Signer) -> io::Result<Option<Named>> {
+/// What the next segment is to name of those that are there, as far as these keys vouch for it.
+fn previous(storage: &dyn Storage, keys: &[Verifier]) -> io::Result<Option<Named>> {
     let Some((number, name)) = segments(storage)?.pop() else { return Ok(None) };
     let file = storage.read(&name)?;
-    let length = file.length()?;
-    if length > verify::SEGMENT_BYTES_MAX {
-        return Ok(None);
-    }
+    let length = file.length()?.min(verify::SEGMENT_BYTES_MAX);
     let bytes = file.read_at(0, length)?;
-    Ok(last_tree(&name, number, &bytes, &[signer.verifier()]))
+    Ok(Some(last_tree(&name, number, &bytes, keys)))
 }
 
 impl Journal {
     /// Signs from the next segment on: a leaf for every entry, a checkpoint within a second of it as long as
     /// [`Journal::maintain`] is called, and at the end of the segment.
     pub fn sign_with(&mut self, signer: Signer) -> io::Result<()> {
-        let previous = previous(&*self.storage, &signer)?;
-        if self.segment.is_some() {
-            self.end_segment()?;
-        }
+        let own = signer.verifier();
+        self.sign_after(signer, &[own])
+    }
+
+    /// [`Journal::sign_with`]; the last segment may have been signed with any of these keys.
+    pub(crate) fn sign_after(&mut self, signer: Signer, keys: &[Verifier]) -> io::Result<()> {
+        self.end_segment()?;
+        let previous = previous(&*self.storage, keys)?;
         self.sealer = Some(Sealer { signer: Arc::new(signer), previous });
         Ok(())
     }

@@ -1,176 +1,79 @@
-//! One MCAP file being written. What is written gathers in memory and goes to the storage a chunk at a time.
+//! One segment being written. What is written gathers in memory and goes to the storage a chunk at a time.
 
 use crate::SEGMENT_EXTENSION;
-use crate::entry::{Mark, Removed, channel};
-use crate::evidence::leaf::{self, RecordHead, opening_leaf};
-use crate::kept::{Record, Topic};
-use crate::sealing::{Named, Sealer, Sealing};
+use crate::evidence::checkpoint::Named;
+use crate::format::chunk::{Builder, message_head};
+use crate::format::head::{Head, Kind};
+use crate::format::{END, Token};
+use crate::kept::Record;
+use crate::sealing::{Sealer, Sealing};
 use crate::storage::{Storage, SyncOnce};
-use lapwing_model::{InputId, Time};
-use mcap::records::{MessageHeader, Metadata};
-use mcap::write::NoSeek;
-use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher};
+use lapwing_model::Time;
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-/// What a message costs beside its data: opcode, length, header, index.
-const MESSAGE_OVERHEAD_BYTES: u64 = 9 + 22 + 16;
-
-/// Key of the metadata of the first segment of a start of the server: no position before it is greater than its own.
-pub(crate) const START_KEY: &str = "start";
-
-/// Key of the metadata of a segment that holds entries of those before it again, which were given up.
-pub(crate) const AGAIN_KEY: &str = "again";
-
-/// What the channels of the inputs are to say.
-pub(crate) type InputsAbout = BTreeMap<InputId, BTreeMap<String, String>>;
-
-/// What the MCAP writer has written and the storage has not got yet.
-#[derive(Clone, Default)]
-struct Pending(Arc<Mutex<Vec<u8>>>);
-
-impl Pending {
-    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl io::Write for Pending {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.bytes().extend_from_slice(buf);
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+/// What a message costs beside its data: opcode, length, head, item of the seal.
+const MESSAGE_OVERHEAD_BYTES: u64 = 9 + 22 + 65;
 
 pub(crate) struct Segment {
     name: String,
     began_at: Time,
-    writer: mcap::Writer<NoSeek<Pending>>,
-    pending: Pending,
     file: Arc<SyncOnce>,
+    token: Token,
+    /// What the storage has not got yet.
+    pending: Vec<u8>,
     /// Bytes the storage has taken.
     stored: u64,
-    token: String,
-    channels: BTreeMap<InputId, u16>,
-    next_channel: u16,
-    bytes: u64,
-    chunk_bytes: u64,
-    sealing: Option<Sealing>,
-    /// The channels as the leaves have them, when it is sealed.
-    channel_texts: BTreeMap<u16, Vec<u8>>,
     /// What was stored since the last checkpoint, to be compared with what is read back.
     unread: Vec<u8>,
-    /// Time of the last record.
-    last_time: u64,
+    chunk: Builder,
+    bytes: u64,
+    sealing: Sealing,
 }
 
-/// Encoding of the channels every segment has.
-const FIXED_ENCODING: &str = "json";
-/// Encoding of receptions.
-const RECEPTION_ENCODING: &str = "lapwing.reception";
-
-fn io_error(error: mcap::McapError) -> io::Error {
-    match error {
-        mcap::McapError::Io(e) => e,
-        other => io::Error::other(other),
-    }
-}
-
-/// 128 bits that a sender of receptions cannot guess: the standard library's hash keys come from the system's entropy.
-fn token() -> String {
-    let draw = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", draw(), draw())
+/// 128 bits that a sender of receptions cannot guess.
+fn token() -> io::Result<Token> {
+    let mut token = Token::default();
+    getrandom::fill(&mut token).map_err(io::Error::other)?;
+    Ok(token)
 }
 
 impl Segment {
-    /// Makes the file `number`, whose first entry is `position` at `at`; `why` is [`START_KEY`] or [`AGAIN_KEY`]. Its name is not on the disk before the
-    /// storage's directory is synced.
+    /// Makes the file `number`, whose first entry is `position` at `at`. Its name is not on the disk before the storage's
+    /// directory is synced.
     pub(crate) fn begin(
         storage: &dyn Storage,
         number: u64,
         at: Time,
         position: u64,
-        why: Option<&'static str>,
+        kind: Kind,
         sealer: Option<&Sealer>,
     ) -> io::Result<Self> {
         let (y, mo, d, h, mi, s, ns) = at.civil();
         let time = format!("{y:04}{mo:02}{d:02}T{h:02}{mi:02}{s:02}.{:03}Z", ns / 1_000_000);
         let name = format!("{number:06}-{time}.{SEGMENT_EXTENSION}");
-        let mut about = sealer.map(Sealer::about).unwrap_or_default();
-        about.extend(why.map(|key| (key, "yes".to_owned())));
-        let mut segment = Self::draft(storage, &name, number, at, position, &about)?;
-        if let Some(sealer) = sealer {
-            segment.seal_with(sealer, number, position);
-        }
-        Ok(segment)
-    }
-
-    /// Begins the tree: nothing but the head has been written.
-    fn seal_with(&mut self, sealer: &Sealer, number: u64, position: u64) {
-        let metadata = BTreeMap::new();
-        let mut preamble = Vec::new();
-        for (id, topic) in channel::FIXED {
-            let text = leaf::channel(topic, FIXED_ENCODING, &metadata);
-            preamble.push(mcap::records::op::CHANNEL);
-            preamble.extend((text.len() as u64 + 2).to_le_bytes());
-            preamble.extend(id.to_le_bytes());
-            preamble.extend(&text);
-            self.channel_texts.insert(id, text);
-        }
-        let opening = opening_leaf(self.pending.bytes().get(mcap::MAGIC.len()..).unwrap_or_default(), &preamble);
-        self.sealing = Some(Sealing::new(Arc::clone(&sealer.signer), &self.token, number, position, opening));
-    }
-
-    /// [`Segment::begin`] under any name, with more to say at its head.
-    pub(crate) fn draft(
-        storage: &dyn Storage,
-        name: &str,
-        number: u64,
-        at: Time,
-        position: u64,
-        more: &[(&str, String)],
-    ) -> io::Result<Self> {
-        let file = SyncOnce::new(storage.create(name)?);
-        let token = token();
-        let options = mcap::WriteOptions::new()
-            .compression(None)
-            .profile("lapwing")
-            .library(concat!("lapwing-journal/", env!("CARGO_PKG_VERSION")))
-            // Chunks are closed by `close_chunk` alone, because each begins with a mark.
-            .chunk_size(None)
-            .disable_seeking(true);
-        let pending = Pending::default();
-        let mut writer = options.create(NoSeek::new(pending.clone())).map_err(io_error)?;
-        let about = [("journal", token.clone()), ("segment", number.to_string()), ("position", position.to_string())];
-        let more = more.iter().map(|(k, v)| (*k, v.clone()));
-        let metadata = about.into_iter().chain(more).map(|(k, v)| (k.to_owned(), v)).collect();
-        writer.write_metadata(&Metadata { name: "lapwing".to_owned(), metadata }).map_err(io_error)?;
-        for (id, topic) in channel::FIXED {
-            writer.add_channel_with_id(id, 0, topic, FIXED_ENCODING, &BTreeMap::new()).map_err(io_error)?;
-        }
-        Ok(Self {
-            name: name.to_owned(),
+        let token = token()?;
+        let file = SyncOnce::new(storage.create(&name)?);
+        let previous = sealer.and_then(|sealer| sealer.previous);
+        let head = Head { token, number, first: position, kind, previous };
+        let pending = head.encode();
+        let sealing = Sealing::new(&head, &pending, sealer.map(|sealer| Arc::clone(&sealer.signer)));
+        let mut segment = Self {
+            name,
             began_at: at,
-            writer,
-            pending,
             file,
-            stored: 0,
             token,
-            channels: BTreeMap::new(),
-            next_channel: channel::FIRST_INPUT,
-            bytes: 0,
-            chunk_bytes: 0,
-            sealing: None,
-            channel_texts: BTreeMap::new(),
+            pending,
+            stored: 0,
             unread: Vec::new(),
-            last_time: 0,
-        })
+            chunk: Builder::new(token, position),
+            bytes: 0,
+            sealing,
+        };
+        // The head is signed before there is anything else: it tells whose segment this is.
+        segment.sign(at, false);
+        Ok(segment)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -188,7 +91,7 @@ impl Segment {
 
     /// Bytes of the entries in the chunk that is being filled.
     pub(crate) fn chunk_bytes(&self) -> u64 {
-        self.chunk_bytes
+        self.chunk.bytes()
     }
 
     /// Bytes the storage has taken.
@@ -200,118 +103,46 @@ impl Segment {
         &self.file
     }
 
-    /// The next reception of an input opens a channel that says what the input is now.
-    pub(crate) fn forget_channel(&mut self, input: &InputId) {
-        self.channels.remove(input);
-    }
-
     /// Puts a record into the current chunk, in memory. Every record of a segment comes through here, in order.
-    pub(crate) fn put(&mut self, record: &Record, about: &InputsAbout) -> io::Result<()> {
+    pub(crate) fn put(&mut self, record: &Record) -> io::Result<()> {
         // MCAP times are unsigned; times before 1970 keep their bits.
-        let log_time = record.at.as_nanos() as u64;
-        let sequence = record.position as u32;
-        self.mark(record.position, log_time)?;
-        let channel_id = match &record.topic {
-            Topic::Fixed(id) => *id,
-            Topic::Input(input) => self.channel_of(input, about)?,
-        };
-        let publish_time = record.published.as_nanos() as u64;
-        self.last_time = log_time;
-        if let Some(sealing) = &mut self.sealing {
-            let channel = self.channel_texts.get(&channel_id).map_or(&[][..], Vec::as_slice);
-            let (position, log_time, publish_time) =
-                (record.position, record.at.as_nanos(), record.published.as_nanos());
-            sealing.add(&RecordHead { position, log_time, publish_time, channel }, &record.data)?;
-        }
-        self.write(&MessageHeader { channel_id, sequence, log_time, publish_time }, &record.data)
-    }
-
-    /// Says in the place of removed entries that they were here.
-    pub(crate) fn put_removed(&mut self, first: u64, end: u64, at: Time) -> io::Result<()> {
-        let log_time = at.as_nanos() as u64;
-        self.mark(first, log_time)?;
-        let data = serde_json::to_vec(&Removed { first, end, at })?;
-        let sequence = first as u32;
-        let header = MessageHeader { channel_id: channel::REMOVED, sequence, log_time, publish_time: log_time };
-        self.write(&header, &data)
-    }
-
-    /// Begins a chunk with its mark, unless one has begun.
-    fn mark(&mut self, position: u64, log_time: u64) -> io::Result<()> {
-        if self.chunk_bytes > 0 {
-            return Ok(());
-        }
-        let mark = serde_json::to_vec(&Mark { journal: self.token.clone(), position })?;
-        let (channel_id, sequence) = (channel::MARK, position as u32);
-        self.write(&MessageHeader { channel_id, sequence, log_time, publish_time: log_time }, &mark)
-    }
-
-    /// The channel of an input. When its configuration changes it gets a new one of the same topic.
-    fn channel_of(&mut self, input: &InputId, about: &InputsAbout) -> io::Result<u16> {
-        if let Some(id) = self.channels.get(input) {
-            return Ok(*id);
-        }
-        let id = self.next_channel;
-        self.next_channel = id.checked_add(1).ok_or_else(|| io::Error::other("more channels than MCAP can number"))?;
-        let metadata = about.get(input).cloned().unwrap_or_default();
-        let topic = format!("/in/{input}");
-        self.writer.add_channel_with_id(id, 0, &topic, RECEPTION_ENCODING, &metadata).map_err(io_error)?;
-        if self.sealing.is_some() {
-            self.channel_texts.insert(id, leaf::channel(&topic, RECEPTION_ENCODING, &metadata));
-        }
-        self.channels.insert(input.clone(), id);
-        Ok(id)
-    }
-
-    fn write(&mut self, header: &MessageHeader, data: &[u8]) -> io::Result<()> {
-        self.writer.write_to_known_channel(header, data).map_err(io_error)?;
-        let bytes = data.len() as u64 + MESSAGE_OVERHEAD_BYTES;
-        self.bytes += bytes;
-        self.chunk_bytes += bytes;
+        let (log_time, publish_time) = (record.at.as_nanos() as u64, record.published.as_nanos() as u64);
+        let head = message_head(record.channel, record.position as u32, log_time, publish_time);
+        let item = self.sealing.add(record, &head)?;
+        self.chunk.record(item, &head, &record.data);
+        self.bytes += record.data.len() as u64 + MESSAGE_OVERHEAD_BYTES;
         Ok(())
     }
 
     /// Ends the current chunk, if it has anything, and stores it in one append. Gives the bytes of the file it is in.
     pub(crate) fn close_chunk(&mut self) -> io::Result<Range<u64>> {
-        self.end_chunk()?;
+        self.end_chunk();
         self.store()
     }
 
     /// Ends the current chunk in memory.
-    fn end_chunk(&mut self) -> io::Result<()> {
-        let sealing = self.sealing.as_mut();
-        if let Some((first, seal)) = sealing.and_then(|s| Some((s.first_of_chunk(), s.seal()?))) {
-            let (channel_id, sequence, log_time) = (channel::SEAL, first as u32, self.last_time);
-            self.write(&MessageHeader { channel_id, sequence, log_time, publish_time: log_time }, &seal)?;
-        }
-        if self.chunk_bytes > 0 {
-            self.chunk_bytes = 0;
-            self.writer.flush().map_err(io_error)?;
-        }
-        Ok(())
+    fn end_chunk(&mut self) {
+        let next = Builder::new(self.token, self.sealing.next_position());
+        self.pending.extend(std::mem::replace(&mut self.chunk, next).finish());
     }
 
     /// Signs what is in the segment, when there is something that no checkpoint covers.
     pub(crate) fn checkpoint(&mut self, now: Time) -> io::Result<()> {
         self.close_chunk()?;
         if self.uncovered_since().is_some() {
-            self.sign(now, false)?;
+            self.compare()?;
+            self.sign(now, false);
             self.store()?;
         }
         Ok(())
     }
 
-    /// Puts a checkpoint into a chunk of its own, in memory. What it covers is on the storage as it was written.
-    fn sign(&mut self, now: Time, is_closed: bool) -> io::Result<()> {
-        self.compare()?;
-        let Some(sealing) = &mut self.sealing else { return Ok(()) };
-        let position = sealing.next_position();
-        let note = sealing.checkpoint(now, is_closed);
-        let (log_time, sequence) = (now.as_nanos() as u64, position as u32);
-        self.mark(position, log_time)?;
-        let header = MessageHeader { channel_id: channel::CHECKPOINT, sequence, log_time, publish_time: log_time };
-        self.write(&header, note.as_bytes())?;
-        self.end_chunk()
+    /// Puts a checkpoint into a chunk of its own, in memory.
+    fn sign(&mut self, now: Time, is_closed: bool) {
+        if let Some((time, note)) = self.sealing.checkpoint(now, is_closed) {
+            self.chunk.checkpoint(time, note.as_bytes());
+            self.end_chunk();
+        }
     }
 
     /// Reads back what was stored since the last checkpoint.
@@ -328,7 +159,7 @@ impl Segment {
 
     /// Time of the oldest record that no checkpoint covers.
     pub(crate) fn uncovered_since(&self) -> Option<Time> {
-        self.sealing.as_ref().and_then(Sealing::uncovered_since)
+        self.sealing.uncovered_since()
     }
 
     /// Bytes that wait to be read back.
@@ -337,33 +168,29 @@ impl Segment {
     }
 
     /// What the next segment names of this one.
-    pub(crate) fn named(&self, is_whole: bool) -> Option<Named> {
-        self.sealing.as_ref().map(|sealing| sealing.named(is_whole))
+    pub(crate) fn named(&self, is_whole: bool) -> Named {
+        self.sealing.named(is_whole)
     }
 
-    /// Signs the segment for the last time and writes the summary, which lets viewers seek in the file, in one append:
-    /// a sealed segment that says it is closed has its end.
+    /// Signs the segment for the last time and writes its end, in one append: a segment that says it is closed has its end,
+    /// unless the power failed in between.
     pub(crate) fn finish(&mut self, now: Time) -> io::Result<()> {
-        if self.sealing.is_some() {
-            self.close_chunk()?;
-            self.sign(now, true)?;
-        }
-        self.writer.finish().map_err(io_error)?;
+        self.close_chunk()?;
+        self.compare()?;
+        self.sign(now, true);
+        self.pending.extend(END);
         self.store().map(drop)
     }
 
     fn store(&mut self) -> io::Result<Range<u64>> {
-        let mut bytes = self.pending.bytes();
         let from = self.stored;
+        let bytes = std::mem::take(&mut self.pending);
         if !bytes.is_empty() {
-            let result = self.file.append(&bytes);
-            let length = bytes.len() as u64;
-            if self.sealing.is_some() {
-                self.unread.extend_from_slice(&bytes);
+            self.file.append(&bytes)?;
+            self.stored += bytes.len() as u64;
+            if self.sealing.is_signed() {
+                self.unread.extend(bytes);
             }
-            bytes.clear();
-            result?;
-            self.stored += length;
         }
         Ok(from..self.stored)
     }

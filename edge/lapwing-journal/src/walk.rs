@@ -1,11 +1,14 @@
 //! Reading the records of one segment, whatever state it is in.
 
-use crate::entry::{Mark, Removed, channel};
+mod inside;
+
+use crate::format::head::{HEAD_BYTES, Head, Kind, METADATA_KEY, METADATA_NAME};
 use crate::read::{Damage, DamageKind};
 use crate::storage::ReadAt;
+use inside::{Channels, Inside};
 use lapwing_model::Time;
 use mcap::records::{Record, op};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -16,8 +19,8 @@ const RECORD_HEAD: u64 = 9;
 const CHUNK_HEAD: u64 = 8 + 8 + 8 + 4 + 4 + 8;
 /// Longest record that is read into memory.
 const RECORD_BYTES_MAX: u64 = 256 << 20;
-/// Where a segment's first chunk begins at the latest: magic, header and one metadata record stand before it.
-const HEAD_BYTES: u64 = 1024;
+/// Before this byte a segment's first chunk begins: the head stands before it.
+const FIRST_CHUNK_BEFORE: u64 = HEAD_BYTES as u64 + 1;
 /// Bytes looked at in one go when searching for the next chunk.
 const SEARCH_BLOCK: u64 = 1 << 20;
 
@@ -27,10 +30,10 @@ pub(crate) enum Step {
     Head { position: u64 },
     /// A sound chunk: the next entry is this one.
     Begin { position: u64 },
-    /// An entry; its bytes are [`Walk::data`]. `channel` is the one every segment has for its topic, `channel_id` its own.
-    Message { position: u64, at: Time, published: Time, channel: u16, channel_id: u16, offset: u64, data: Range<usize> },
+    /// An entry; its bytes are [`Walk::data`]. `channel` is the one every segment has for its topic.
+    Message { position: u64, at: Time, published: Time, channel: u16, offset: u64, data: Range<usize> },
     /// Entries that retention has removed.
-    Removed { first: u64, end: u64, at: Time, offset: u64 },
+    Removed { first: u64, end: u64, offset: u64 },
     /// Something is wrong; what follows may still be sound.
     Damage(Damage),
 }
@@ -41,19 +44,15 @@ pub(crate) struct Walk {
     length: u64,
     /// File offset of the next record outside a chunk.
     next: u64,
-    /// Records of the current chunk, where they are in the file, and how far they have been read.
+    /// The current chunk, and what of it has not been given.
     chunk: Vec<u8>,
-    chunk_offset: u64,
-    inside: usize,
-    /// The number of the next entry of the current chunk.
-    position: Option<u64>,
-    /// A chunk found by searching begins with this entry, and that has not been told yet.
-    found: Option<u64>,
+    steps: VecDeque<Step>,
     /// The segment's token as a sound chunk told it, and as the metadata record does, which has no CRC.
     token: Option<String>,
     token_hint: Option<String>,
-    channels: BTreeMap<u16, Channel>,
-    about: BTreeMap<String, String>,
+    channels: Channels,
+    kind: Option<Kind>,
+    is_marked: bool,
     /// Bytes that may still be read in search of the next chunk: a bound on what a hostile file can cost.
     search_budget: u64,
     /// Everything before this byte is known to be sound: the end of the last chunk whose CRC held.
@@ -64,27 +63,6 @@ pub(crate) struct Walk {
     told: bool,
     in_summary: bool,
     done: bool,
-}
-
-/// A channel as the segment describes it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Channel {
-    pub(crate) topic: String,
-    pub(crate) metadata: BTreeMap<String, String>,
-}
-
-impl Channel {
-    fn fixed(topic: &str) -> Self {
-        Self { topic: topic.to_owned(), metadata: BTreeMap::new() }
-    }
-
-    /// The number every segment has for this topic; 0 for one that no version of the journal has.
-    fn number(&self) -> u16 {
-        if self.topic.starts_with("/in/") {
-            return channel::FIRST_INPUT;
-        }
-        channel::FIXED.iter().find(|(_, topic)| *topic == self.topic).map_or(0, |(id, _)| *id)
-    }
 }
 
 /// What was found in the file at an offset.
@@ -110,14 +88,12 @@ impl Walk {
             length,
             next: 0,
             chunk: Vec::new(),
-            chunk_offset: 0,
-            inside: 0,
-            position: None,
-            found: None,
+            steps: VecDeque::new(),
             token: None,
             token_hint: None,
-            channels: channel::FIXED.into_iter().map(|(id, topic)| (id, Channel::fixed(topic))).collect(),
-            about: BTreeMap::new(),
+            channels: Channels::new(),
+            kind: None,
+            is_marked: false,
             search_budget: length.saturating_mul(4).max(SEARCH_BLOCK),
             sound: 0,
             messages: 0,
@@ -127,14 +103,14 @@ impl Walk {
         })
     }
 
-    /// A channel that has been met.
-    pub(crate) fn channel(&self, id: u16) -> Option<&Channel> {
-        self.channels.get(&id)
+    /// Why the segment was begun, once its head has been read.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        self.kind
     }
 
-    /// What the segment says of itself at its head, as far as it has been read.
-    pub(crate) fn about(&self) -> &BTreeMap<String, String> {
-        &self.about
+    /// Whether it is of version 1, once its head has been read.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.is_marked
     }
 
     pub(crate) fn data(&self, range: Range<usize>) -> &[u8] {
@@ -147,12 +123,14 @@ impl Walk {
 
     /// The next step; `None` at the end.
     pub(crate) fn step(&mut self) -> Option<Step> {
-        if let Some(position) = self.found.take() {
-            return Some(Step::Begin { position });
-        }
-        while !self.done {
-            let step = if self.inside < self.chunk.len() { self.inside_chunk() } else { self.outside_chunk() };
-            match step {
+        loop {
+            if let Some(step) = self.steps.pop_front() {
+                return Some(step);
+            }
+            if self.done {
+                return None;
+            }
+            match self.outside_chunk() {
                 Ok(Some(step)) => {
                     self.told |= matches!(step, Step::Damage(_));
                     return Some(step);
@@ -165,86 +143,10 @@ impl Walk {
                 }
             }
         }
-        None
     }
 
     fn read(&self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
         self.file.read_at(offset, length)
-    }
-
-    /// One record of the current chunk. Its CRC held, so what is wrong here was written so.
-    fn inside_chunk(&mut self) -> io::Result<Option<Step>> {
-        let at = self.chunk_offset + self.inside as u64;
-        let rest = self.chunk.get(self.inside..).unwrap_or_default();
-        let record = split_record(rest);
-        let Some((opcode, body)) = record else {
-            let length = rest.len() as u64;
-            self.inside = self.chunk.len();
-            return Ok(Some(Step::Damage(self.damage(
-                DamageKind::Corrupt,
-                at,
-                length,
-                "a record runs over its chunk",
-            ))));
-        };
-        let body_at = self.inside + RECORD_HEAD as usize;
-        let body_range = body_at..body_at + body.len();
-        let whole = RECORD_HEAD + body.len() as u64;
-        let parsed = match opcode {
-            op::MESSAGE | op::CHANNEL => mcap::parse_record(opcode, body).map_err(|e| e.to_string()),
-            // Schemas and private records are allowed; nothing here needs them.
-            _ => Ok(Record::Unknown { opcode, data: Default::default() }),
-        };
-        let step = match parsed {
-            Ok(Record::Channel(c)) => {
-                self.channels.insert(c.id, Channel { topic: c.topic, metadata: c.metadata });
-                None
-            }
-            Ok(Record::Message { header, data }) => {
-                self.messages += 1;
-                let data_range = body_range.end - data.len()..body_range.end;
-                let channel_id = header.channel_id;
-                let channel = self.channels.get(&channel_id).map_or(channel_id, Channel::number);
-                match (channel, self.position) {
-                    (channel::MARK | channel::SEAL | channel::CHECKPOINT, _) => None,
-                    (channel::REMOVED, position) => {
-                        let removed = serde_json::from_slice::<Removed>(&data).ok();
-                        match removed.filter(|r| Some(r.first) == position && r.first < r.end) {
-                            Some(Removed { first, end, at: removed_at }) => {
-                                self.position = Some(end);
-                                Some(Step::Removed { first, end, at: removed_at, offset: at })
-                            }
-                            None => {
-                                let what = "removed entries that do not follow from the ones before";
-                                Some(Step::Damage(self.damage(DamageKind::Corrupt, at, whole, what)))
-                            }
-                        }
-                    }
-                    (_, None) => Some(Step::Damage(self.damage(
-                        DamageKind::Corrupt,
-                        at,
-                        whole,
-                        "an entry before the mark of its chunk",
-                    ))),
-                    (channel, Some(position)) => {
-                        self.position = position.checked_add(1);
-                        Some(Step::Message {
-                            position,
-                            at: Time::from_nanos(header.log_time as i64),
-                            published: Time::from_nanos(header.publish_time as i64),
-                            channel,
-                            channel_id,
-                            offset: at,
-                            data: data_range,
-                        })
-                    }
-                }
-            }
-            Ok(_) => None,
-            Err(what) => Some(Step::Damage(self.damage(DamageKind::Corrupt, at, whole, what))),
-        };
-        self.inside = body_range.end;
-        Ok(step)
     }
 
     fn outside_chunk(&mut self) -> io::Result<Option<Step>> {
@@ -266,14 +168,14 @@ impl Walk {
             }
             Top::Nonsense(what) => return self.lost(DamageKind::Corrupt, what),
         };
-        let body = self.read(at + RECORD_HEAD, length)?;
         self.next = at + RECORD_HEAD + length;
         if opcode == op::CHUNK {
-            return Ok(Some(match self.enter(at, body, self.token.clone().as_deref()) {
-                Ok(position) => Step::Begin { position },
-                Err(what) => Step::Damage(self.damage(DamageKind::Corrupt, at, RECORD_HEAD + length, what)),
-            }));
+            let chunk = self.read(at, RECORD_HEAD + length)?;
+            let entered = self.enter(at, chunk, self.token.clone().as_deref());
+            let damage = |what| Step::Damage(self.damage(DamageKind::Corrupt, at, RECORD_HEAD + length, what));
+            return Ok(entered.err().map(damage));
         }
+        let body = self.read(at + RECORD_HEAD, length)?;
         match self.between_chunks(opcode, &body) {
             Ok(step) => Ok(step),
             Err(what) => {
@@ -311,12 +213,11 @@ impl Walk {
         let parsed = mcap_record(opcode, body).ok_or_else(odd)?;
         match parsed {
             Record::Header(_) if self.sound <= mcap::MAGIC.len() as u64 => Ok(None),
-            Record::Metadata(m) if m.name == "lapwing" => {
-                self.token_hint = m.metadata.get("journal").cloned();
-                let position = m.metadata.get("position").and_then(|p| p.parse().ok());
-                self.about = m.metadata;
+            Record::Metadata(m) if m.name == METADATA_NAME => {
+                let position = self.metadata(&m.metadata);
                 Ok(position.map(|position| Step::Head { position }))
             }
+            Record::Channel(_) if self.sound <= mcap::MAGIC.len() as u64 => Ok(None),
             Record::MessageIndex(_) if !self.in_summary => Ok(None),
             Record::DataEnd(_) => {
                 self.in_summary = true;
@@ -365,41 +266,62 @@ impl Walk {
         Ok(Top::Record { opcode: *opcode, length })
     }
 
-    /// Takes a chunk as the current one if it is sound, and gives the position of its first entry. Chunks found by
-    /// searching must prove by `token` that they are of this segment.
-    fn enter(&mut self, at: u64, mut body: Vec<u8>, token: Option<&str>) -> Result<u64, String> {
-        let (header, records) = match mcap::parse_record(op::CHUNK, &body) {
-            Ok(Record::Chunk { header, data }) => (header, body.len() - data.len()..body.len()),
+    /// What the segment says of itself; the position of its first entry.
+    fn metadata(&mut self, metadata: &BTreeMap<String, String>) -> Option<u64> {
+        if let Some(line) = metadata.get(METADATA_KEY).filter(|_| metadata.len() == 1) {
+            let head = Head::parse(line)?;
+            self.token_hint = Some(crate::format::token_text(&head.token));
+            self.kind = Some(head.kind);
+            return Some(head.first);
+        }
+        self.is_marked = true;
+        self.token_hint = metadata.get("journal").cloned();
+        let kinds = [("start", Kind::Start), ("again", Kind::Again)];
+        let kind = kinds.into_iter().find(|(key, _)| metadata.contains_key(*key));
+        self.kind = Some(kind.map_or(Kind::Next, |(_, kind)| kind));
+        metadata.get("position")?.parse().ok()
+    }
+
+    /// Takes a chunk as the current one if it is sound. Chunks found by searching must prove by `token` that they are of this
+    /// segment.
+    fn enter(&mut self, at: u64, chunk: Vec<u8>, token: Option<&str>) -> Result<(), String> {
+        let header = match mcap::parse_record(op::CHUNK, chunk.get(RECORD_HEAD as usize..).unwrap_or_default()) {
+            Ok(Record::Chunk { header, .. }) => header,
             Ok(_) => return Err("a chunk that is none".to_owned()),
             Err(e) => return Err(e.to_string()),
         };
-        if body.len() as u64 != CHUNK_HEAD + header.compressed_size {
-            return Err("a chunk whose sizes disagree".to_owned());
-        }
         if !header.compression.is_empty() {
             return Err(format!("a chunk compressed with {:?}, which the journal never is", clip(&header.compression)));
         }
-        if header.uncompressed_size != header.compressed_size {
+        let records = chunk.get((RECORD_HEAD + CHUNK_HEAD) as usize..).unwrap_or_default();
+        let length = records.len() as u64;
+        if header.compressed_size != length || header.uncompressed_size != length {
             return Err("a chunk whose sizes disagree".to_owned());
         }
-        let calculated = crc32fast::hash(body.get(records.clone()).unwrap_or_default());
+        let calculated = crc32fast::hash(records);
         if calculated != header.uncompressed_crc {
             let saved = header.uncompressed_crc;
             return Err(format!("a chunk whose CRC is {calculated:08x} and should be {saved:08x}"));
         }
-        let mark = find_mark(body.get(records.clone()).unwrap_or_default());
-        let mark = mark.ok_or_else(|| "a chunk that does not begin with a mark".to_owned())?;
-        if token.is_some_and(|t| t != mark.journal) {
+        let mut channels = self.channels.clone();
+        let Inside { token: own, position, steps, messages } = inside::read(&chunk, at, &mut channels)?;
+        if token.is_some_and(|t| t != own) {
             return Err("a chunk of another segment".to_owned());
         }
-        self.token.get_or_insert(mark.journal);
-        self.chunk_offset = at + RECORD_HEAD + records.start as u64;
-        self.sound = at + RECORD_HEAD + body.len() as u64;
-        body.drain(..records.start);
-        self.chunk = body;
-        self.inside = 0;
-        self.position = Some(mark.position);
-        Ok(mark.position)
+        self.token.get_or_insert(own);
+        self.channels = channels;
+        self.sound = at + chunk.len() as u64;
+        self.messages += messages;
+        self.chunk = chunk;
+        self.steps.push_back(Step::Begin { position });
+        for step in steps {
+            let step = step.unwrap_or_else(|(inside, length, what)| {
+                Step::Damage(self.damage(DamageKind::Corrupt, at + inside as u64, length as u64, what))
+            });
+            self.told |= matches!(step, Step::Damage(_));
+            self.steps.push_back(step);
+        }
+        Ok(())
     }
 
     /// The bytes at [`Walk::next`] make no sense: goes on at the next chunk that proves to be one of this segment, if
@@ -411,7 +333,7 @@ impl Walk {
         let found = match self.token.clone().or_else(|| self.token_hint.clone()) {
             Some(token) => self.search(from, self.length, Some(&token))?,
             // Nothing has told the token yet. Near the head only the segment's own first chunk can be.
-            None => self.search(from, self.length.min(HEAD_BYTES), None)?,
+            None => self.search(from, self.length.min(FIRST_CHUNK_BEFORE), None)?,
         };
         let (kind, end) = match found {
             // What looked like a cut was a wrong length.
@@ -443,9 +365,8 @@ impl Walk {
                     return Ok(None);
                 }
                 self.search_budget -= length;
-                let body = self.read(at + RECORD_HEAD, length)?;
-                if let Ok(position) = self.enter(at, body, token) {
-                    self.found = Some(position);
+                let chunk = self.read(at, RECORD_HEAD + length)?;
+                if self.enter(at, chunk, token).is_ok() {
                     self.next = at + RECORD_HEAD + length;
                     return Ok(Some(at));
                 }
@@ -476,26 +397,6 @@ fn mcap_record(opcode: u8, body: &[u8]) -> Option<Record<'static>> {
         return None;
     }
     mcap::parse_record(opcode, body).ok().map(Record::into_owned)
-}
-
-/// A record at the start of some bytes: its opcode and body.
-fn split_record(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let ([opcode], rest) = bytes.split_first_chunk()?;
-    let (length, rest) = rest.split_first_chunk()?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-    Some((*opcode, rest.get(..length)?))
-}
-
-/// The mark of a chunk: its first message.
-fn find_mark(mut records: &[u8]) -> Option<Mark> {
-    while let Some((opcode, body)) = split_record(records) {
-        if opcode == op::MESSAGE {
-            // Channel, sequence and two times stand before the data.
-            return serde_json::from_slice(body.get(2 + 4 + 8 + 8..)?).ok();
-        }
-        records = records.get(RECORD_HEAD as usize + body.len()..)?;
-    }
-    None
 }
 
 /// Whether the fields before a chunk's records agree with each other.

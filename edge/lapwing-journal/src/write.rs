@@ -3,17 +3,19 @@
 use crate::audit::Audit;
 use crate::books::{Books, Figures};
 use crate::entry::{self, Class, Entry, channel};
-use crate::kept::{Kept, Record, Topic};
+use crate::format::head::Kind;
+use crate::kept::{Kept, Record};
 use crate::prune::remove_drafts;
+use crate::pruned::Pruned;
 use crate::reserve::Reserve;
 use crate::retention::KnownSegments;
 use crate::sealing::Sealer;
-use crate::segment::{AGAIN_KEY, InputsAbout, START_KEY, Segment};
+use crate::segment::Segment;
 use crate::storage::{DiskStorage, Storage, SyncOnce};
 use crate::trouble::{RETRY_AFTER_MIN, Trouble};
 use crate::walk::{Step, Walk};
 use crate::{DamageKind, LOCK_FILE, segments};
-use lapwing_model::{Event, Position, Reception, Site, Span, Time};
+use lapwing_model::{Event, Position, Reception, Span, Time};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -66,9 +68,9 @@ pub struct Journal {
     pub(crate) books: Books,
     /// What the record is to tell of itself as soon as it can.
     pub(crate) untold: Vec<Audit>,
-    pub(crate) inputs: InputsAbout,
     pub(crate) sealer: Option<Sealer>,
     pub(crate) known: KnownSegments,
+    pub(crate) pruned: Pruned,
     /// Segments that retention leaves as they are, because they are damaged.
     pub(crate) unprunable: BTreeSet<String>,
     /// How long to wait after the next failure.
@@ -101,7 +103,7 @@ fn end_of(storage: &dyn Storage, names: &[(u64, String)]) -> io::Result<u64> {
         }
         // A segment that was given up may reach further than the next one, if that was cut. One that was ended in order,
         // or begun by a start of the server, has nothing behind it that reaches further than it does.
-        if whole || walk.about().contains_key(START_KEY) {
+        if whole || walk.kind() == Some(Kind::Start) {
             break;
         }
     }
@@ -125,6 +127,7 @@ impl Journal {
         if !existing.is_empty() {
             storage.sync_directory()?;
         }
+        let pruned = Pruned::read(&*storage);
         let reserve = Reserve::new(&*storage, options.reserve_bytes);
         Ok(Self {
             storage,
@@ -141,9 +144,9 @@ impl Journal {
             reserve,
             books: Books::default(),
             untold: Vec::new(),
-            inputs: InputsAbout::new(),
             sealer: None,
             known: KnownSegments::new(),
+            pruned,
             unprunable: BTreeSet::new(),
             retry_after: RETRY_AFTER_MIN,
             now: Time::MIN,
@@ -182,25 +185,22 @@ impl Journal {
         if let Entry::Reception(reception) = entry {
             return self.append_reception(at, reception);
         }
-        if let Entry::Site { site, .. } = entry {
-            self.learn(site);
-        }
         let mut data = Vec::new();
-        let topic = Topic::Fixed(entry::encode_json(entry, &mut data)?);
-        self.put(entry.class(), at, at, topic, data)
+        let channel = entry::encode_json(entry, &mut data)?;
+        self.put(entry.class(), at, at, channel, data)
     }
 
     /// Appends a reception without taking it.
     pub fn append_reception(&mut self, at: Time, reception: &Reception) -> io::Result<Position> {
         let mut data = Vec::with_capacity(reception.bytes.len() + 32);
         entry::encode_reception(reception, &mut data);
-        self.put(Class::B, at, reception.received_at, Topic::Input(reception.input.clone()), data)
+        self.put(Class::B, at, reception.received_at, channel::RECEPTION, data)
     }
 
     /// Appends an event without taking it.
     pub fn append_event(&mut self, at: Time, event: &Event) -> io::Result<Position> {
         let data = serde_json::to_vec(event)?;
-        self.put(Class::of_event(event), at, at, Topic::Fixed(channel::EVENT), data)
+        self.put(Class::of_event(event), at, at, channel::EVENT, data)
     }
 
     /// Hands everything appended to the operating system: it survives the end of this process.
@@ -220,26 +220,7 @@ impl Journal {
         self.sync()
     }
 
-    /// Remembers what the channels of the inputs are to say.
-    fn learn(&mut self, site: &Site) {
-        for input in &site.inputs {
-            let about = [
-                ("format", input.format.as_str()),
-                ("transport", input.transport.as_str()),
-                ("sensor", input.sensor.as_str()),
-            ];
-            let about = about.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-            let before = self.inputs.insert(input.id.clone(), about);
-            if before.is_some()
-                && before.as_ref() != self.inputs.get(&input.id)
-                && let Some(segment) = &mut self.segment
-            {
-                segment.forget_channel(&input.id);
-            }
-        }
-    }
-
-    fn put(&mut self, class: Class, at: Time, published: Time, topic: Topic, data: Vec<u8>) -> io::Result<Position> {
+    fn put(&mut self, class: Class, at: Time, published: Time, channel: u16, data: Vec<u8>) -> io::Result<Position> {
         self.now = self.now.max(at);
         self.books.offered += 1;
         self.retry();
@@ -256,7 +237,7 @@ impl Journal {
         }
         let position = self.next_position;
         self.next_position += 1;
-        self.kept.push(Record { position, class, at, published, topic, data });
+        self.kept.push(Record { position, class, at, published, channel, data });
         let waiting = self.trouble.is_some() && self.segment.is_none();
         if !waiting && let Err(error) = self.enter() {
             // Whether this entry was one of those without room is what the recovery says.
@@ -280,16 +261,16 @@ impl Journal {
         let segment = match &mut self.segment {
             Some(segment) => segment,
             None => {
-                let why = (!self.started).then_some(START_KEY);
+                let kind = if self.started { Kind::Next } else { Kind::Start };
                 let sealer = self.sealer.as_ref();
-                let segment = Segment::begin(&*self.storage, self.next_segment, at, record.position, why, sealer)?;
+                let segment = Segment::begin(&*self.storage, self.next_segment, at, record.position, kind, sealer)?;
                 self.started = true;
                 self.next_segment += 1;
                 self.names_unsynced += 1;
                 self.segment.insert(segment)
             }
         };
-        segment.put(record, &self.inputs)?;
+        segment.put(record)?;
         if segment.chunk_bytes() < CHUNK_BYTES {
             Ok(())
         } else if segment.unread() >= UNREAD_BYTES_MAX {
@@ -315,12 +296,12 @@ impl Journal {
     /// Writes all entries kept to a new segment.
     pub(crate) fn write_again(&mut self) -> io::Result<()> {
         let Some(first) = self.kept.first() else { return Ok(()) };
-        let (number, why, sealer) = (self.next_segment, Some(AGAIN_KEY), self.sealer.as_ref());
-        let mut segment = Segment::begin(&*self.storage, number, first.at, first.position, why, sealer)?;
+        let (number, sealer) = (self.next_segment, self.sealer.as_ref());
+        let mut segment = Segment::begin(&*self.storage, number, first.at, first.position, Kind::Again, sealer)?;
         self.next_segment += 1;
         self.names_unsynced += 1;
         let put = self.kept.iter().try_for_each(|record| {
-            segment.put(record, &self.inputs)?;
+            segment.put(record)?;
             if segment.chunk_bytes() >= CHUNK_BYTES { segment.close_chunk().map(drop) } else { Ok(()) }
         });
         self.segment = Some(segment);
@@ -333,7 +314,7 @@ impl Journal {
         if let Some(sealer) = &mut self.sealer
             && segment.stored() > 0
         {
-            sealer.previous = segment.named(is_whole);
+            sealer.previous = Some(segment.named(is_whole));
         }
     }
 

@@ -157,19 +157,12 @@ fn other_mcap_readers_find_the_bytes_and_their_channel() {
     }
     journal.close().unwrap();
     let bytes = std::fs::read(&segments(&scratch.0)[0]).unwrap();
-    let summary = mcap::Summary::read(&bytes).unwrap().expect("a closed segment has a summary");
-    let stats = summary.stats.unwrap();
-    assert_eq!(stats.message_count, kinds().len() as u64 + stats.chunk_count as u64, "one mark a chunk");
-    let frame = mcap::MessageStream::new(&bytes)
-        .unwrap()
-        .map(|m| m.unwrap())
-        .find(|m| m.channel.topic == "/in/radar" && m.data.len() > 2000)
-        .expect("the frame");
+    let all = || mcap::MessageStream::new(&bytes).unwrap().map(|m| m.unwrap());
+    assert_eq!(all().filter(|m| m.channel.topic != "/seal").count(), kinds().len());
+    let frame = all().find(|m| m.channel.topic == "/in" && m.data.len() > 2000).expect("the frame");
     assert_eq!(frame.log_time, time(7).as_nanos() as u64);
     assert_eq!(frame.publish_time, frame.log_time - 7);
     assert!(frame.data.ends_with(&[7; 2000]));
-    assert_eq!(frame.channel.metadata["format"], "json");
-    assert_eq!(frame.channel.metadata["sensor"], "radar-1");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 //! What retention takes and what it leaves.
 
+use lapwing_journal::evidence::note::{Signer, Verifier};
 use lapwing_journal::simulated::SimulatedStorage;
+use lapwing_journal::verify::{Report, Verification};
 use lapwing_journal::{
     Audit, Class, DamageKind, Entry, HOLDS_FILE, Hold, Holds, Journal, Options, Reader, Retention, Storage, StoredFile,
     Taken, replace,
@@ -164,4 +166,89 @@ fn a_damaged_segment_is_left_as_it_is() {
     }
     assert_eq!(left, std::slice::from_ref(&name));
     assert_eq!(storage.killed().files[&name], damaged);
+}
+
+fn verify(storage: &SimulatedStorage, key: &Verifier) -> Report {
+    let mut verification = Verification::new(vec![key.clone()]);
+    let files = storage.killed().files;
+    for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".mcap")) {
+        verification.segment(name, bytes);
+    }
+    verification.finish()
+}
+
+/// The same by the other program.
+fn verify_in_python(storage: &SimulatedStorage, key: &Verifier) -> Report {
+    let folder = std::env::temp_dir().join(format!("lapwing-retention-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, bytes) in storage.killed().files.iter().filter(|(name, _)| name.ends_with(".mcap")) {
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+    let tool = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/verify.py");
+    let output =
+        std::process::Command::new("python3").arg(tool).arg(&folder).arg("--key").arg(key.to_string()).output();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let output = output.unwrap();
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[test]
+fn a_sealed_journal_that_was_pruned_still_verifies() {
+    let storage = SimulatedStorage::new(5);
+    let signer = || Signer::new("lapwing-test", &[7; 32]).unwrap();
+    let key = signer().verifier();
+    // 20 of the 30 hours with a server that was killed after the twentieth.
+    for (from, to) in [(0, 20), (20, 30)] {
+        let mut journal = Journal::open_in(Arc::new(storage.clone()), OPTIONS).unwrap();
+        journal.sign_with(signer()).unwrap();
+        for h in from..to {
+            for i in 0..210 {
+                let at = hour(h) + Span::from_seconds(i * 6);
+                journal.append(at, &if i == 100 { command(h as u64) } else { raw(at) }).unwrap();
+                if i % 5 == 4 {
+                    journal.maintain(at);
+                }
+            }
+            journal.sync().unwrap();
+        }
+        if to == 30 {
+            // A hold in the middle of a segment, across checkpoints and not at one.
+            let holds = Holds { holds: vec![Hold { first: 263, last: 312, why: "incident 1".to_owned() }] };
+            holds.write(&storage).unwrap();
+            let before = verify(&storage, &key);
+            assert_eq!(before.verdict, "valid", "{before:?}");
+            assert_eq!(retain(&mut journal, hour(30)), 6);
+            assert_eq!(retain(&mut journal, hour(30)), 0, "nothing is gone through twice");
+            let report = verify(&storage, &key);
+            assert_eq!(report.verdict, "valid", "{report:?}");
+            assert_eq!(report.records.removed, 6 * 209 - 49, "{report:?}");
+            assert_eq!(report.records.altered + report.records.missing, 0);
+            let (entries, _) = read(&storage);
+            assert!((263..=312).all(|position| entries.contains_key(&position)), "what is held is there");
+            assert_eq!(verify_in_python(&storage, &key), report);
+            // Once more, with the hold lifted.
+            Holds::default().write(&storage).unwrap();
+            assert_eq!(retain(&mut journal, hour(30)), 1);
+            let report = verify(&storage, &key);
+            assert_eq!((report.verdict.as_str(), report.records.removed), ("valid", 6 * 209), "{report:?}");
+            assert_eq!(verify_in_python(&storage, &key), report);
+        }
+        storage.go_dark_after(0);
+        drop(journal);
+        storage.heal();
+    }
+    // What is left is as well kept as before: any change of it is found.
+    let files = storage.killed().files;
+    let (name, bytes) = files.iter().find(|(name, _)| name.ends_with(".mcap")).unwrap();
+    assert!(bytes.len() < 12_000, "{} bytes for an hour of one command", bytes.len());
+    for at in (0..bytes.len()).step_by(37) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1 << (at % 8);
+        let mut verification = Verification::new(vec![key.clone()]);
+        verification.segment(name, &changed);
+        let report = verification.finish();
+        assert_eq!(report.verdict, "altered", "byte {at}");
+    }
 }

@@ -3,10 +3,10 @@
 // The ban list is for core/: these tests have files and processes.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used)]
 
+use lapwing_journal::evidence::note;
 use lapwing_journal::evidence::note::{Signer, Verifier};
-use lapwing_journal::evidence::{key, note};
 use lapwing_journal::verify::{Report, Verification};
-use lapwing_journal::{Audit, Entry, Journal, Options, Reader};
+use lapwing_journal::{Journal, Options, Reader};
 use lapwing_model::{Envelope, InputId, Reception, Time};
 use std::path::{Path, PathBuf};
 
@@ -158,34 +158,12 @@ fn a_segment_that_is_gone_or_cut_is_missed() {
     assert_eq!((report.first_bad.unwrap().what.as_str(), report.records.verified), ("chain", 40));
     let bytes = std::fs::read(&all[1]).unwrap();
     let marks: Vec<usize> = (0..bytes.len()).filter(|i| bytes[*i..].starts_with(b"lapwing/")).collect();
-    // Everything from the last checkpoint but one on.
-    let cut = marks[1] - 31 - 9 - 22 - 62 - 49;
+    // Everything from the third checkpoint on: its chunk has 104 bytes before the message.
+    let cut = marks[2] - 31 - 104;
     std::fs::write(&all[1], &bytes[..cut]).unwrap();
     let report = verify(&all, &keys, &[]);
     assert_eq!(report.verdict, "altered");
     assert!(report.records.missing >= 4, "{report:?}");
-    std::fs::remove_dir_all(directory).unwrap();
-}
-
-#[test]
-fn keys_change_hands_in_the_record() {
-    let directory = directory("rotate");
-    let mut journal = Journal::open(&directory, Options::default()).unwrap();
-    let old = key::open(&directory).unwrap();
-    let first = old.verifier();
-    journal.sign_with(old).unwrap();
-    append(&mut journal, 0, 4, "reception");
-    let rotation = key::Rotation::begin(&directory).unwrap();
-    let at = Time::from_millis(1_700_000_000_100);
-    journal.append(at, &Entry::Audit(Audit::KeyChanged { note: rotation.note.clone() })).unwrap();
-    journal.close().unwrap();
-    rotation.finish().unwrap();
-    let mut journal = Journal::open(&directory, Options::default()).unwrap();
-    journal.sign_with(key::open(&directory).unwrap()).unwrap();
-    append(&mut journal, 200, 4, "reception");
-    journal.close().unwrap();
-    let report = verify(&files(&directory), &[first], &[]);
-    assert_eq!((report.verdict.as_str(), report.records.verified), ("valid", 9), "{report:?}");
     std::fs::remove_dir_all(directory).unwrap();
 }
 
@@ -214,5 +192,43 @@ fn what_was_erased_is_gone_and_everything_still_verifies() {
     let output = std::process::Command::new("python3").arg(tool).arg(&directory).arg("--key").arg(&key_file).output();
     let output = output.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn a_power_cut_in_any_write_reads_as_cut_and_not_as_altered() {
+    let directory = journal("power", 1);
+    let file = files(&directory).remove(0);
+    let bytes = std::fs::read(&file).unwrap();
+    let key = signer().verifier();
+    let told = |length: usize| {
+        let mut verification = Verification::new(vec![key.clone()]);
+        verification.segment("x", &bytes[..length]);
+        verification.finish()
+    };
+    // The closing write: a chunk with the last checkpoint, and the end.
+    let notes: Vec<usize> = (0..bytes.len()).filter(|i| bytes[*i..].starts_with(b"lapwing/")).collect();
+    let closing = notes.last().unwrap() - 31 - 104;
+    for length in 0..bytes.len() {
+        let report = told(length);
+        assert_eq!((report.verdict.as_str(), report.first_bad), ("valid", None), "cut at {length}");
+        let state = report.segments[0].state.as_str();
+        assert!(
+            if length > closing { state == "cut" } else { ["cut", "open"].contains(&state) },
+            "cut at {length}: {state}"
+        );
+    }
+    assert_eq!(told(bytes.len()).segments[0].state, "closed");
+    // The next start names what it found, and that covers it.
+    for length in (closing + 1..bytes.len()).step_by(13) {
+        std::fs::write(&file, &bytes[..length]).unwrap();
+        let mut next = Journal::open(&directory, Options::default()).unwrap();
+        next.sign_with(signer()).unwrap();
+        append(&mut next, 20, 1, "reception");
+        next.close().unwrap();
+        let report = verify(&files(&directory), std::slice::from_ref(&key), &[]);
+        assert_eq!((report.verdict.as_str(), report.records.verified), ("valid", 21), "cut at {length}: {report:?}");
+        std::fs::remove_file(files(&directory).remove(1)).unwrap();
+    }
     std::fs::remove_dir_all(directory).unwrap();
 }

@@ -4,7 +4,6 @@
 //! memory meanwhile, and what is turned away is counted.
 
 use anyhow::Context;
-use lapwing_journal::evidence::key;
 use lapwing_journal::{Entry, Figures, Histogram, Journal, Options, Retention, RetentionDone, SyncDone};
 use lapwing_model::{Event, Position, Span, Time};
 use lapwing_server::{Feeds, JournalState, JournalTimes};
@@ -74,8 +73,7 @@ impl Record {
             tracing::warn!("journal: the erasure {request} had been interrupted, and is complete now");
         }
         let mut journal = Journal::open(&config.directory, options).context("journal")?;
-        let signer = key::open(&config.directory).context("journal: the signing key")?;
-        journal.sign_with(signer).context("journal")?;
+        journal.sign_with_key_of(&config.directory, crate::live::clock()).context("journal: the signing key")?;
         // One sync and one removal run at a time.
         let (done, results) = mpsc::channel(2);
         let record = Self {

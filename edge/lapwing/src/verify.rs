@@ -3,11 +3,10 @@
 use crate::bundle::Unpacked;
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use lapwing_journal::evidence::key::{self, KEY_FOLDER, Rotation};
+use lapwing_journal::evidence::key::{self, KEY_FOLDER};
 use lapwing_journal::evidence::note::Verifier;
 use lapwing_journal::verify::{Report, SEGMENT_BYTES_MAX, Verification};
-use lapwing_journal::{Audit, Entry, Journal, Options};
-use lapwing_model::Time;
+use lapwing_journal::{Journal, Options};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -122,8 +121,8 @@ fn print(report: &Report, json: bool) {
     for segment in &report.segments {
         let r = &segment.records;
         println!(
-            "{} ({}): {} verified, {} altered, {} missing, {} removed, {} not covered by a signature yet",
-            segment.file, segment.state, r.verified, r.altered, r.missing, r.removed, r.uncovered
+            "{} ({}): {} verified, {} erased, {} removed, {} altered, {} missing, {} not covered by a signature yet",
+            segment.file, segment.state, r.verified, r.erased, r.removed, r.altered, r.missing, r.uncovered
         );
     }
     for problem in &report.problems {
@@ -135,23 +134,14 @@ fn print(report: &Report, json: bool) {
 
 fn meaning(what: &str) -> &str {
     match what {
-        "head" => "the head of the segment is not as it was signed",
-        "structure" => "no part of a segment begins here",
-        "mark" => "the mark of a chunk is not as the journal writes it",
-        "chunk" => "the times or the CRC of a chunk do not fit it",
-        "index" => "the index of a chunk does not fit it",
-        "channel" => "a channel that the journal does not write here",
-        "record" => "a record is not as it was sealed",
-        "seal" => "the seal of a chunk is damaged",
-        "missing" => "records are missing",
-        "order" => "records again, or out of order",
-        "interval" => "the records up to the next checkpoint are not those that were signed",
-        "checkpoint" => "a checkpoint is not genuine, or not in its place",
-        "end" => "the end of the segment is not as it was written",
-        "chain" => "the segment does not follow on the one before",
-        "fork" => "another record than the one that was signed before",
-        "absent" => "the segment of a saved checkpoint is not here",
-        "unsealed" => "not sealed: written by a version that did not sign",
+        "record" => "this record is not as it was signed; do not use it, the rest stands",
+        "interval" => "the records before this checkpoint are not those that were signed, from the record named on",
+        "structure" => "bytes that the journal does not write here; look for a fault of the disk",
+        "missing" => "records that were signed are not there; look for another copy",
+        "fork" => "two genuine signatures contradict each other: the key is stolen",
+        "chain" => "not the segment that follows on the one before; look for the missing one",
+        "unsigned" => "nothing in it is signed by the key: give the right key",
+        "absent" => "the segment of a kept checkpoint is not here; look for it",
         other => other,
     }
 }
@@ -173,13 +163,8 @@ pub(crate) fn key(args: &KeyArgs) -> Result<()> {
 fn rotate(directory: &Path) -> Result<()> {
     // The lock first: a running server holds it.
     let mut journal = Journal::open(directory, Options::default())?;
-    journal.sign_with(key::open(directory)?)?;
-    let rotation = Rotation::begin(directory)?;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).context("the clock")?;
-    let at = Time::from_nanos(i64::try_from(now.as_nanos()).context("the clock")?);
-    journal.append(at, &Entry::Audit(Audit::KeyChanged { note: rotation.note.clone() }))?;
+    let key = journal.change_key(directory, crate::live::clock())?;
     journal.close()?;
-    rotation.finish()?;
-    println!("{}", key::open(directory)?.verifier());
+    println!("{key}");
     Ok(())
 }

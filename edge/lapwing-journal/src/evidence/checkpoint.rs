@@ -3,38 +3,60 @@
 use super::Hash;
 use super::note::{hash_from_base64, to_base64};
 use super::tree::Frontier;
-use lapwing_model::Time;
 use std::fmt::Write as _;
 
 /// What a checkpoint's origin begins with; the segment's token follows.
-const ORIGIN: &str = "lapwing/";
+pub(crate) const ORIGIN: &str = "lapwing/";
+/// Digits of a number.
+const DIGITS_MAX: usize = 19;
 
 /// The tree of one segment as it was at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The segment's token: which tree this is.
     pub journal: String,
-    /// The tree: its size counts the opening leaf.
+    /// The tree: its size counts the head.
     pub tree: Frontier,
     /// Number of the segment.
     pub segment: u64,
     /// Position of the segment's first record.
     pub first: u64,
-    /// The opening leaf's hash.
-    pub opening: Hash,
-    /// When it was made.
-    pub time: Time,
-    /// How many checkpoints of the segment were before it.
-    pub ordinal: u64,
-    /// SHA-256 of the note before it; zeros for the first.
-    pub before: Hash,
+    /// The segment before it.
+    pub previous: Option<Named>,
+    /// Tree size of the checkpoint before it in the segment; 0 for the first.
+    pub after: u64,
+    /// When it was made, nanoseconds since 1970.
+    pub time: u64,
     /// Whether the segment ends here.
     pub is_closed: bool,
 }
 
-/// A decimal number as it is written: no sign, no zeros in front.
+/// A segment's number, and the size and the root of its tree: what the next one names.
+pub type Named = (u64, u64, Hash);
+
+/// A segment as the next one names it, in words.
+pub(crate) fn previous_text(previous: Option<&Named>) -> String {
+    previous.map_or_else(
+        || "previous none".to_owned(),
+        |(number, size, root)| format!("previous {number} {size} {}", to_base64(root)),
+    )
+}
+
+/// Reads [`previous_text`].
+pub(crate) fn read_previous(text: &str) -> Option<Option<Named>> {
+    let text = text.strip_prefix("previous ")?;
+    if text == "none" {
+        return Some(None);
+    }
+    let mut words = text.split(' ');
+    let (number, size) = (decimal(words.next()?)?, decimal(words.next()?)?);
+    let root = hash_from_base64(words.next()?)?;
+    words.next().is_none().then_some(Some((number, size, root)))
+}
+
+/// A decimal number as it is written: no sign, no zeros in front, 19 digits at most.
 pub(crate) fn decimal(text: &str) -> Option<u64> {
-    let number: u64 = text.parse().ok()?;
+    let number: u64 = text.parse().ok().filter(|_| text.len() <= DIGITS_MAX)?;
     (number.to_string() == text).then_some(number)
 }
 
@@ -42,16 +64,15 @@ impl Checkpoint {
     /// The text that is signed.
     pub fn text(&self) -> String {
         let mut text = format!(
-            "{ORIGIN}{}\n{}\n{}\nsegment {} {}\nopening {}\ntime {}\ncheckpoint {} {}\nstate {}\n",
+            "{ORIGIN}{}\n{}\n{}\nsegment {} {}\n{}\nafter {}\ntime {}\nstate {}\n",
             self.journal,
             self.tree.size(),
             to_base64(&self.tree.root()),
             self.segment,
             self.first,
-            to_base64(&self.opening),
-            self.time.as_nanos(),
-            self.ordinal,
-            to_base64(&self.before),
+            previous_text(self.previous.as_ref()),
+            self.after,
+            self.time,
             if self.is_closed { "closed" } else { "open" },
         );
         for peak in self.tree.peaks() {
@@ -66,12 +87,13 @@ impl Checkpoint {
     pub fn parse(text: &str) -> Option<Self> {
         let mut lines = text.split('\n');
         let journal = lines.next()?.strip_prefix(ORIGIN)?.to_owned();
+        crate::format::token_from(&journal)?;
         let size = decimal(lines.next()?)?;
         let _root = lines.next()?;
         let (segment, first) = lines.next()?.strip_prefix("segment ")?.split_once(' ')?;
-        let opening = hash_from_base64(lines.next()?.strip_prefix("opening ")?)?;
-        let time = Time::from_nanos(lines.next()?.strip_prefix("time ")?.parse().ok()?);
-        let (ordinal, before) = lines.next()?.strip_prefix("checkpoint ")?.split_once(' ')?;
+        let previous = read_previous(lines.next()?)?;
+        let after = decimal(lines.next()?.strip_prefix("after ")?)?;
+        let time = decimal(lines.next()?.strip_prefix("time ")?)?;
         let is_closed = lines.next()? == "state closed";
         let peaks: Option<Vec<Hash>> =
             lines.map_while(|line| line.strip_prefix("peak ").map(hash_from_base64)).collect();
@@ -80,10 +102,9 @@ impl Checkpoint {
             tree: Frontier::resume(size, peaks?)?,
             segment: decimal(segment)?,
             first: decimal(first)?,
-            opening,
+            previous,
+            after,
             time,
-            ordinal: decimal(ordinal)?,
-            before: hash_from_base64(before)?,
             is_closed,
         };
         (checkpoint.text() == text).then_some(checkpoint)

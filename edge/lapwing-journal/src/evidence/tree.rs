@@ -47,15 +47,26 @@ impl Frontier {
 
     /// Adds a leaf's hash.
     pub fn push(&mut self, leaf: Hash) {
-        let mut node = leaf;
-        // As many peaks are completed as the size ends in ones.
-        for _ in 0..self.size.trailing_ones() {
+        self.push_subtree(leaf, 0);
+    }
+
+    /// Adds the root of a perfect subtree of 2^level leaves. Whether it fits here: the size is a multiple of that.
+    pub fn push_subtree(&mut self, root: Hash, level: u8) -> bool {
+        let leaves = 1u64.checked_shl(level.into()).unwrap_or(0);
+        let Some(size) = self.size.checked_add(leaves).filter(|_| leaves > 0 && self.size.is_multiple_of(leaves))
+        else {
+            return false;
+        };
+        let mut node = root;
+        // As many peaks are completed as the number of such subtrees ends in ones.
+        for _ in 0..(self.size >> level).trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 node = hash_node(&left, &node);
             }
         }
         self.peaks.push(node);
-        self.size += 1;
+        self.size = size;
+        true
     }
 
     /// The root of the leaves so far.

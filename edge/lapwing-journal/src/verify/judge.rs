@@ -1,334 +1,239 @@
-//! From a segment taken apart to what can be said of each record.
+//! From a segment taken apart to what can be said of each record: rules 4 and 5 of *Verification* in
+//! `docs/reference/evidence.md`.
 
-use super::layout::{Head, Item, Layout, Slot};
+use super::layout::{Layout, Placed, Slot, State, layout};
 use super::report::{Counts, Problem};
 use crate::evidence::Hash;
-use crate::evidence::checkpoint::Checkpoint;
-use crate::evidence::key::read_rotation;
-use crate::evidence::note::{Note, Verifier};
-use crate::evidence::tree::Frontier;
-use sha2::{Digest, Sha256};
+use crate::evidence::checkpoint::{Checkpoint, Named};
+use crate::evidence::note::Verifier;
+use crate::evidence::seal::Item;
+use crate::evidence::tree::{Frontier, hash_leaf};
+use crate::format::head::HEAD_BYTES;
 use std::collections::BTreeMap;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Status {
-    Pending,
-    Verified,
-    Altered,
-}
 
 #[derive(Debug)]
 struct Leaf {
     slot: Slot,
-    status: Status,
+    /// It did not lead to the root that was signed: what it was is unknown.
+    is_altered: bool,
+    /// A tree that is known grew by it.
+    is_known: bool,
 }
 
-/// A segment as far as its own checkpoints can tell. Its neighbours and saved checkpoints may tell more.
+/// A segment as far as its own checkpoints can tell. Its neighbours and checkpoints that were kept may tell more.
 #[derive(Debug)]
 pub(crate) struct Judged {
     pub(crate) name: String,
-    pub(crate) head: Option<Head>,
-    /// Whether a checkpoint confirms the head.
-    pub(crate) head_is_signed: bool,
-    pub(crate) token: Option<String>,
-    pub(crate) first: u64,
-    pub(crate) state: &'static str,
+    pub(crate) identity: Option<Checkpoint>,
+    pub(crate) state: State,
     pub(crate) problems: Vec<Problem>,
-    /// The position after the last record.
-    pub(crate) end: u64,
     length: u64,
-    opening: Option<Hash>,
+    /// By number; 0 is the head.
     leaves: BTreeMap<u64, Leaf>,
-    /// Trees that are signed, by size.
-    trusted: Vec<Frontier>,
-    missing: u64,
+    /// Trees that are signed or known, by size.
+    trees: Vec<Frontier>,
+    /// The leaf behind the last item.
+    end: u64,
+    /// The largest size that anybody spoke of.
+    largest: u64,
 }
 
-/// A saved checkpoint.
-pub(crate) struct Saved {
+/// A checkpoint that was kept.
+#[derive(Debug)]
+pub(crate) struct Kept {
     pub(crate) token: String,
-    pub(crate) size: u64,
-    pub(crate) root: Hash,
+    pub(crate) tree: Frontier,
     pub(crate) is_closed: bool,
-}
-
-struct Judge<'a> {
-    bytes: &'a [u8],
-    keys: &'a [Verifier],
-    judged: Judged,
-    ordinal: u64,
-    before: Hash,
-    closed_at: Option<u64>,
-    any_signed: bool,
-    /// Where the interval since the last signed checkpoint begins.
-    interval: u64,
 }
 
 /// Judges a segment by itself.
 pub(crate) fn judge(name: &str, bytes: &[u8], keys: &[Verifier]) -> Judged {
-    let layout = Layout::of(name, bytes);
-    let is_sealed = layout.head.as_ref().is_none_or(|h| h.is_sealed) || layout.has_seals;
-    let token = layout.head.as_ref().map(|h| h.token.clone());
-    let judged = Judged {
+    let Layout { state, identity, slots, mut checkpoints, problems } = layout(name, bytes, keys);
+    let hash = hash_leaf(bytes.get(..HEAD_BYTES).unwrap_or(bytes));
+    let head = Slot { item: None, claimed: hash, made: Some(hash), data: None };
+    let slots = std::iter::once((0, head)).chain(slots);
+    let leaves: BTreeMap<u64, Leaf> =
+        slots.map(|(number, slot)| (number, Leaf { slot, is_altered: false, is_known: false })).collect();
+    let mut judged = Judged {
         name: name.to_owned(),
-        first: layout.head.as_ref().map_or(0, |h| h.first),
-        head: layout.head,
-        head_is_signed: false,
-        token,
-        state: "open",
-        problems: layout.problems,
-        end: layout.expected.unwrap_or(0),
+        identity,
+        state,
+        problems,
         length: bytes.len() as u64,
-        opening: layout.opening,
-        leaves: BTreeMap::new(),
-        trusted: vec![Frontier::default()],
-        missing: 0,
+        end: leaves.iter().map(|(number, leaf)| number.saturating_add(leaf.slot.count())).max().unwrap_or(1),
+        leaves,
+        trees: vec![Frontier::default()],
+        largest: 0,
     };
-    if !is_sealed {
-        return Judged { state: "unsealed", ..judged };
+    checkpoints.sort_by_key(|placed| placed.checkpoint.tree.size());
+    for Placed { chunk, checkpoint } in checkpoints {
+        judged.checkpoint(chunk, checkpoint);
     }
-    let (tail_at, cut_at) = (layout.tail_at, layout.cut_at);
-    let mut judge =
-        Judge { bytes, keys, judged, ordinal: 0, before: [0; 32], closed_at: None, any_signed: false, interval: 0 };
-    judge.anchor(&layout.items);
-    for item in layout.items {
-        match item {
-            Item::Slot(slot) => judge.slot(slot),
-            Item::Checkpoint { offset, data, log_time, position } => {
-                let data = bytes.get(data).unwrap_or_default();
-                judge.checkpoint(offset, data, log_time, position);
-            }
-        }
-    }
-    judge.end(tail_at, cut_at)
+    judged
 }
 
-fn read(data: &[u8], keys: &[Verifier]) -> Option<Checkpoint> {
-    let note = Note::parse(data).ok()?;
-    let checkpoint = Checkpoint::parse(note.text)?;
-    (note.signatures.len() == 1 && keys.iter().any(|key| key.verifies(&note))).then_some(checkpoint)
-}
-
-impl Judge<'_> {
-    fn problem(&mut self, offset: u64, position: Option<u64>, what: &'static str) {
-        let file = self.judged.name.clone();
-        self.judged.problems.push(Problem { file, position, offset, what: what.to_owned() });
-    }
-
-    /// What is signed counts more than the head: the first good checkpoint says where the segment begins.
-    fn anchor(&mut self, items: &[Item]) {
-        let signed = items.iter().find_map(|item| match item {
-            Item::Checkpoint { data, .. } => read(self.bytes.get(data.clone())?, self.keys),
-            Item::Slot(_) => None,
-        });
-        let first = items.iter().find_map(|item| match item {
-            Item::Slot(slot) => Some(slot.position),
-            Item::Checkpoint { .. } => None,
-        });
-        match (signed, &self.judged.head) {
-            (Some(signed), _) => {
-                self.judged.first = signed.first;
-                self.judged.token = Some(signed.journal);
-            }
-            (None, None) => self.judged.first = first.unwrap_or(0),
-            (None, Some(_)) => {}
-        }
-    }
-
-    fn slot(&mut self, slot: Slot) {
-        if let Some(at) = self.closed_at.take() {
-            self.problem(at, Some(slot.position), "end");
-        }
-        let size = self.judged.trusted.last().map_or(0, Frontier::size);
-        let index = slot.position.checked_sub(self.judged.first).and_then(|i| i.checked_add(1));
-        let Some(index) = index.filter(|i| *i >= size && !self.judged.leaves.contains_key(i)) else {
-            self.problem(slot.offset, Some(slot.position), "order");
-            return;
-        };
-        self.judged.leaves.insert(index, Leaf { slot, status: Status::Pending });
-    }
-
-    fn checkpoint(&mut self, offset: u64, data: &[u8], log_time: u64, position: u64) {
-        let Some(checkpoint) = read(data, self.keys) else {
-            self.problem(offset, Some(position), "checkpoint");
-            return;
-        };
-        let hash: Hash = Sha256::digest(data).into();
-        let size = self.judged.trusted.last().map_or(0, Frontier::size);
-        let head = self.judged.head.as_ref();
-        let is_here = Some(&checkpoint.journal) == self.judged.token.as_ref()
-            && checkpoint.first == self.judged.first
-            && head.is_none_or(|head| head.number == checkpoint.segment)
-            && checkpoint.tree.size() >= size.max(1);
-        let is_next = checkpoint.ordinal == self.ordinal
-            && (checkpoint.before == self.before || self.ordinal == 0 && checkpoint.before == [0; 32])
-            && checkpoint.time.as_nanos() as u64 == log_time
-            && checkpoint.first.checked_add(checkpoint.tree.size() - 1) == Some(position)
-            && self.closed_at.is_none();
-        if !is_here || !is_next {
-            self.problem(offset, Some(position), "checkpoint");
-        }
-        if !is_here {
-            return;
-        }
-        self.ordinal = checkpoint.ordinal.saturating_add(1);
-        self.before = hash;
-        self.closed_at = checkpoint.is_closed.then_some(offset);
-        self.opening(&checkpoint);
-        self.interval(&checkpoint, offset);
-        self.interval = offset;
-        self.judged.trusted.push(checkpoint.tree);
-    }
-
-    fn opening(&mut self, checkpoint: &Checkpoint) {
-        if self.any_signed {
-            return;
-        }
-        self.any_signed = true;
-        if self.judged.opening == Some(checkpoint.opening) {
-            self.judged.head_is_signed = true;
-        } else {
-            self.problem(8, Some(checkpoint.first), "head");
-        }
-        self.judged.opening = Some(checkpoint.opening);
-    }
-
-    /// The leaves between two checkpoints.
-    fn interval(&mut self, checkpoint: &Checkpoint, offset: u64) {
-        let judged = &self.judged;
-        let from = judged.trusted.last().cloned().unwrap_or_default();
-        let (size, root) = (checkpoint.tree.size(), checkpoint.tree.root());
-        let claimed = judged.root_at(&from, size, |slot| slot.claimed.or(slot.computed)) == Some(root);
-        let computed = || judged.root_at(&from, size, |slot| slot.computed.or(slot.claimed)) == Some(root);
-        let is_known = claimed || computed();
-        let mut present = 0;
-        let mut first_offset = offset;
-        for (_, leaf) in self.judged.leaves.range_mut(from.size()..size) {
-            present += 1;
-            first_offset = first_offset.min(leaf.slot.offset);
-            let authentic = if claimed { leaf.slot.claimed } else { leaf.slot.computed };
-            let is_good = is_known && leaf.slot.computed.is_some() && leaf.slot.computed == authentic;
-            leaf.status = if is_good { Status::Verified } else { Status::Altered };
-        }
-        let expected = size - from.size().max(1);
-        self.judged.missing += expected.saturating_sub(present);
-        let told = |problem: &Problem| (self.interval..offset).contains(&problem.offset) && problem.what != "head";
-        if !is_known && !self.judged.problems.iter().any(told) {
-            self.problem(first_offset, Some(self.judged.first.saturating_add(from.size().max(1) - 1)), "interval");
-        }
-    }
-
-    fn end(mut self, tail_at: Option<usize>, cut_at: Option<usize>) -> Judged {
-        let is_closed = self.closed_at.is_some();
-        match tail_at {
-            Some(at) if !is_closed => self.problem(at as u64, Some(self.judged.end), "end"),
-            None if is_closed => self.problem(self.judged.length, Some(self.judged.end), "end"),
-            _ => {}
-        }
-        self.judged.state = match (tail_at, cut_at) {
-            (Some(_), _) => "closed",
-            (None, Some(_)) => "cut",
-            (None, None) => "open",
-        };
-        self.judged
-    }
+/// A tree that has grown, and what it stopped at.
+struct Grown<'a> {
+    tree: Frontier,
+    /// The leaves it grew by.
+    leaves: Vec<u64>,
+    /// Whether it grew by something, and that was removed all of it.
+    all_removed: bool,
+    /// The item that does not fit.
+    misfit: Option<&'a Leaf>,
 }
 
 impl Judged {
-    fn problem(&mut self, offset: u64, position: u64, what: &'static str) {
-        let file = self.name.clone();
-        self.problems.push(Problem { file, position: Some(position), offset, what: what.to_owned() });
+    fn problem(&mut self, offset: u64, leaf: u64, what: &'static str) {
+        let (file, what) = (self.name.clone(), what.to_owned());
+        let position = self.identity.as_ref().map(|is| is.first.saturating_add(leaf.max(1) - 1));
+        self.problems.push(Problem { file, position, offset, what });
     }
 
-    /// The root at a size, going on from a tree that is known; `None` when a leaf is missing.
-    fn root_at(&self, from: &Frontier, size: u64, leaf: impl Fn(&Slot) -> Option<Hash>) -> Option<Hash> {
-        let mut tree = from.clone();
-        if tree.size() == 0 && size > 0 {
-            tree.push(self.opening?);
-        }
-        for (index, found) in self.leaves.range(tree.size()..size.max(tree.size())) {
-            if *index != tree.size() {
-                return None;
+    /// The largest tree that is signed or known.
+    fn last(&self) -> Frontier {
+        self.trees.last().cloned().unwrap_or_default()
+    }
+
+    /// Lets the largest tree that is not more than a size grow to it, by the leaves that its items have, as far as they follow on
+    /// each other.
+    fn grow(&self, size: u64) -> Grown<'_> {
+        let from = self.trees.iter().rev().find(|tree| tree.size() <= size);
+        let tree = from.cloned().unwrap_or_default();
+        let mut grown = Grown { tree, leaves: Vec::new(), all_removed: false, misfit: None };
+        let (mut any, mut any_stays) = (false, false);
+        while let Some(leaf) = self.leaves.get(&grown.tree.size()).filter(|leaf| !leaf.is_altered) {
+            let number = grown.tree.size();
+            let fits = leaf.slot.count() <= size.saturating_sub(grown.tree.size());
+            if !fits || !grown.tree.push_subtree(leaf.slot.claimed, leaf.slot.level()) {
+                grown.misfit = Some(leaf);
+                break;
             }
-            tree.push(leaf(&found.slot)?);
+            grown.leaves.push(number);
+            any = true;
+            any_stays |= !matches!(leaf.slot.item, Some(Item::Removed { .. }));
         }
-        (tree.size() == size).then(|| tree.root())
+        grown.all_removed = any && !any_stays;
+        grown
     }
 
-    /// Leaves there are, the opening one among them.
-    pub(crate) fn size(&self) -> u64 {
-        let last = self.leaves.last_key_value().map_or(0, |(index, _)| *index);
-        last.max(self.trusted.last().map_or(0, Frontier::size).saturating_sub(1)).saturating_add(1)
-    }
-
-    /// The root of all leaves there are: what the next segment names.
-    pub(crate) fn root(&self) -> Option<Hash> {
-        let from = self.trusted.last()?;
-        self.root_at(from, self.size(), |slot| slot.computed.or(slot.claimed))
-    }
-
-    /// Holds the segment against a tree of it that was signed elsewhere: by the segment behind it, or by a checkpoint
-    /// that was saved. `agreed` is the largest size known to agree with what was saved. Whether it agrees.
-    pub(crate) fn hold_against(&mut self, size: u64, root: &Hash, agreed: u64) -> bool {
-        let have = self.size();
-        if size > have {
-            self.missing += size - have;
-            self.problem(self.length, self.first.saturating_add(have - 1), "missing");
-            return false;
+    fn checkpoint(&mut self, chunk: u64, checkpoint: Checkpoint) {
+        let (from, size) = (self.last().size(), checkpoint.tree.size());
+        let grown = self.grow(size);
+        let (tree, all_removed, leaves) = (grown.tree, grown.all_removed, grown.leaves);
+        if checkpoint.after != from && !all_removed {
+            self.problem(chunk, size, "structure");
         }
-        let from = self.trusted.iter().rev().find(|tree| tree.size() <= size).cloned().unwrap_or_default();
-        let (from_size, agrees) = (
-            from.size(),
-            match from.size() == size {
-                true => from.root() == *root,
-                false => self.root_at(&from, size, |slot| slot.computed.or(slot.claimed)).as_ref() == Some(root),
-            },
-        );
-        let is_trusted = from_size == size;
-        for (_, leaf) in self.leaves.range_mut(from_size..size) {
-            if leaf.status == Status::Pending && !is_trusted {
-                let is_good = agrees && leaf.slot.computed.is_some();
-                leaf.status = if is_good { Status::Verified } else { Status::Altered };
+        self.largest = self.largest.max(size);
+        if tree == checkpoint.tree {
+            self.known(&leaves);
+        } else {
+            self.unknown(size, chunk);
+        }
+        self.trees.push(checkpoint.tree);
+    }
+
+    /// These leaves lead to a tree that is signed.
+    fn known(&mut self, leaves: &[u64]) {
+        for number in leaves {
+            if let Some(leaf) = self.leaves.get_mut(number) {
+                leaf.is_known = true;
             }
         }
-        if !agrees {
-            let index = if is_trusted { agreed } else { agreed.max(from_size) }.max(1);
-            let offset = self.leaves.range(index..).next().map_or(self.length, |(_, leaf)| leaf.slot.offset);
-            self.problem(offset, self.first.saturating_add(index - 1), "fork");
-        }
-        agrees
     }
 
-    /// A checkpoint kept elsewhere says that the segment has ended: its end must be there.
-    pub(crate) fn must_be_closed(&mut self) {
-        if self.state != "closed" {
-            self.problem(self.length, self.end, "end");
+    /// The leaves since the last tree do not lead to one of this size.
+    fn unknown(&mut self, size: u64, offset: u64) {
+        let from = self.last().size();
+        if size > 1 {
+            self.problem(offset, from, "interval");
+        } else {
+            self.problem(0, from, "structure");
+        }
+        let leaves = self.leaves.range_mut(from..size.max(from));
+        leaves.for_each(|(_, leaf)| leaf.is_altered = true);
+    }
+
+    /// Holds the segment before this one against what this one names of it.
+    pub(crate) fn follows(&mut self, before: &mut Self) {
+        let Some(is) = &self.identity else { return };
+        let number = before.identity.as_ref().map(|was| was.segment);
+        match &is.previous {
+            Some((named, size, root)) if number.is_none_or(|number| number == *named) => {
+                before.hold(*size, root, None, false);
+            }
+            _ => self.problem(0, 0, "chain"),
         }
     }
 
-    /// Keys that hand over in this segment, where that is verified: old and new.
-    pub(crate) fn rotations(&self, bytes: &[u8]) -> Vec<(Verifier, Verifier)> {
-        let verified = self.leaves.values().filter(|leaf| leaf.status == Status::Verified);
-        let data = verified.filter_map(|leaf| bytes.get(leaf.slot.audit.clone()?));
-        data.filter_map(|data| {
-            let audit: serde_json::Value = serde_json::from_slice(data).ok()?;
-            (audit.get("audit")? == "key_changed").then(|| read_rotation(audit.get("note")?.as_str()?.as_bytes()))?
-        })
-        .collect()
+    /// Holds the segment against a checkpoint of it that was kept.
+    pub(crate) fn hold_kept(&mut self, kept: &Kept) {
+        self.hold(kept.tree.size(), &kept.tree.root(), Some(&kept.tree), kept.is_closed);
+    }
+
+    /// Holds the segment against a tree of it that was signed elsewhere.
+    fn hold(&mut self, size: u64, root: &Hash, kept: Option<&Frontier>, is_closed: bool) {
+        let last = self.last().size();
+        self.largest = self.largest.max(size);
+        if size > self.end || is_closed && self.state != State::Closed {
+            self.problem(self.length, self.end, "missing");
+        }
+        let Grown { tree, leaves, misfit, .. } = self.grow(size);
+        let (is_there, is_stopped) = (tree.size() == size, misfit.is_some());
+        if is_there && tree.root() == *root {
+            self.known(&leaves);
+            if size > last {
+                self.trees.push(tree);
+            }
+        } else if last < size {
+            if size <= self.end {
+                self.unknown(size, self.length);
+                self.trees.extend(kept.cloned());
+            }
+        } else if is_there || is_stopped && !kept.is_some_and(|kept| kept.peaks().starts_with(tree.peaks())) {
+            self.problem(0, 0, "fork");
+        }
+    }
+
+    /// What the segment that is written next has to name of this one: the tree up to where it is sound.
+    pub(crate) fn named(&self) -> Option<Named> {
+        let is = self.identity.as_ref()?;
+        let mut tree = self.last();
+        while let Some(leaf) = self.leaves.get(&tree.size()).filter(|leaf| leaf.slot.is_sound()) {
+            if !tree.push_subtree(leaf.slot.claimed, leaf.slot.level()) {
+                break;
+            }
+        }
+        Some((is.segment, tree.size(), tree.root()))
+    }
+
+    /// The data of records that are as they should be, and whether a signature covers each.
+    pub(crate) fn data<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (&'a [u8], bool)> {
+        let covered = self.last().size();
+        let sound = self.leaves.iter().filter(|(_, leaf)| leaf.slot.is_sound() && !leaf.is_altered);
+        let sound = sound.filter(move |(number, leaf)| leaf.is_known || **number >= covered);
+        sound.filter_map(move |(_, leaf)| Some((bytes.get(leaf.slot.data.clone()?)?, leaf.is_known)))
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let mut counts = Counts { missing: self.missing, ..Counts::default() };
-        for leaf in self.leaves.values() {
-            let slot = &leaf.slot;
-            let count = match leaf.status {
-                _ if slot.computed.is_none() && slot.claimed.is_some() && slot.is_removed => &mut counts.removed,
-                Status::Verified => &mut counts.verified,
-                Status::Pending if slot.computed.is_some() && slot.computed == slot.claimed => &mut counts.uncovered,
-                Status::Pending | Status::Altered => &mut counts.altered,
+        let mut counts = Counts::default();
+        let covered = self.last().size();
+        let mut there: u64 = 1;
+        for (number, Leaf { slot, is_altered, is_known }) in self.leaves.range(1..) {
+            let is_stray = *number < covered && !is_known;
+            let count = match slot.item {
+                _ if *is_altered || is_stray || !slot.is_sound() => &mut counts.altered,
+                _ if *number >= covered => &mut counts.uncovered,
+                Some(Item::Erased { .. }) => &mut counts.erased,
+                Some(Item::Removed { .. }) => &mut counts.removed,
+                _ => &mut counts.verified,
             };
-            *count += 1;
+            *count += slot.count();
+            if *number < self.largest {
+                there = there.saturating_add(slot.count());
+            }
         }
+        counts.missing = self.largest.saturating_sub(there);
         counts
     }
 }

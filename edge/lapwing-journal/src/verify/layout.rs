@@ -1,532 +1,405 @@
-//! A segment taken apart. Every byte is either part of what is hashed or exactly what the rest makes it.
+//! A segment taken apart: rules 1 to 3 of *Verification* in `docs/reference/evidence.md`. Nothing is trusted.
 
-use super::bytes::{ChunkFacts, Facts, HEAD, Message, chunk_end, message, record, u32_at, u64_at};
 use super::report::Problem;
 use crate::entry::channel;
 use crate::evidence::Hash;
-use crate::evidence::checkpoint::decimal;
-use crate::evidence::leaf::{RecordHead, commit, opening_leaf, record_leaf};
-use crate::evidence::note::hash_from_base64;
-use crate::evidence::seal::{self, Item as Sealed};
-use crate::segment::{AGAIN_KEY, START_KEY};
+use crate::evidence::checkpoint::{Checkpoint, ORIGIN};
+use crate::evidence::leaf::{commit, record_leaf};
+use crate::evidence::note::{NOTE_BYTES_MAX, Note, Verifier};
+use crate::evidence::seal::{ITEM_BYTES, Item};
+use crate::format::chunk::{FIELDS, FRONT, TOKEN_AT, Times, front, message_head};
+use crate::format::head::HEAD_BYTES;
+use crate::format::{END, MESSAGE_HEAD, RECORD_HEAD, Token, record, token_from, u32_at, u64_at};
+use mcap::records::op;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// What a segment says of itself at its head.
-#[derive(Debug, Clone)]
-pub(crate) struct Head {
-    pub(crate) token: String,
-    pub(crate) number: u64,
-    pub(crate) first: u64,
-    pub(crate) is_sealed: bool,
-    /// Number, size and root of the segment before it.
-    pub(crate) previous: Option<(u64, u64, Hash)>,
-}
+/// A position that is this or more is none.
+const POSITION_END: u64 = 1 << 62;
+/// Bytes of the seal's message before its items: header, token, position.
+const SEAL_BYTES: usize = MESSAGE_HEAD + 24;
 
-/// A place in the tree.
+/// What stands for a leaf of the tree, or for a subtree that was removed.
 #[derive(Debug, Clone)]
 pub(crate) struct Slot {
-    pub(crate) position: u64,
-    pub(crate) offset: u64,
-    /// The leaf as the seal has it.
-    pub(crate) claimed: Option<Hash>,
-    /// The leaf of the record that is here.
-    pub(crate) computed: Option<Hash>,
-    pub(crate) is_removed: bool,
-    /// Where the data of an audit record are.
-    pub(crate) audit: Option<Range<usize>>,
+    /// `None` for bytes that are no item.
+    pub(crate) item: Option<Item>,
+    /// The leaf as the item has it.
+    pub(crate) claimed: Hash,
+    /// The leaf of what is here.
+    pub(crate) made: Option<Hash>,
+    /// Where the record's data are.
+    pub(crate) data: Option<Range<usize>>,
 }
 
-/// In the order of the file.
-pub(crate) enum Item {
-    Slot(Slot),
-    /// `position` is the one its chunk's mark has.
-    Checkpoint {
-        offset: u64,
-        data: Range<usize>,
-        log_time: u64,
-        position: u64,
-    },
+impl Slot {
+    pub(crate) fn is_sound(&self) -> bool {
+        self.made == Some(self.claimed)
+    }
+
+    pub(crate) fn level(&self) -> u8 {
+        self.item.map_or(0, |item| item.level())
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.item.map_or(1, |item| item.count())
+    }
 }
 
-pub(crate) struct Layout<'a> {
-    bytes: &'a [u8],
-    name: String,
-    pub(crate) head: Option<Head>,
-    pub(crate) opening: Option<Hash>,
-    pub(crate) items: Vec<Item>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Closed,
+    Open,
+    Cut,
+    Unsigned,
+}
+
+impl State {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::Cut => "cut",
+            Self::Unsigned => "unsigned",
+        }
+    }
+}
+
+/// A genuine checkpoint of the segment, and where its chunk begins.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) chunk: u64,
+    pub(crate) checkpoint: Checkpoint,
+}
+
+/// What a segment is made of.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) state: State,
+    /// Whose segment it is: its first genuine checkpoint.
+    pub(crate) identity: Option<Checkpoint>,
+    /// By the number of the leaf.
+    pub(crate) slots: BTreeMap<u64, Slot>,
+    pub(crate) checkpoints: Vec<Placed>,
     pub(crate) problems: Vec<Problem>,
-    /// Where the end of the data was found.
-    pub(crate) tail_at: Option<usize>,
-    /// From here on the file is cut.
-    pub(crate) cut_at: Option<usize>,
-    pub(crate) has_seals: bool,
-    token: Option<String>,
-    facts: Facts,
-    newest: BTreeMap<Vec<u8>, u16>,
-    next_channel: u16,
-    /// The position that comes next.
-    pub(crate) expected: Option<u64>,
-    /// The chunk before was broken: its indexes cannot be told.
-    loose: bool,
 }
 
-/// A record met in a chunk, before the seal is looked at.
-struct Met {
-    position: u64,
+/// Takes a segment apart.
+pub(crate) fn layout(name: &str, bytes: &[u8], keys: &[Verifier]) -> Layout {
+    let mut layout = Layout {
+        state: State::Cut,
+        identity: None,
+        slots: BTreeMap::new(),
+        checkpoints: Vec::new(),
+        problems: Vec::new(),
+    };
+    let stop = if bytes.ends_with(&END) { bytes.len() - END.len() } else { bytes.len() };
+    let Some(identity) = identity(bytes, keys) else {
+        let mut tell = |offset: usize, what: &str| {
+            let (file, what) = (name.to_owned(), what.to_owned());
+            layout.problems.push(Problem { file, position: None, offset: offset as u64, what });
+        };
+        layout.state = if stop > HEAD_BYTES && !is_cut(bytes, HEAD_BYTES, false) {
+            tell(0, "unsigned");
+            State::Unsigned
+        } else if stop <= HEAD_BYTES && stop < bytes.len() {
+            tell(stop, "structure");
+            State::Closed
+        } else if bytes.len() == HEAD_BYTES {
+            State::Open
+        } else {
+            State::Cut
+        };
+        return layout;
+    };
+    let token = token_from(&identity.journal).unwrap_or_default();
+    Walk { name, bytes, keys, identity: &identity, token, stop, next: 1, layout: &mut layout }.run();
+    layout.identity = Some(identity);
+    layout
+}
+
+/// A note with one signature, genuine by one of the keys.
+fn genuine(note: &[u8], keys: &[Verifier]) -> Option<Checkpoint> {
+    let note = Note::parse(note).ok()?;
+    let checkpoint = Checkpoint::parse(note.text)?;
+    (note.signatures.len() == 1 && keys.iter().any(|key| key.verifies(&note))).then_some(checkpoint)
+}
+
+/// The first genuine checkpoint, wherever it stands.
+fn identity(bytes: &[u8], keys: &[Verifier]) -> Option<Checkpoint> {
+    let mut from = 0;
+    while let Some(at) = find(bytes, from, ORIGIN.as_bytes()) {
+        from = at + 1;
+        if let Some(found) = note_at(bytes, at).and_then(|note| genuine(note, keys)) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+/// The note that may begin here: a text without an empty line, an empty line, one line more.
+fn note_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
+    let rest = bytes.get(at..)?;
+    let rest = rest.get(..NOTE_BYTES_MAX).unwrap_or(rest);
+    // Most places are none, and are seen to be at the token.
+    let token = rest.get(ORIGIN.len()..ORIGIN.len() + 32).and_then(|token| std::str::from_utf8(token).ok())?;
+    token_from(token)?;
+    let text = find(rest, 0, b"\n\n")?;
+    let end = find(rest, text + 2, b"\n")?;
+    rest.get(..=end)
+}
+
+/// Where some bytes are next, from a place on.
+fn find(bytes: &[u8], from: usize, wanted: &[u8]) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    rest.windows(wanted.len()).position(|window| window == wanted).map(|at| from + at)
+}
+
+/// The length of the chunk that may begin here: its three lengths agree.
+fn counted(bytes: &[u8], at: usize) -> Option<u64> {
+    let length = u64_at(bytes, at + 1)?;
+    let records = length.checked_sub((FIELDS - RECORD_HEAD) as u64)?;
+    let sizes = (u64_at(bytes, at + 25)?, u64_at(bytes, at + 41)?);
+    (sizes == (records, records)).then(|| length.saturating_add(RECORD_HEAD as u64))
+}
+
+/// Whether the file is cut here, if the token is nowhere behind: what is left is the beginning of something.
+fn is_cut(bytes: &[u8], at: usize, is_closed: bool) -> bool {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let begins = counted(bytes, at).is_some_and(|length| length > rest.len() as u64)
+        || rest.len() < FIELDS && rest.first() == Some(&op::CHUNK)
+        || is_closed && END.starts_with(rest);
+    begins && !bytes.ends_with(mcap::MAGIC)
+}
+
+struct Walk<'a> {
+    name: &'a str,
+    bytes: &'a [u8],
+    keys: &'a [Verifier],
+    identity: &'a Checkpoint,
+    token: Token,
+    stop: usize,
+    /// The leaf that should come next.
+    next: i128,
+    layout: &'a mut Layout,
+}
+
+/// A chunk as it lies in the file.
+struct Place<'a> {
     at: usize,
-    message: Message,
-    is_known: bool,
+    bytes: &'a [u8],
+    is_whole: bool,
 }
 
-impl<'a> Layout<'a> {
-    pub(crate) fn of(name: &str, bytes: &'a [u8]) -> Self {
-        let mut layout = Self {
-            bytes,
-            name: name.to_owned(),
-            head: None,
-            opening: None,
-            items: Vec::new(),
-            problems: Vec::new(),
-            tail_at: None,
-            cut_at: None,
-            has_seals: false,
-            token: None,
-            facts: Facts::default(),
-            newest: BTreeMap::new(),
-            next_channel: channel::FIRST_INPUT,
-            expected: None,
-            loose: false,
-        };
-        let at = layout.begin();
-        if layout.head.as_ref().is_none_or(|head| head.is_sealed) {
-            layout.walk(at);
-        }
-        layout
+impl<'a> Walk<'a> {
+    /// The position of a leaf.
+    fn position(&self, leaf: i128) -> u64 {
+        // Leaves that can be met are far below 2^63, and so are their positions below 2^64.
+        u64::try_from(i128::from(self.identity.first) + leaf.max(1) - 1).unwrap_or(u64::MAX)
     }
 
-    fn problem(&mut self, offset: usize, position: Option<u64>, what: &'static str) {
-        self.problems.push(Problem { file: self.name.clone(), position, offset: offset as u64, what: what.to_owned() });
+    fn problem(&mut self, offset: usize, leaf: i128, what: &'static str) {
+        let (file, what) = (self.name.to_owned(), what.to_owned());
+        let position = Some(self.position(leaf));
+        self.layout.problems.push(Problem { file, position, offset: offset as u64, what });
     }
 
-    /// Magic, header, metadata; where the first chunk is to begin.
-    fn begin(&mut self) -> usize {
-        let bytes = self.bytes;
-        if !bytes.starts_with(mcap::MAGIC) && !mcap::MAGIC.starts_with(bytes) {
-            self.problem(0, None, "head");
-        }
-        let at = mcap::MAGIC.len();
-        let header = record(bytes, at, bytes.len()).filter(|(opcode, _)| *opcode == mcap::records::op::HEADER);
-        let metadata = header
-            .and_then(|(_, header)| Some((header.end, record(bytes, header.end, bytes.len())?)))
-            .filter(|(_, (opcode, _))| *opcode == mcap::records::op::METADATA);
-        let Some((from, (_, content))) = metadata else {
-            // Killed before its first write was whole, unless something follows.
-            if self.problems.is_empty() && self.resync(at) == bytes.len() {
-                self.cut_at = Some(at);
-                return bytes.len();
-            }
-            self.problem(at, None, "head");
-            return at;
-        };
-        self.facts.metadata = from..content.end;
-        self.head = read_head(bytes.get(content.clone()).unwrap_or_default());
-        match &self.head {
-            Some(head) => {
-                self.token = Some(head.token.clone());
-                self.expected = Some(head.first);
-            }
-            None => self.problem(at, None, "head"),
-        }
-        content.end
-    }
-
-    fn walk(&mut self, from: usize) {
-        let (bytes, mut at) = (self.bytes, from);
-        while at < bytes.len() {
-            let opcode = bytes.get(at).copied().unwrap_or_default();
-            if self.loose
-                && opcode == mcap::records::op::MESSAGE_INDEX
-                && let Some((_, content)) = record(bytes, at, bytes.len())
-            {
-                at = content.end;
-                continue;
-            }
-            if opcode == mcap::records::op::DATA_END {
-                self.end(at);
-                return;
-            }
-            match chunk_end(bytes, at) {
-                Some(end) if end <= bytes.len() => at = self.chunk(at, end, at == from),
-                claimed => {
-                    let is_short = opcode == mcap::records::op::CHUNK && bytes.len() - at < HEAD + 40;
-                    let next = self.resync(at);
-                    if next == bytes.len() && (claimed.is_some() || is_short) {
-                        self.cut_at = Some(at);
-                    } else {
-                        self.problem(at, self.expected, "structure");
-                    }
-                    at = next;
-                }
-            }
-        }
-    }
-
-    /// The next place after `at` where a whole chunk or the end of the data may begin; the file's end without one.
-    fn resync(&self, at: usize) -> usize {
-        let bytes = self.bytes;
-        let data_end = [mcap::records::op::DATA_END, 4, 0, 0, 0, 0, 0, 0, 0];
-        let is_next = |at: &usize| {
-            chunk_end(bytes, *at).is_some_and(|end| end <= bytes.len())
-                || bytes.get(*at..).is_some_and(|rest| rest.starts_with(&data_end))
-        };
-        (at + 1..bytes.len()).find(is_next).unwrap_or(bytes.len())
-    }
-
-    fn end(&mut self, at: usize) {
-        self.tail_at = Some(at);
-        let tail = self.facts.tail(self.bytes, at);
-        if let Some(difference) = differs(&tail, self.bytes.get(at..).unwrap_or_default()) {
-            self.problem(at + difference, self.expected, "end");
-        }
-    }
-
-    fn chunk(&mut self, at: usize, end: usize, is_first: bool) -> usize {
-        let before = self.problems.len();
-        let bytes = self.bytes;
-        let start = at + HEAD + 40;
-        let mut facts = ChunkFacts { at, end, messages: BTreeMap::new() };
-        let mut inside = start;
-        if is_first {
-            inside = self.preamble(start, end);
-            let head = bytes.get(mcap::MAGIC.len()..at).unwrap_or_default();
-            self.opening = Some(opening_leaf(head, bytes.get(start..inside).unwrap_or_default()));
-        }
-        let broken = self.inside(at, inside, &mut facts);
-        let crc = u32_at(bytes, at + 33);
-        let (first, last) = facts.bounds();
-        let times = (u64_at(bytes, at + 9), u64_at(bytes, at + 17));
-        let is_sound = crc == bytes.get(start..end).map(crc32fast::hash) && times == (Some(first), Some(last));
-        if self.problems.len() == before && !is_sound {
-            self.problem(at + HEAD, self.expected, "chunk");
-        }
-        self.loose = broken;
-        let (indexes, _) = facts.indexes();
-        self.facts.chunks.push(facts);
-        if broken { end } else { self.after_chunk(end, &indexes) }
-    }
-
-    fn after_chunk(&mut self, end: usize, indexes: &[u8]) -> usize {
-        let rest = self.bytes.get(end..).unwrap_or_default();
-        let there = rest.get(..indexes.len()).unwrap_or(rest);
-        match differs(indexes, there) {
-            None => {}
-            Some(_) if indexes.starts_with(there) => {
-                self.cut_at = Some(end);
-                return self.bytes.len();
-            }
-            Some(difference) => self.problem(end + difference, self.expected, "index"),
-        }
-        if indexes.len() <= rest.len() { end + indexes.len() } else { self.resync(end - 1) }
-    }
-
-    /// Channels before the first mark.
-    fn preamble(&mut self, start: usize, end: usize) -> usize {
-        let mut at = start;
-        while let Some((mcap::records::op::CHANNEL, content)) = record(self.bytes, at, end) {
-            self.learn(content.clone());
-            at = content.end;
-        }
-        at
-    }
-
-    /// A channel's record; its number.
-    fn learn(&mut self, content: Range<usize>) -> Option<u16> {
-        let (id, rest) = self.bytes.get(content)?.split_first_chunk::<2>()?;
-        let id = u16::from_le_bytes(*id);
-        self.facts.channels.insert(id, rest.to_vec());
-        self.newest.insert(topic(rest)?.to_vec(), id);
-        Some(id)
-    }
-
-    /// The records of a chunk from its mark on. Whether it is broken: not every message could be told.
-    fn inside(&mut self, at: usize, from: usize, facts: &mut ChunkFacts) -> bool {
-        let bytes = self.bytes;
-        let (start, end) = (at + HEAD + 40, facts.end);
-        let Some(mark) = message(bytes, from, end) else {
-            self.problem(from, self.expected, "mark");
-            return true;
-        };
-        note(facts, &mark, from - start);
-        let position = self.mark(at, from, &mark);
-        let inside = mark.data.end;
-        if let Some(checkpoint) = message(bytes, inside, end)
-            && checkpoint.channel == channel::CHECKPOINT
-        {
-            note(facts, &checkpoint, inside - start);
-            self.checkpoint(inside, &mark, &checkpoint, position, end);
-            // What stands behind it in the chunk is not looked at.
-            return checkpoint.data.end != end;
-        }
-        self.records(at, inside, position, (from, &mark), facts)
-    }
-
-    /// The position a mark gives.
-    fn mark(&mut self, chunk: usize, at: usize, mark: &Message) -> u64 {
-        let said = read_mark(self.bytes.get(mark.data.clone()).unwrap_or_default());
-        let expected = self.expected;
-        let good = said.filter(|(token, position)| {
-            mark.channel == channel::MARK
-                && self.token.as_ref().is_none_or(|t| t == token)
-                && mark.sequence == *position as u32
-                && mark.log_time == mark.publish_time
-        });
-        let Some((token, position)) = good else {
-            self.problem(at, expected, "mark");
-            return expected.unwrap_or(0);
-        };
-        self.token.get_or_insert(token.to_owned());
-        if let Some(expected) = expected.filter(|e| *e != position) {
-            let (position, what) = if position > expected { (expected, "missing") } else { (position, "order") };
-            self.problem(chunk, Some(position), what);
-        }
-        self.expected = Some(position);
-        position
-    }
-
-    fn checkpoint(&mut self, at: usize, mark: &Message, message: &Message, position: u64, end: usize) {
-        self.has_seals = true;
-        let is_framed = message.data.end == end
-            && message.sequence == position as u32
-            && message.log_time == message.publish_time
-            && message.log_time == mark.log_time;
-        if !is_framed {
-            self.problem(at, Some(position), "checkpoint");
-        }
-        let (data, log_time) = (message.data.clone(), message.log_time);
-        self.items.push(Item::Checkpoint { offset: at as u64, data, log_time, position });
-    }
-
-    fn records(
-        &mut self,
-        chunk: usize,
-        from: usize,
-        first: u64,
-        mark: (usize, &Message),
-        facts: &mut ChunkFacts,
-    ) -> bool {
-        let (bytes, start, end) = (self.bytes, chunk + HEAD + 40, facts.end);
-        let seal_at = find_seal(bytes, from, end);
-        let limit = seal_at.unwrap_or(end);
-        let (mut met, mut at, mut position, mut broken) = (Vec::new(), from, first, false);
-        while at < limit {
-            if let Some((mcap::records::op::CHANNEL, content)) = record(bytes, at, limit) {
-                self.channel(at, content.clone(), limit, position);
-                at = content.end;
-            } else if let Some(message) = message(bytes, at, limit) {
-                note(facts, &message, at - start);
-                let is_known = self.is_newest(message.channel);
-                if !is_known || message.sequence != position as u32 {
-                    self.problem(at, Some(position), "record");
-                }
-                let next = message.data.end;
-                met.push(Met { position, at, message, is_known });
-                at = next;
-                position = position.saturating_add(1);
-            } else {
-                self.problem(at, Some(position), "record");
-                broken = true;
+    fn run(mut self) {
+        let has_end = self.stop < self.bytes.len();
+        let (mut at, mut is_closed, mut cut) = (HEAD_BYTES, false, false);
+        while at < self.stop {
+            let whole = self.whole(at);
+            if whole.is_none() && is_cut(self.bytes, at, is_closed) && self.next_token(at).is_none() {
+                cut = true;
                 break;
             }
-        }
-        let last = met.last().map(|met| met.message.log_time);
-        let (sealed, seal_broken) = match seal_at {
-            Some(seal_at) => self.seal(seal_at, first, last.filter(|_| !broken), start, facts),
-            None => {
-                self.problem(chunk, Some(first), "seal");
-                (None, true)
+            let end = whole.or_else(|| self.next_token(at).map(|token| token - TOKEN_AT)).unwrap_or(self.stop);
+            let bytes = self.bytes.get(at..end).unwrap_or_default();
+            if !is_closed && self.has_token(at) {
+                is_closed = self.chunk(&Place { at, bytes, is_whole: whole.is_some() });
+            } else {
+                self.problem(at, self.next, "structure");
+                is_closed = false;
             }
+            at = end;
+        }
+        if has_end && !is_closed && !cut {
+            self.problem(self.stop, self.next, "structure");
+        }
+        self.layout.state = match (has_end, cut || is_closed || self.bytes.len() < HEAD_BYTES) {
+            (true, _) => State::Closed,
+            (false, true) => State::Cut,
+            (false, false) => State::Open,
         };
-        let sealed = sealed.unwrap_or_default();
-        if met.len() > sealed.len() && seal_at.is_some() {
-            self.problem(limit, Some(first.saturating_add(sealed.len() as u64)), "seal");
-        } else if met.len() < sealed.len() && !broken {
-            self.problem(at, Some(position), "missing");
+    }
+
+    fn has_token(&self, at: usize) -> bool {
+        self.bytes.get(at + TOKEN_AT..).is_some_and(|rest| rest.starts_with(&self.token))
+    }
+
+    /// The end of the chunk here, if it is whole.
+    fn whole(&self, at: usize) -> Option<usize> {
+        let length = usize::try_from(counted(self.bytes, at)?).ok()?;
+        let end = at.checked_add(length).filter(|end| *end <= self.stop)?;
+        let crc = self.bytes.get(at + FIELDS..end).map(crc32fast::hash);
+        (crc == u32_at(self.bytes, at + 33) && u32_at(self.bytes, at + 37) == Some(0)).then_some(end)
+    }
+
+    /// Where the token stands next.
+    fn next_token(&self, at: usize) -> Option<usize> {
+        find(self.bytes.get(..self.stop)?, at + 1 + TOKEN_AT, &self.token)
+    }
+
+    /// Reads a chunk; whether it closes the segment.
+    fn chunk(&mut self, place: &Place<'_>) -> bool {
+        let before = self.layout.problems.len();
+        let messages = messages(place.bytes);
+        let items = messages.first().and_then(|seal| place.bytes.get(seal.start + SEAL_BYTES..seal.end));
+        let Some((items, [])) = items.map(<[u8]>::as_chunks::<ITEM_BYTES>) else {
+            self.problem(place.at, self.next, "structure");
+            return false;
+        };
+        let first = self.first_leaf(place);
+        let mut reading = Reading::new(first, messages);
+        for item in items {
+            self.item(place, item, &mut reading);
         }
-        self.pair(&met, &sealed, first, at, mark);
-        let count = met.len().max(sealed.len()) as u64;
-        self.expected = Some(first.saturating_add(count));
-        broken || seal_broken
-    }
-
-    /// A channel in the middle: the next number, and the next message is its first.
-    fn channel(&mut self, at: usize, content: Range<usize>, limit: usize, position: u64) {
-        let id = self.learn(content.clone());
-        let next = message(self.bytes, content.end, limit).map(|m| m.channel);
-        if id != Some(self.next_channel) || id != next {
-            self.problem(at, Some(position), "channel");
+        let (leaf, mut is_closed, mut has_more) = (reading.leaf, false, !items.is_empty());
+        while let Some(message) = reading.take() {
+            has_more = true;
+            is_closed = self.checkpoint(place, &message, leaf, reading.is_over());
         }
-        self.next_channel = id.unwrap_or(self.next_channel).saturating_add(1);
+        if self.layout.problems.len() == before {
+            let behind = place.bytes.get(FRONT..).unwrap_or_default();
+            let items_bytes = items.len() * ITEM_BYTES;
+            let follows = front(&self.token, self.position(first), items_bytes, reading.times(place.bytes), behind);
+            if !place.bytes.starts_with(&follows) || reading.end != place.bytes.len() || !has_more {
+                self.problem(place.at, first, "structure");
+            }
+        }
+        self.next = leaf;
+        is_closed
     }
 
-    /// Whether a channel is the newest of its topic.
-    fn is_newest(&self, id: u16) -> bool {
-        let topic = self.facts.channels.get(&id).and_then(|c| topic(c));
-        topic.is_some_and(|topic| self.newest.get(topic) == Some(&id))
+    /// The first leaf of a chunk.
+    fn first_leaf(&mut self, place: &Place<'_>) -> i128 {
+        let said = u64_at(place.bytes, FRONT - 8).filter(|said| *said < POSITION_END && place.is_whole);
+        let next = self.next;
+        let first = said.map_or(next, |said| i128::from(said) - i128::from(self.identity.first) + 1);
+        if first > next {
+            self.problem(place.at, next, "missing");
+        } else if first < next {
+            self.problem(place.at, first, "structure");
+        }
+        first
     }
 
-    fn seal(
-        &mut self,
-        at: usize,
-        first: u64,
-        last: Option<u64>,
-        start: usize,
-        facts: &mut ChunkFacts,
-    ) -> (Option<Vec<Sealed>>, bool) {
-        self.has_seals = true;
-        let (bytes, end) = (self.bytes, facts.end);
-        let message = message(bytes, at, end);
-        let is_framed = message.as_ref().is_some_and(|m| {
-            m.channel == channel::SEAL
-                && m.sequence == first as u32
-                && m.log_time == m.publish_time
-                && last.is_none_or(|last| m.log_time == last)
-                && m.data.end == end
+    fn item(&mut self, place: &Place<'_>, bytes: &[u8; ITEM_BYTES], reading: &mut Reading) {
+        let (leaf, item) = (reading.leaf, Item::decode(bytes));
+        let mut offset = place.at + reading.end;
+        let claimed = bytes.get(1..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+        let mut slot = Slot { item, claimed, made: None, data: None };
+        if let Some(Item::Removed { hash, .. }) = item {
+            slot.made = Some(hash);
+        } else if let Some(message) = reading.take() {
+            let (head, data) = split(place.bytes, &message);
+            offset = place.at + message.start - RECORD_HEAD;
+            slot.made = item.and_then(|item| made(head, data, &item, self.position(leaf)));
+            slot.data = Some(place.at + message.end - data.len()..place.at + message.end);
+        }
+        reading.leaf += i128::from(slot.count());
+        if !slot.is_sound() {
+            self.problem(offset, leaf, "record");
+        }
+        let Some(leaf) = u64::try_from(leaf).ok().filter(|leaf| *leaf > 0) else { return };
+        if slot.is_sound() {
+            self.layout.slots.insert(leaf, slot);
+        } else {
+            self.layout.slots.entry(leaf).or_insert(slot);
+        }
+    }
+
+    /// A message behind the records. Whether it closes the segment.
+    fn checkpoint(&mut self, place: &Place<'_>, message: &Range<usize>, leaf: i128, is_last: bool) -> bool {
+        let (head, note) = split(place.bytes, message);
+        let found = genuine(note, self.keys).filter(|found| {
+            let is = self.identity;
+            (&found.journal, found.segment, found.first) == (&is.journal, is.segment, is.first)
         });
-        let sealed = seal::decode(bytes.get(at + HEAD + 22..end).unwrap_or_default());
-        if !is_framed || sealed.is_none() {
-            self.problem(at, Some(first), "seal");
+        let is_right = found.as_ref().is_some_and(|found| {
+            // The position after what it covers: where `leaf` is.
+            let next = (i128::from(self.identity.first) + leaf - 1) as u32;
+            i128::from(found.tree.size()) == leaf
+                && head == message_head(channel::CHECKPOINT, next, found.time, found.time)
+        });
+        if !is_right || !is_last {
+            self.problem(place.at + message.start - RECORD_HEAD, leaf, "structure");
         }
-        match message {
-            Some(message) => {
-                note(facts, &message, at - start);
-                (sealed, false)
-            }
-            None => (sealed, true),
-        }
-    }
-
-    /// Holds each record against what the seal says of it.
-    fn pair(&mut self, met: &[Met], sealed: &[Sealed], first: u64, at: usize, mark: (usize, &Message)) {
-        for i in 0..met.len().max(sealed.len()) {
-            let (met, sealed) = (met.get(i), sealed.get(i));
-            let computed = met.zip(sealed).and_then(|(met, sealed)| self.leaf(met, sealed));
-            let claimed = sealed.map(|sealed| *sealed.leaf());
-            if let Some(met) = met
-                && (computed != claimed || claimed.is_none())
-            {
-                self.problem(met.at, Some(met.position), "record");
-            }
-            if let Some(met) = met
-                && i == 0
-                && computed == claimed
-                && met.message.log_time != mark.1.log_time
-            {
-                self.problem(mark.0, Some(first), "mark");
-            }
-            self.items.push(Item::Slot(Slot {
-                position: first.saturating_add(i as u64),
-                offset: met.map_or(at, |met| met.at) as u64,
-                claimed,
-                computed,
-                is_removed: false,
-                audit: met.filter(|m| m.message.channel == channel::AUDIT).map(|m| m.message.data.clone()),
-            }));
-        }
-    }
-
-    fn leaf(&self, met: &Met, sealed: &Sealed) -> Option<Hash> {
-        let data = self.bytes.get(met.message.data.clone())?;
-        let commitment = match sealed {
-            Sealed::Whole { salt, .. } => commit(salt, data),
-            // Only a tombstone may stand for what was erased.
-            Sealed::Erased { commitment, .. } if data.starts_with(b"{\"erased\":") => *commitment,
-            Sealed::Erased { .. } | Sealed::Removed { .. } => return None,
-        };
-        let channel = self.facts.channels.get(&met.message.channel).filter(|_| met.is_known)?;
-        let head = RecordHead {
-            position: met.position,
-            log_time: met.message.log_time as i64,
-            publish_time: met.message.publish_time as i64,
-            channel,
-        };
-        Some(record_leaf(&head, &commitment))
+        let Some(checkpoint) = found else { return false };
+        let is_closed = checkpoint.is_closed;
+        self.layout.checkpoints.push(Placed { chunk: place.at as u64, checkpoint });
+        is_closed && is_last
     }
 }
 
-fn note(facts: &mut ChunkFacts, message: &Message, offset: usize) {
-    facts.messages.entry(message.channel).or_default().push((message.log_time, offset as u64));
-}
-
-/// Where two texts first differ; the shorter one's end when it is the other's beginning.
-fn differs(a: &[u8], b: &[u8]) -> Option<usize> {
-    if a == b {
-        return None;
+/// The messages of a chunk: where their contents are, as far as they lie one behind the other.
+fn messages(chunk: &[u8]) -> Vec<Range<usize>> {
+    let (mut messages, mut at) = (Vec::new(), FIELDS);
+    while let Some((op::MESSAGE, content)) = record(chunk, at, chunk.len()) {
+        at = content.end;
+        messages.push(content);
     }
-    Some(a.iter().zip(b).take_while(|(x, y)| x == y).count())
+    messages
 }
 
-/// The seal by the length in a chunk's last bytes.
-fn find_seal(bytes: &[u8], from: usize, end: usize) -> Option<usize> {
-    let length = u32_at(bytes, end.checked_sub(4)?)? as usize;
-    end.checked_sub(length)?.checked_sub(HEAD + 22).filter(|at| *at >= from && length >= 5)
+/// A message's header and data.
+fn split<'a>(chunk: &'a [u8], message: &Range<usize>) -> (&'a [u8], &'a [u8]) {
+    let content = chunk.get(message.clone()).unwrap_or_default();
+    content.split_at_checked(MESSAGE_HEAD).unwrap_or((content, &[]))
 }
 
-/// The topic in a channel's record without its number: behind the schema's number.
-fn topic(channel: &[u8]) -> Option<&[u8]> {
-    let length = u32_at(channel, 2)? as usize;
-    channel.get(6..)?.get(..length)
+/// How far a chunk has been read.
+struct Reading {
+    /// The leaf of the next item.
+    leaf: i128,
+    /// Without the seal.
+    messages: Vec<Range<usize>>,
+    taken: usize,
+    /// Where the messages end.
+    end: usize,
 }
 
-/// The token and the position of a mark, written as the journal writes it.
-fn read_mark(data: &[u8]) -> Option<(&str, u64)> {
-    let text = std::str::from_utf8(data).ok()?.strip_prefix("{\"journal\":\"")?.strip_suffix('}')?;
-    let (token, position) = text.split_once("\",\"position\":")?;
-    Some((token, decimal(position)?)).filter(|_| is_token(token))
-}
-
-fn is_token(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-}
-
-/// The content of the metadata record.
-fn read_head(content: &[u8]) -> Option<Head> {
-    fn text(content: &mut &[u8]) -> Option<String> {
-        let length = u32_at(content, 0)? as usize;
-        let text = content.get(4..)?.get(..length)?;
-        *content = content.get(4 + length..)?;
-        String::from_utf8(text.to_vec()).ok()
+impl Reading {
+    fn new(leaf: i128, mut messages: Vec<Range<usize>>) -> Self {
+        let end = messages.last().map_or(FIELDS, |last| last.end);
+        messages.drain(..messages.len().min(1));
+        Self { leaf, messages, taken: 0, end }
     }
-    let mut rest = content;
-    if text(&mut rest)? != "lapwing" || u32_at(rest, 0)? as usize != rest.len() - 4 {
-        return None;
+
+    fn take(&mut self) -> Option<Range<usize>> {
+        let message = self.messages.get(self.taken)?.clone();
+        self.taken += 1;
+        Some(message)
     }
-    rest = rest.get(4..)?;
-    let mut pairs = BTreeMap::new();
-    while !rest.is_empty() {
-        let key = text(&mut rest)?;
-        pairs.insert(key, text(&mut rest)?);
+
+    fn is_over(&self) -> bool {
+        self.taken == self.messages.len()
     }
-    let is_sealed = pairs.contains_key("version");
-    let own = if is_sealed { "version" } else { "held" };
-    let known = ["journal", "segment", "position", own, "previous", START_KEY, AGAIN_KEY];
-    let is_known = pairs.keys().all(|key| known.contains(&key.as_str()))
-        && [START_KEY, AGAIN_KEY].iter().all(|key| pairs.get(*key).is_none_or(|v| v == "yes"));
-    let token = pairs.get("journal").filter(|t| is_token(t))?.clone();
-    let previous = match pairs.get("previous") {
-        Some(text) => {
-            let mut words = text.splitn(3, ' ');
-            let (number, size) = (decimal(words.next()?)?, decimal(words.next()?)?);
-            Some((number, size, hash_from_base64(words.next()?)?))
-        }
-        None => None,
+
+    /// `log_time` of the first and of the last message behind the seal.
+    fn times(&self, chunk: &[u8]) -> Times {
+        let time = |message: &Range<usize>| u64_at(chunk, message.start + 6).unwrap_or_default();
+        Some((time(self.messages.first()?), time(self.messages.last()?)))
+    }
+}
+
+/// The leaf of a record that is there.
+fn made(head: &[u8], data: &[u8], item: &Item, position: u64) -> Option<Hash> {
+    let commitment = match item {
+        Item::Whole { salt, .. } => commit(salt, data),
+        // Only a tombstone may stand for what was erased.
+        Item::Erased { commitment, .. } if data.starts_with(b"{\"erased\":") => *commitment,
+        _ => return None,
     };
-    let head = Head {
-        token,
-        number: decimal(pairs.get("segment")?)?,
-        first: decimal(pairs.get("position")?)?,
-        is_sealed,
-        previous,
-    };
-    (is_known && pairs.get("version").is_none_or(|v| v == "2")).then_some(head)
+    Some(record_leaf(position, head, &commitment))
 }

@@ -1,18 +1,19 @@
 //! Whether a journal is as it was signed, and where not. `docs/reference/evidence.md` is the specification; `tools/verify.py`
 //! is a second program written from it.
 
-mod bytes;
 mod judge;
 mod layout;
 mod report;
 
 pub use report::{Counts, Problem, Report, SegmentReport};
 
-use crate::evidence::Hash;
-use crate::evidence::checkpoint::Checkpoint;
+use crate::evidence::checkpoint::{Checkpoint, Named, ORIGIN};
+use crate::evidence::key::{announces, read_announced};
 use crate::evidence::note::{Note, Verifier};
 use crate::evidence::tree::Frontier;
-use judge::{Judged, Saved, judge};
+use crate::format::head::{Head, Kind};
+use judge::{Judged, Kept, judge};
+use std::collections::BTreeSet;
 
 /// Bytes of the largest segment that is read.
 pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
@@ -22,10 +23,12 @@ const PROBLEMS_MAX: usize = 100;
 /// A verification, segment by segment in the order of their names.
 pub struct Verification {
     keys: Vec<Verifier>,
-    saved: Vec<Saved>,
+    /// Checkpoints that were kept, by size.
+    kept: Vec<Kept>,
+    /// Tokens of those whose segment has not been met.
+    absent: BTreeSet<String>,
     /// The last segment: the next one may say more of it.
     last: Option<Judged>,
-    any_sealed: bool,
     reports: Vec<SegmentReport>,
     records: Counts,
     problems: Vec<Problem>,
@@ -36,16 +39,16 @@ impl Verification {
     pub fn new(keys: Vec<Verifier>) -> Self {
         Self {
             keys,
-            saved: Vec::new(),
+            kept: Vec::new(),
+            absent: BTreeSet::new(),
             last: None,
-            any_sealed: false,
             reports: Vec::new(),
             records: Counts::default(),
             problems: Vec::new(),
         }
     }
 
-    /// Adds a checkpoint that was saved elsewhere. Refused when none of the keys has signed it, or one of the witnesses
+    /// Adds a checkpoint that was kept elsewhere. Refused when none of the keys has signed it, or one of the witnesses
     /// has not.
     pub fn save(&mut self, note: &[u8], witnesses: &[Verifier]) -> Result<(), String> {
         let note = Note::parse(note)?;
@@ -56,17 +59,25 @@ impl Verification {
         if let Some(witness) = witnesses.iter().find(|witness| !witness.verifies(&note)) {
             return Err(format!("the checkpoint is not cosigned by {}", witness.name()));
         }
-        let (size, root) = (checkpoint.tree.size(), checkpoint.tree.root());
-        self.saved.push(Saved { token: checkpoint.journal, size, root, is_closed: checkpoint.is_closed });
-        self.saved.sort_by_key(|saved| saved.size);
+        let Checkpoint { journal: token, tree, is_closed, .. } = checkpoint;
+        self.absent.insert(token.clone());
+        self.kept.push(Kept { token, tree, is_closed });
+        self.kept.sort_by_key(|kept| kept.tree.size());
         Ok(())
     }
 
     /// Takes the next segment.
     pub fn segment(&mut self, name: &str, bytes: &[u8]) {
         let mut judged = judge(name, bytes, &self.keys);
-        self.chain(&mut judged);
-        for (old, new) in judged.rotations(bytes) {
+        if let Some(is) = &judged.identity {
+            let token = is.journal.clone();
+            self.absent.remove(&token);
+            self.kept.iter().filter(|kept| kept.token == token).for_each(|kept| judged.hold_kept(kept));
+        }
+        if let Some(before) = &mut self.last {
+            judged.follows(before);
+        }
+        for (old, new) in rotations(&judged, bytes) {
             if self.keys.contains(&old) {
                 self.keys.retain(|key| *key != old);
                 self.keys.push(new);
@@ -76,68 +87,23 @@ impl Verification {
         self.settle(before);
     }
 
-    /// What a segment says of the one before it.
-    fn chain(&mut self, judged: &mut Judged) {
-        let mut tell = |position, what: &str| {
-            let file = judged.name.clone();
-            judged.problems.push(Problem { file, position: Some(position), offset: 8, what: what.to_owned() });
-        };
-        if judged.state == "unsealed" {
-            if self.any_sealed {
-                tell(judged.first, "unsealed");
-            }
-            return;
-        }
-        self.any_sealed |= judged.head.is_some();
-        let (Some(last), Some(head)) = (&mut self.last, &judged.head) else { return };
-        if last.state == "unsealed" {
-            return;
-        }
-        let number = last.head.as_ref().map(|h| h.number);
-        match head.previous {
-            Some((before, ..)) if number.is_some_and(|number| number != before) => tell(head.first, "chain"),
-            Some((_, size, root)) if judged.head_is_signed => drop(last.hold_against(size, &root, 0)),
-            Some(_) => {}
-            None => tell(head.first, "chain"),
-        }
-        if head.first > last.end {
-            let position = last.end;
-            let file = judged.name.clone();
-            judged.problems.push(Problem { file, position: Some(position), offset: 8, what: "missing".to_owned() });
-        }
-    }
-
     /// Nothing more will be known of a segment.
     fn settle(&mut self, judged: Option<Judged>) {
         let Some(mut judged) = judged else { return };
-        let mut agreed = 0;
-        let token = judged.token.clone();
-        for saved in self.saved.extract_if(.., |saved| token.as_ref() == Some(&saved.token)) {
-            if judged.hold_against(saved.size, &saved.root, agreed) {
-                agreed = saved.size;
-            }
-            if saved.is_closed {
-                judged.must_be_closed();
-            }
-        }
         let records = judged.counts();
         self.records.add(&records);
         judged.problems.sort_by_key(|problem| problem.offset);
         self.problems.append(&mut judged.problems);
-        self.reports.push(SegmentReport { file: judged.name, state: judged.state.to_owned(), records });
+        self.reports.push(SegmentReport { file: judged.name, state: judged.state.as_str().to_owned(), records });
     }
 
     /// What it came to.
     pub fn finish(mut self) -> Report {
         let last = self.last.take();
         self.settle(last);
-        for saved in std::mem::take(&mut self.saved) {
-            let file = format!("lapwing/{}", saved.token);
+        for token in std::mem::take(&mut self.absent) {
+            let file = format!("{ORIGIN}{token}");
             self.problems.push(Problem { file, position: None, offset: 0, what: "absent".to_owned() });
-        }
-        if !self.any_sealed {
-            let file = self.reports.first().map(|r| r.file.clone()).unwrap_or_default();
-            self.problems.push(Problem { file, position: None, offset: 0, what: "unsealed".to_owned() });
         }
         let first_bad = self.problems.first().cloned();
         self.problems.truncate(PROBLEMS_MAX);
@@ -151,14 +117,33 @@ impl Verification {
     }
 }
 
-/// What the segment that is written next has to name of the last one: number, size, root. `None` for one that is not
-/// sealed.
-pub(crate) fn last_tree(name: &str, number: u64, bytes: &[u8], keys: &[Verifier]) -> Option<(u64, u64, Hash)> {
-    let judged = judge(name, bytes, keys);
-    if judged.state == "unsealed" {
-        return None;
-    }
-    let number = judged.head.as_ref().map_or(number, |head| head.number);
-    let nothing = || (number, 0, Frontier::default().root());
-    Some(judged.root().map_or_else(nothing, |root| (number, judged.size(), root)))
+/// Keys that hand over in a segment, where that is verified: old and new.
+fn rotations(judged: &Judged, bytes: &[u8]) -> Vec<(Verifier, Verifier)> {
+    judged.data(bytes).filter(|(_, is_verified)| *is_verified).filter_map(|(data, _)| read_announced(data)).collect()
+}
+
+/// What a record says of a change of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Told {
+    /// Nothing.
+    Nothing,
+    /// That the key changes; no signature covers it.
+    Unsigned,
+    /// That the key changes, under the old one's signature.
+    Signed,
+}
+
+/// What a segment says of a change of keys, and whether it is the first of a start of the server.
+pub(crate) fn told_of_key(bytes: &[u8], old: &Verifier, new: &Verifier) -> (Told, bool) {
+    let judged = judge("", bytes, std::slice::from_ref(old));
+    let told = judged.data(bytes).filter(|(data, _)| announces(data, old, new));
+    let told = told.map(|(_, is_verified)| if is_verified { Told::Signed } else { Told::Unsigned }).max();
+    let begins = Head::read(bytes).is_some_and(|head| head.kind == Kind::Start);
+    (told.unwrap_or(Told::Nothing), begins)
+}
+
+/// What the segment that is written next has to name of the last one: number, size, root. Of one in which nothing is signed by
+/// the key, or that has no whole write, that there is nothing in it.
+pub(crate) fn last_tree(name: &str, number: u64, bytes: &[u8], keys: &[Verifier]) -> Named {
+    judge(name, bytes, keys).named().unwrap_or_else(|| (number, 0, Frontier::default().root()))
 }

@@ -1,9 +1,9 @@
 //! What verification came to, in the shape both verifiers print.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Something that is not as it was signed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The segment's file.
     pub file: String,
@@ -16,23 +16,26 @@ pub struct Problem {
 }
 
 /// Records by what can be said of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// As they were signed.
     pub verified: u64,
+    /// As they were signed, but for their data, which were erased.
+    pub erased: u64,
+    /// Removed by retention; the hashes over them are there.
+    pub removed: u64,
+    /// Consistent, but no signature covers them yet.
+    pub uncovered: u64,
     /// Not as they were signed, or not to be told.
     pub altered: u64,
     /// Signed, and not there.
     pub missing: u64,
-    /// Consistent, but no signature covers them yet.
-    pub uncovered: u64,
-    /// Removed by retention; their leaves are there.
-    pub removed: u64,
 }
 
 impl Counts {
     pub(crate) fn add(&mut self, other: &Self) {
         self.verified += other.verified;
+        self.erased += other.erased;
         self.altered += other.altered;
         self.missing += other.missing;
         self.uncovered += other.uncovered;
@@ -41,19 +44,19 @@ impl Counts {
 }
 
 /// One segment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentReport {
     /// Its file.
     pub file: String,
     /// `closed`, `open` (no end: being written, or its writer was killed), `cut` (its last write is not whole), or
-    /// `unsealed` (version 1).
+    /// `unsigned`.
     pub state: String,
     /// Its records.
     pub records: Counts,
 }
 
 /// What verification came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// `valid` or `altered`.
     pub verdict: String,

@@ -172,9 +172,9 @@ fn say(directory: &Path, plan: &Plan) -> anyhow::Result<()> {
         last = last.max(at);
     }
     let mut journal = Journal::open(directory, Options::default()).context("journal")?;
-    // What is signed goes on being signed: an unsealed segment behind sealed ones is no part of the record.
+    // What is signed goes on being signed: an unsigned segment behind signed ones is no part of the record.
     if !key::verifiers(directory).context("journal: the verifier keys")?.is_empty() {
-        journal.sign_with(key::open(directory).context("journal: the signing key")?).context("journal")?;
+        journal.sign_with_key_of(directory, last).context("journal: the signing key")?;
     }
     let entries = plan.positions.len() as u64;
     let audit = Audit::Erased { request: plan.request.clone(), entries };

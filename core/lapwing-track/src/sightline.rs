@@ -222,8 +222,8 @@ mod tests {
     fn line(from: [f64; 3], to: [f64; 3]) -> Sightline {
         let d = [0, 1, 2].map(|i| to[i] - from[i]);
         let length = dot(&d, &d).sqrt();
-        let variance = 0.1_f64.to_radians().powi(2);
-        let along = d.map(|x| x / length);
+        let (sd, along) = (math::rad(0.1), d.map(|x| x / length));
+        let variance = sd * sd;
         Sightline { from, along, variance, blunt_m2: 0.0, reach_m: 1_300.0, log_false: 0.0, left: 0.8 }
     }
 

@@ -194,10 +194,20 @@ impl Filter {
 
     /// The track that `track` cannot be told from, if there is one: the closest.
     fn twin_of(&self, slot: u32, track: &Track, at: Time, near: &mut Vec<u32>, ctx: &Context<'_>) -> Option<u32> {
-        let state = track.state_at(at, ctx.config);
-        let place = ctx.regions.about(track.region, state.mean[0], state.mean[1]);
         near.clear();
-        self.track_grid.near(place, TWIN_RADIUS_M, near);
+        let state = if let Some((name, _)) = track.labels.iter().find(|(_, claimed)| *claimed) {
+            // Only what carries the name comes into question, and hardly ever does another.
+            near.extend(self.with_label(*name).filter(|other| *other != slot));
+            if near.is_empty() {
+                return None;
+            }
+            track.state_at(at, ctx.config)
+        } else {
+            let state = track.state_at(at, ctx.config);
+            let place = ctx.regions.about(track.region, state.mean[0], state.mean[1]);
+            self.track_grid.near(place, TWIN_RADIUS_M, near);
+            state
+        };
         // In a crowd nobody is anybody's twin; and a crowd must not cost its square each second.
         if near.len() > CROWD * 8 {
             return None;

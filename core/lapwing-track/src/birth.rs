@@ -369,29 +369,19 @@ impl Filter {
         }
         let interval = ctx.posts.get(look.sensor as usize).map_or(config.interval_max, |p| p.sensor.interval);
         let key = key_of(look.key, reading);
-        let mut candidate = Candidate {
-            key,
-            line: key,
-            region,
-            at: value.at,
-            height_known,
-            state,
-            existence,
-            heard: crate::track::Heard::default(),
-            plots: 0,
-            last_at: value.at,
-            sensor: look.sensor,
-            interval,
-            class: crate::class::Classifier::default(),
-            first_entries: [None; crate::track::FIRST_ENTRIES],
-            sensors: 0,
-        };
+        let begun = Candidate::begun(key, region, value.at, state, existence, look.sensor, interval);
+        let mut candidate = Candidate { height_known, ..begun };
         candidate.remember(look.sensor, interval, &value);
-        let ready = is_ready(&candidate, config);
+        self.admit(candidate, Some(reading as u32), ctx);
+    }
+
+    /// Keeps a candidate that has begun, as a track when it is sure enough: with `reading`, if one of this look begins it.
+    pub(crate) fn admit(&mut self, candidate: Candidate, reading: Option<u32>, ctx: &mut Context<'_>) {
+        let ready = is_ready(&candidate, ctx.config);
         let slot = self.candidates.insert(candidate);
         self.file_candidate(slot, ctx);
         if ready {
-            self.promote(slot, Some(reading as u32), ctx);
+            self.promote(slot, reading, ctx);
         }
     }
 }
@@ -495,12 +485,17 @@ pub(crate) fn start(
         }
         Kind::Bearing { .. } | Kind::RangeDifference => return None,
     };
-    let (h, v) = (config.speed_start_sd_mps, config.vertical_speed_start_sd_mps);
-    for (axis, sd) in [(3, h), (4, h), (5, v)] {
-        out.covariance[axis][axis] = sd * sd;
-    }
+    unknown_velocity(&mut out, config);
     if !height_known {
         forget_height(&mut out);
     }
     Some((out, height_known))
+}
+
+/// Gives a state without a velocity the configured width of an unknown one.
+pub(crate) fn unknown_velocity(state: &mut Gaussian, config: &Config) {
+    let (h, v) = (config.speed_start_sd_mps, config.vertical_speed_start_sd_mps);
+    for (axis, sd) in [(3, h), (4, h), (5, v)] {
+        state.covariance[axis][axis] = sd * sd;
+    }
 }

@@ -226,13 +226,14 @@ impl Filter {
             }
             Some(foresight.log_likelihood)
         };
-        update(&mut track.best.modes);
-        if let Some(cluster) = cluster {
-            let logs =
-                cluster.hypotheses_of(slot).iter_mut().map(|h| update(&mut h.modes).unwrap_or(f64::NEG_INFINITY));
-            let logs: Vec<f64> = logs.collect();
-            self.reweigh(slot, &logs);
-        }
+        let Some(cluster) = cluster else {
+            update(&mut track.best.modes);
+            return self.note_claim(slot, reading, look, ctx);
+        };
+        let logs = cluster.hypotheses_of(slot).iter_mut().map(|h| update(&mut h.modes).unwrap_or(f64::NEG_INFINITY));
+        let logs: Vec<f64> = logs.collect();
+        // The track takes over the best of them.
+        self.reweigh(slot, &logs);
         self.note_claim(slot, reading, look, ctx);
     }
 

@@ -258,7 +258,8 @@ pub(crate) fn log_sum(weights: &[f64], logs: &[f64], count: usize) -> f64 {
     best + math::log(sum.max(1e-300))
 }
 
-fn add_spread(covariance: &mut [[f64; 6]; 6], weight: f64, state: &Gaussian, mean: &Vector) {
+/// Adds one part of a mixture to the covariance around its mean.
+pub(crate) fn add_spread(covariance: &mut [[f64; 6]; 6], weight: f64, state: &Gaussian, mean: &Vector) {
     let mut d = [0.0; 6];
     for i in 0..6 {
         d[i] = state.mean[i] - mean[i];

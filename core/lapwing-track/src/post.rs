@@ -13,6 +13,8 @@ const TAPERED: f64 = 0.3;
 const ELEVATION_SPAN_RAD: f64 = math::PI / 2.0;
 /// Range taken for one that does not say, where an area is needed, metres.
 const RANGE_UNSAID_M: f64 = 5_000.0;
+/// The same for where bearings may meet: rather too far than missed.
+const BEARING_RANGE_UNSAID_M: f64 = 10_000.0;
 
 /// A sensor's place among others whose looks are of the same instant (FNV-1a of its name): whoever hands looks of one
 /// instant over in this order makes none of them late.
@@ -86,6 +88,11 @@ impl Post {
     pub(crate) fn clutter(&self, learned: Option<f64>, config: &Config) -> f64 {
         let least = config.clutter_per_km2 / 1e6 * self.area_m2;
         self.clutter_per_look.unwrap_or_else(|| learned.unwrap_or(0.0).max(least)).max(1e-4)
+    }
+
+    /// How far away what it gives a bearing of may be, metres.
+    pub(crate) fn hears_within_m(&self) -> f64 {
+        self.sensor.coverage.range_max_m.unwrap_or(BEARING_RANGE_UNSAID_M)
     }
 
     /// Volume of the coverage in the coordinates of a reading, and what a unit of it is in square metres on the ground

@@ -6,7 +6,7 @@
 //! case of the measurement-to-measurement test of Pattipati, Deb, Bar-Shalom & Washburn 1992, *A new relaxation algorithm and
 //! passive sensor data association*). This is what tells two aircraft flying together apart where a radar sees one.
 
-use crate::birth::{Bearing, is_ready};
+use crate::birth::{Bearing, unknown_velocity};
 use crate::filter::{Context, Filter};
 use crate::gaussian::Gaussian;
 use crate::reading::Kind;
@@ -92,40 +92,15 @@ impl Filter {
                 state.covariance[r][c] = meeting.covariance[r][c];
             }
         }
-        let (h, v) = (config.speed_start_sd_mps, config.vertical_speed_start_sd_mps);
-        for (axis, sd) in [(3, h), (4, h), (5, v)] {
-            state.covariance[axis][axis] = sd * sd;
-        }
-        let mut candidate = Candidate {
-            key,
-            line: key,
-            region,
-            at: new.at,
-            height_known: true,
-            state,
-            existence,
-            heard: crate::track::Heard::default(),
-            plots: 0,
-            last_at: new.at,
-            sensor: new.sensor,
-            interval,
-            class: crate::class::Classifier::default(),
-            first_entries: [None; crate::track::FIRST_ENTRIES],
-            sensors: 0,
-        };
+        unknown_velocity(&mut state, config);
+        let mut candidate = Candidate::begun(key, region, new.at, state, existence, new.sensor, interval);
         if let Some(other) = self.bearings.get(partner) {
             candidate.remember(other.sensor, interval, &other.reading);
         }
         candidate.remember(new.sensor, interval, &new.reading);
-        let ready = is_ready(&candidate, config);
-        let place = ctx.regions.about(region, candidate.state.mean[0], candidate.state.mean[1]);
-        let slot = self.candidates.insert(candidate);
-        self.candidate_grid.file(slot, place);
         // What has begun a candidate does not begin another.
         self.bearings.remove(partner);
-        if ready {
-            self.promote(slot, None, ctx);
-        }
+        self.admit(candidate, None, ctx);
         true
     }
 
@@ -145,7 +120,7 @@ impl Filter {
             along: pose.out_of_horizon([sa * ce, ca * ce, se]),
             variance: (bearing.reading.variance[1] * ce * ce).max(bearing.reading.variance[2]),
             blunt_m2: moved * moved,
-            reach_m: post.sensor.coverage.range_max_m.unwrap_or(10_000.0),
+            reach_m: post.hears_within_m(),
             log_false: math::log(density) - log_volume,
             left: bearing.left * post.usual_detection(),
         })

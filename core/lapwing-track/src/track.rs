@@ -412,6 +412,35 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
+    /// One that has just begun, without plots: of known height, unless its maker says otherwise.
+    pub(crate) fn begun(
+        key: u64,
+        region: RegionId,
+        at: Time,
+        state: Gaussian,
+        existence: f64,
+        sensor: u32,
+        interval: Span,
+    ) -> Self {
+        Self {
+            key,
+            line: key,
+            region,
+            at,
+            height_known: true,
+            state,
+            existence,
+            heard: Heard::default(),
+            plots: 0,
+            last_at: at,
+            sensor,
+            interval,
+            class: Classifier::default(),
+            first_entries: [None; FIRST_ENTRIES],
+            sensors: 0,
+        }
+    }
+
     /// Notes that a reading was taken in.
     pub(crate) fn remember(&mut self, sensor: u32, interval: Span, reading: &Reading) {
         self.plots = self.plots.saturating_add(1);

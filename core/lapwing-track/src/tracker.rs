@@ -227,12 +227,11 @@ impl Tracker {
     /// The state of a live track at `at`: predicted from its last update, forwards or backwards.
     pub fn estimate(&self, id: TrackId, at: Time) -> Option<Estimate> {
         let track = self.track(id)?;
-        let mut state = track.state_at(at, &self.config);
-        if let Some(cluster) = track.cluster.and_then(|c| self.filter.clusters.get(c)) {
-            // Where the plots cannot be told apart the place is as uncertain as which plots were its.
-            let slot = *self.slots.get(&id)?;
-            state = cluster.estimate(slot, &self.filter.tracks, at, &self.config).unwrap_or(state);
-        }
+        let slot = *self.slots.get(&id)?;
+        let cluster = track.cluster.and_then(|c| self.filter.clusters.get(c));
+        let state = cluster
+            .and_then(|cluster| cluster.estimate(slot, &self.filter.tracks, at, &self.config))
+            .unwrap_or_else(|| track.state_at(at, &self.config));
         Some(Estimate {
             frame: *self.regions.frame(track.region),
             at,

@@ -5,11 +5,12 @@
 //! Pattipati, Deb, Bar-Shalom & Washburn 1992, *A new relaxation algorithm and passive sensor data association*, with
 //! missed detections weighed by coverage). What passes is refined by least squares over position and becomes a candidate.
 
-use crate::birth::{Bearing, is_ready, key_of};
+use crate::birth::{Bearing, key_of};
 use crate::filter::{Context, Filter};
 use crate::gaussian::Gaussian;
 use crate::look::Look;
 use crate::motion::forget_height;
+use crate::post::Post;
 use crate::reading::Kind;
 use crate::track::Candidate;
 use lapwing_model::{Span, Time, math};
@@ -68,7 +69,7 @@ impl Filter {
     fn propose(&mut self, new: &Bearing, key: u64, ctx: &mut Context<'_>) {
         let Some(post) = ctx.posts.get(new.sensor as usize) else { return };
         let Some(from) = post.frame else { return };
-        let reach = post.sensor.coverage.range_max_m.unwrap_or(10_000.0);
+        let reach = post.hears_within_m();
         let region = ctx.regions.at(from.origin().place());
         let Some(own) = ctx.scene(new.sensor, region, false).pose else { return };
         let ray = |pose: crate::project::Pose, azimuth: f64| {
@@ -84,8 +85,7 @@ impl Filter {
                 continue;
             }
             let (sensor, azimuth) = (other.sensor, other.reading.value[1]);
-            let Some(far) = ctx.posts.get(sensor as usize).map(|p| p.sensor.coverage.range_max_m.unwrap_or(10_000.0))
-            else {
+            let Some(far) = ctx.posts.get(sensor as usize).map(Post::hears_within_m) else {
                 continue;
             };
             let Some(pose) = ctx.scene(sensor, region, false).pose else { continue };
@@ -129,7 +129,7 @@ impl Filter {
             let d = pose.to(&[place[0], place[1], 0.0, 0.0, 0.0, 0.0]);
             let ground = math::sqrt(d[0] * d[0] + d[1] * d[1]).max(1.0);
             let Some(post) = ctx.posts.get(bearing.sensor as usize) else { continue };
-            let far = post.sensor.coverage.range_max_m.unwrap_or(10_000.0);
+            let far = post.hears_within_m();
             if ground > far {
                 continue;
             }
@@ -243,35 +243,14 @@ impl Filter {
         }
         forget_height(&mut state);
         let interval = ctx.posts.get(new.sensor as usize).map_or(config.interval_max, |p| p.sensor.interval);
-        let mut candidate = Candidate {
-            key,
-            line: key,
-            region,
-            at: new.at,
-            height_known: false,
-            state,
-            existence: 0.3,
-            heard: crate::track::Heard::SURELY,
-            plots: 0,
-            last_at: new.at,
-            sensor: new.sensor,
-            interval,
-            class: crate::class::Classifier::default(),
-            first_entries: [None; crate::track::FIRST_ENTRIES],
-            sensors: 0,
-        };
+        let begun = Candidate::begun(key, region, new.at, state, 0.3, new.sensor, interval);
+        let mut candidate = Candidate { height_known: false, heard: crate::track::Heard::SURELY, ..begun };
         for i in &support {
             let bearing = self.bearings.get(*i).unwrap_or(new);
             candidate.remember(bearing.sensor, interval, &bearing.reading);
         }
         candidate.last_at = new.at;
-        let ready = is_ready(&candidate, config);
-        let place = ctx.regions.about(region, at[0], at[1]);
-        let slot = self.candidates.insert(candidate);
-        self.candidate_grid.file(slot, place);
-        if ready {
-            self.promote(slot, None, ctx);
-        }
+        self.admit(candidate, None, ctx);
     }
 
     /// Whether a candidate or a track is there already.

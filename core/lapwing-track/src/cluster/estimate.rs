@@ -8,7 +8,8 @@
 
 use super::{Cluster, Global};
 use crate::config::Config;
-use crate::gaussian::{Gaussian, Matrix};
+use crate::gaussian::{Gaussian, Matrix, Vector};
+use crate::imm::add_spread;
 use crate::slab::Slab;
 use crate::track::Track;
 use lapwing_model::Time;
@@ -50,27 +51,16 @@ impl Cluster {
             let Some((state, existence)) = names.get(own).and_then(|n| of(global, *n)) else { continue };
             parts.push((global.weight * existence, state));
         }
-        let mut state = mean_of(&parts)?;
-        state.covariance = self.covariance_around(index, states.get(own)?, &state);
-        Some(state)
-    }
-
-    /// Covariance of a member around a state, over all its hypotheses in which it exists: where plots cannot be told apart the
-    /// place of a track is as uncertain as which plots were its.
-    fn covariance_around(&self, index: usize, states: &[(Gaussian, f64)], around: &Gaussian) -> Matrix {
-        let mut out = [[0.0; 6]; 6];
-        let mut total = 0.0;
-        for ((one, existence), weight) in states.iter().zip(self.weights(index)) {
-            let weight = weight * existence;
-            total += weight;
-            for i in 0..6 {
-                for j in 0..6 {
-                    let spread = (one.mean[i] - around.mean[i]) * (one.mean[j] - around.mean[j]);
-                    out[i][j] += weight * (one.covariance[i][j] + spread);
-                }
-            }
-        }
-        if total > 1e-6 { out.map(|row| row.map(|x| x / total)) } else { around.covariance }
+        let mean = mean_of(&parts)?;
+        // Where plots cannot be told apart the place of a track is as uncertain as which plots were its: all its own hypotheses.
+        let own: Vec<(f64, &Gaussian)> = states
+            .get(own)?
+            .iter()
+            .zip(self.weights(index))
+            .map(|((one, existence), w)| (w * existence, one))
+            .collect();
+        let sure = own.iter().map(|(w, _)| w).sum::<f64>() > 1e-6;
+        Some(Gaussian { mean, covariance: spread(if sure { &own } else { &parts }, &mean) })
     }
 
     /// The local hypotheses of a member at `at`, with their existence.
@@ -117,27 +107,29 @@ fn renamed(wanted: &[[f64; 3]], places: &[[f64; 3]]) -> Vec<usize> {
     names
 }
 
-/// Mean and covariance of a mixture; `None` without weight.
-fn mean_of(parts: &[(f64, &Gaussian)]) -> Option<Gaussian> {
+/// Mean of a mixture; `None` without weight.
+fn mean_of(parts: &[(f64, &Gaussian)]) -> Option<Vector> {
     let total: f64 = parts.iter().map(|(w, _)| w).sum();
     if !(total > 1e-9) {
         return None;
     }
-    let mut out = Gaussian { mean: [0.0; 6], covariance: [[0.0; 6]; 6] };
+    let mut mean = [0.0; 6];
     for (w, state) in parts {
         for i in 0..6 {
-            out.mean[i] += w / total * state.mean[i];
+            mean[i] += w / total * state.mean[i];
         }
     }
+    Some(mean)
+}
+
+/// Covariance of a mixture around a mean. There is weight in it.
+fn spread(parts: &[(f64, &Gaussian)], around: &Vector) -> Matrix {
+    let total: f64 = parts.iter().map(|(w, _)| w).sum();
+    let mut covariance = [[0.0; 6]; 6];
     for (w, state) in parts {
-        let d: [f64; 6] = std::array::from_fn(|i| state.mean[i] - out.mean[i]);
-        for i in 0..6 {
-            for j in 0..6 {
-                out.covariance[i][j] += w / total * (state.covariance[i][j] + d[i] * d[j]);
-            }
-        }
+        add_spread(&mut covariance, *w, state, around);
     }
-    Some(out)
+    covariance.map(|row| row.map(|x| x / total))
 }
 
 #[cfg(test)]
@@ -156,8 +148,9 @@ mod tests {
     fn a_mixture_has_the_spread_of_its_means() {
         let part = |x: f64| Gaussian { mean: [x, 0.0, 0.0, 0.0, 0.0, 0.0], covariance: [[0.0; 6]; 6] };
         let (a, b) = (part(-2.0), part(2.0));
-        let both = mean_of(&[(0.3, &a), (0.1, &b)]).unwrap();
-        assert!((both.mean[0] + 1.0).abs() < 1e-12 && (both.covariance[0][0] - 3.0).abs() < 1e-12);
+        let parts = [(0.3, &a), (0.1, &b)];
+        let mean = mean_of(&parts).unwrap();
+        assert!((mean[0] + 1.0).abs() < 1e-12 && (spread(&parts, &mean)[0][0] - 3.0).abs() < 1e-12);
         assert!(mean_of(&[(0.0, &a)]).is_none());
     }
 }

@@ -12,11 +12,9 @@ use crate::format::chunk::{Builder, Chunk};
 use crate::format::pieces::Pieces;
 use crate::format::{END, MESSAGE_HEAD};
 use crate::read::DamageKind;
-use crate::storage::{ReadAt, Storage};
+use crate::storage::{ReadAt, Storage, clear_draft, rewrite};
 use crate::walk::{Step, Walk};
 use std::io;
-
-const DRAFT_EXTENSION: &str = ".new";
 
 /// Erases the entries of a segment that `which` names by position and data. Gives how many there were; a segment without any
 /// is left alone.
@@ -27,10 +25,7 @@ pub fn erase(
     which: &mut dyn FnMut(u64, &[u8]) -> bool,
 ) -> io::Result<u64> {
     let source = storage.read(name)?;
-    let draft = format!("{name}{DRAFT_EXTENSION}");
-    if storage.exists(&draft) {
-        storage.remove(&draft)?;
-    }
+    clear_draft(storage, name)?;
     let tombstone = serde_json::to_vec(&serde_json::json!({ "erased": tombstone }))?;
     let told = |e| crate::at_path(&storage.path(name), e);
     if is_marked(storage, name)? {
@@ -41,13 +36,7 @@ pub fn erase(
     if count == 0 {
         return Ok(0);
     }
-    let file = storage.create(&draft)?;
-    let written = copy(source.as_ref(), &tombstone, which, &mut |bytes| file.append(bytes));
-    let written = written.and_then(|count| file.sync().map(|()| count));
-    let written = written.inspect_err(|_| drop(storage.remove(&draft))).map_err(told)?;
-    storage.rename(&draft, name)?;
-    storage.sync_directory()?;
-    Ok(written)
+    rewrite(storage, name, |file| copy(source.as_ref(), &tombstone, which, &mut |bytes| file.append(bytes)))
 }
 
 /// Whether a segment is of version 1.

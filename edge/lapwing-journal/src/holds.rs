@@ -1,13 +1,11 @@
 //! Incident holds: what retention must keep.
 
-use crate::storage::{Storage, replace};
+use crate::storage::{Storage, read_small, replace};
 use serde::{Deserialize, Serialize};
 use std::io;
 
 /// Name of the file in the journal's directory.
 pub const HOLDS_FILE: &str = "holds.json";
-/// Longest file that is read.
-const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// Ranges of positions, each with the one behind its last, in order and apart from each other.
 pub(crate) type Ranges = Vec<(u64, u64)>;
@@ -36,18 +34,9 @@ impl Holds {
     /// Reads the file; none when there is no file. An error when it cannot be read or understood: who was to remove
     /// something must not.
     pub fn read(storage: &dyn Storage) -> io::Result<Self> {
-        if !storage.exists(HOLDS_FILE) {
-            return Ok(Self::default());
-        }
-        let file = storage.read(HOLDS_FILE)?;
-        let length = file.length()?;
-        let bad = |what: String| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", storage.path(HOLDS_FILE).display()))
-        };
-        if length > FILE_BYTES_MAX {
-            return Err(bad(format!("{length} bytes, expected at most {FILE_BYTES_MAX}")));
-        }
-        serde_json::from_slice(&file.read_at(0, length)?).map_err(|e| bad(e.to_string()))
+        let Some(bytes) = read_small(storage, HOLDS_FILE)? else { return Ok(Self::default()) };
+        let bad = |e| io::Error::new(io::ErrorKind::InvalidData, e);
+        serde_json::from_slice(&bytes).map_err(|e| crate::at_path(&storage.path(HOLDS_FILE), bad(e)))
     }
 
     /// Writes the file; after a loss of power there is the old one or the new one.

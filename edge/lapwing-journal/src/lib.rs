@@ -87,7 +87,7 @@ pub use holds::{HOLDS_FILE, Hold, Holds};
 pub use read::{Damage, DamageKind, Reader, Skimmed};
 pub use resumed::{Resumed, Skipped, SnapshotTold};
 pub use retention::{Retention, RetentionDone, RetentionJob};
-pub use storage::{DiskStorage, ReadAt, Storage, StoredFile, replace, simulated};
+pub use storage::{DiskStorage, ReadAt, Storage, StoredFile, read_small, replace, simulated};
 pub use sync::{SyncDone, SyncJob};
 pub use write::{Journal, Options};
 

@@ -13,13 +13,11 @@ use crate::format::head::{HEAD_BYTES, Head};
 use crate::format::pieces::Pieces;
 use crate::format::{END, MESSAGE_HEAD, u16_at, u64_at};
 use crate::segments;
-use crate::storage::{ReadAt, Storage, StoredFile};
+use crate::storage::{ReadAt, Storage, StoredFile, clear_draft, rewrite};
 use lapwing_model::Time;
 use std::collections::BTreeSet;
 use std::io;
 
-/// Ending of a file that is not finished.
-const DRAFT_EXTENSION: &str = ".new";
 /// Bytes of entries after which a chunk is closed.
 const CHUNK_BYTES: u64 = 1 << 20;
 
@@ -35,21 +33,16 @@ pub(crate) fn remove_drafts(storage: &dyn Storage) {
 /// is: bytes that may still be made sense of are not thrown away.
 pub(crate) fn prune(storage: &dyn Storage, name: &str, held: &[(u64, u64)]) -> io::Result<u64> {
     let source = storage.read(name)?;
-    let draft = format!("{name}{DRAFT_EXTENSION}");
-    if storage.exists(&draft) {
-        storage.remove(&draft)?;
-    }
+    clear_draft(storage, name)?;
     let told = |e: io::Error| crate::at_path(&storage.path(name), e);
     let plan = Plan::of(source.as_ref(), held, named_size(storage, name)?).map_err(told)?;
     if plan.removed == 0 {
         return Ok(0);
     }
-    let file = storage.create(&draft)?;
-    let written = write(source.as_ref(), &plan, held, file.as_ref()).and_then(|()| file.sync());
-    written.inspect_err(|_| drop(storage.remove(&draft))).map_err(told)?;
-    let after = file.length()?;
-    storage.rename(&draft, name)?;
-    storage.sync_directory()?;
+    let after = rewrite(storage, name, |file| {
+        write(source.as_ref(), &plan, held, file)?;
+        file.length()
+    })?;
     Ok(source.length()?.saturating_sub(after))
 }
 

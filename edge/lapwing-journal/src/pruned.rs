@@ -1,14 +1,11 @@
 //! Which segments retention has been through, and what was held then. Losing this loses nothing: they are gone through again.
 
 use crate::holds::Ranges;
-use crate::storage::{Storage, replace};
+use crate::storage::{Storage, read_small, replace};
 use std::collections::BTreeMap;
-use std::io;
 
 /// Name of the file in the journal's directory.
 const PRUNED_FILE: &str = "pruned.json";
-/// Longest file that is read.
-const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// By the name of the segment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,12 +14,8 @@ pub(crate) struct Pruned(BTreeMap<String, Ranges>);
 impl Pruned {
     /// What is known; nothing if that cannot be read.
     pub(crate) fn read(storage: &dyn Storage) -> Self {
-        let read = || -> io::Result<BTreeMap<String, Ranges>> {
-            let file = storage.read(PRUNED_FILE)?;
-            let bytes = file.read_at(0, FILE_BYTES_MAX)?;
-            Ok(serde_json::from_slice(&bytes)?)
-        };
-        Self(if storage.exists(PRUNED_FILE) { read().unwrap_or_default() } else { BTreeMap::new() })
+        let bytes = read_small(storage, PRUNED_FILE).ok().flatten();
+        Self(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
     }
 
     /// Best effort.

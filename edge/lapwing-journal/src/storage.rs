@@ -97,17 +97,54 @@ pub trait Storage: Send + Sync {
     fn exists(&self, name: &str) -> bool;
 }
 
+/// Longest file that is read as a whole.
+const SMALL_BYTES_MAX: u64 = 16 << 20;
+/// Ending of a file that is not finished.
+pub(crate) const DRAFT_EXTENSION: &str = ".new";
+
+/// Reads a small file as a whole; `None` when there is none. One that is too long to be what it should is an error.
+pub fn read_small(storage: &dyn Storage, name: &str) -> io::Result<Option<Vec<u8>>> {
+    if !storage.exists(name) {
+        return Ok(None);
+    }
+    let file = storage.read(name)?;
+    let length = file.length()?;
+    if length > SMALL_BYTES_MAX {
+        let what = format!("{length} bytes, expected at most {SMALL_BYTES_MAX}");
+        return Err(crate::at_path(&storage.path(name), io::Error::new(io::ErrorKind::InvalidData, what)));
+    }
+    file.read_at(0, length).map(Some)
+}
+
 /// Writes a small file as a whole: after a loss of power there is the old one or the new one.
 pub fn replace(storage: &dyn Storage, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let draft = format!("{name}.new");
+    rewrite(storage, name, |file| file.append(bytes))
+}
+
+/// Writes a file beside the one of this name; complete and on the disk it takes the name. After a loss of power there is the old
+/// one or the new one.
+pub(crate) fn rewrite<T>(
+    storage: &dyn Storage,
+    name: &str,
+    write: impl FnOnce(&dyn StoredFile) -> io::Result<T>,
+) -> io::Result<T> {
+    let draft = clear_draft(storage, name)?;
+    let file = storage.create(&draft)?;
+    let written = write(&*file).and_then(|value| file.sync().map(|()| value));
+    let written = written.inspect_err(|_| drop(storage.remove(&draft)));
+    let value = written.map_err(|e| crate::at_path(&storage.path(name), e))?;
+    storage.rename(&draft, name)?;
+    storage.sync_directory()?;
+    Ok(value)
+}
+
+/// Removes what an interrupted writing left beside a file. Gives the name it has.
+pub(crate) fn clear_draft(storage: &dyn Storage, name: &str) -> io::Result<String> {
+    let draft = format!("{name}{DRAFT_EXTENSION}");
     if storage.exists(&draft) {
         storage.remove(&draft)?;
     }
-    let file = storage.create(&draft)?;
-    file.append(bytes)?;
-    file.sync()?;
-    storage.rename(&draft, name)?;
-    storage.sync_directory()
+    Ok(draft)
 }
 
 /// A file that is never synced again once that has failed, whoever asks: the kernel tells an error once, and answers

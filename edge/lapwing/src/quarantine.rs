@@ -4,7 +4,7 @@
 //! nothing; then the next start goes carefully and notes each entry before it applies it, in the file `resuming`.
 
 use crate::snapshot;
-use lapwing_journal::{DiskStorage, Skipped, Storage, replace};
+use lapwing_journal::{DiskStorage, Skipped, Storage, read_small, replace};
 use lapwing_model::{InputId, Position};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -17,9 +17,6 @@ pub(crate) const FILE: &str = "quarantine.json";
 const TRIES_MAX: u32 = 2;
 /// Entries remembered; the earliest are forgotten first.
 const ENTRIES_MAX: usize = 1_000;
-
-/// Longest file that is read.
-const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// An entry that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,15 +94,8 @@ impl Quarantine {
 }
 
 fn read(storage: &dyn Storage) -> io::Result<Content> {
-    if !storage.exists(FILE) {
-        return Ok(Content::default());
-    }
-    let file = storage.read(FILE)?;
-    let length = file.length()?;
-    if length > FILE_BYTES_MAX {
-        return Err(io::Error::other(format!("{length} bytes, expected at most {FILE_BYTES_MAX}")));
-    }
-    Ok(serde_json::from_slice(&file.read_at(0, length)?)?)
+    let bytes = read_small(storage, FILE)?;
+    Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?.unwrap_or_default())
 }
 
 /// The file that is there while a start applies entries again, and names the entry if the last such start did not end.

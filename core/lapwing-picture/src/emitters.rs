@@ -17,7 +17,7 @@
 mod checks;
 mod voice;
 
-pub(crate) use voice::{ACCURACY_MAX_M, Fix, Position, Voice};
+pub(crate) use voice::{ACCURACY_MAX_M, Fix, Position, SAID_MAX, Said, Voice};
 
 use crate::identity::{is_unique, weight};
 use lapwing_model::{Claim, EvidenceKind, Name, NameKind, Place, Span, Time, TrackId, Transmitter, limits};

@@ -86,6 +86,9 @@ pub struct Config {
     pub horizontal_sd_max_m: f64,
     /// How much older than the clock an observation may be (default 5 s): the span that can be rolled back.
     pub lag_max: Span,
+    /// How long looks wait for what belongs with them before they are taken in together, in their order (default 0: they are
+    /// taken in at once). Parts of one scan that come within it are one look.
+    pub gather: Span,
     /// How far ahead of the clock an observation may be (default 2 s).
     pub lead_max: Span,
     /// Time over which the errors of satellite positions hang together (default 1 s): claims that come quicker share
@@ -155,6 +158,7 @@ impl Default for Config {
             end_measured_after: Span::from_seconds(15),
             horizontal_sd_max_m: 500.0,
             lag_max: Span::from_seconds(5),
+            gather: Span::ZERO,
             lead_max: Span::from_seconds(2),
             claim_correlation: Span::from_seconds(1),
             claim_bias_m: (2.0, 5.0),

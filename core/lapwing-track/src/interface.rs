@@ -90,7 +90,7 @@ pub enum Outcome {
     Repeated(Option<TrackId>),
     /// It makes no track by itself (a lone plot, a bearing, a presence); it is kept as long as it may help one, and counted.
     Held,
-    /// It is late: it is taken in with the next look back, and [`Change::Late`] tells what became of it.
+    /// It waits, for what belongs with it or, being late, for the next look back; [`Change::Late`] tells what became of it.
     Late,
     /// It cannot be used, and why (`too-late`, `in-future`, `out-of-range`, `not-finite`, `sensor-place-unknown`,
     /// `table-full`).
@@ -122,7 +122,7 @@ pub enum Change {
         /// The new one.
         new: TrackId,
     },
-    /// A late observation was taken in, and updated a track.
+    /// An observation that was late, or waited for others, was taken in, and updated a track.
     Late {
         /// The track.
         track: TrackId,

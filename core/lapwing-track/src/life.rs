@@ -11,6 +11,8 @@ use lapwing_model::{Phase, Span, Time, math};
 pub(crate) const STEP: Span = Span::from_seconds(1);
 /// Two tracks farther apart than this are not compared, metres.
 const TWIN_RADIUS_M: f64 = 200.0;
+/// A claim that no sensor ever confirmed is where it was said to be for this long; later it is only ever farther away.
+const CLAIM_LIVES: Span = Span::from_seconds(3);
 /// More tracks than this within that radius are a crowd.
 const CROWD: usize = 32;
 /// A candidate not seen for this many of its sensor's intervals is forgotten.
@@ -81,7 +83,8 @@ impl Filter {
         } else {
             config.end_measured_after.max(Span::from_nanos(interval.as_nanos().saturating_mul(4)))
         };
-        let state = track.state_at(at, config);
+        // Where it is by now matters only of what has not been seen for a while.
+        let state = if silent > quiet { track.state_at(at, config) } else { track.best.modes.merged() };
         // Of what moves: a speed that is known says what it may be.
         let speed_sd = math::sqrt(state.covariance[3][3].max(state.covariance[4][4]).max(0.0));
         track.class.flew(state.speed_mps(), speed_sd);
@@ -203,10 +206,14 @@ impl Filter {
             }
             track.state_at(at, ctx.config)
         } else {
-            let state = track.state_at(at, ctx.config);
-            let place = ctx.regions.about(track.region, state.mean[0], state.mean[1]);
+            let (mean, dt) = (track.best.modes.mean(), at.since(track.at).as_seconds_f64());
+            let place = ctx.regions.about(track.region, mean[0] + dt * mean[3], mean[1] + dt * mean[4]);
             self.track_grid.near(place, TWIN_RADIUS_M, near);
-            state
+            if near.len() < 2 {
+                // It is alone with itself.
+                return None;
+            }
+            track.state_at(at, ctx.config)
         };
         // In a crowd nobody is anybody's twin; and a crowd must not cost its square each second.
         if near.len() > CROWD * 8 {
@@ -230,8 +237,14 @@ impl Filter {
             }
             let together = track.cluster.is_some() && track.cluster == other.cluster;
             // Two of one name share what comes from it in turns, so that each seems to be seen beside the other.
-            let joinable =
-                if track.is_named() { other.has_names_of(track) } else { !together && !track.seen_apart(other) };
+            // Nor is what a sensor sees the phantom that was once said to fly hereabouts.
+            let silent_claim =
+                other.claimed_only() && other.last_claim_at.is_none_or(|claimed| at.since(claimed) > CLAIM_LIVES);
+            let joinable = if track.is_named() {
+                other.has_names_of(track)
+            } else {
+                !together && !silent_claim && !track.seen_apart(other)
+            };
             if !joinable {
                 continue;
             }

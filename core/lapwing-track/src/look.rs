@@ -24,6 +24,8 @@ pub(crate) struct Look {
     pub(crate) sector: Option<(f64, f64)>,
     /// Whether it is the last part of its scan.
     pub(crate) last: bool,
+    /// The scan that it is a part of, more of which may follow.
+    pub(crate) part_of: Option<u64>,
     /// What it saw.
     pub(crate) readings: Vec<Reading>,
     /// Says which look it is; readings of it begin tracks with keys made of this.

@@ -5,13 +5,16 @@
 //! before it and takes in everything since again: so any order of arrival within the lag gives the same picture, to the bit.
 //! What was published (ids, phases) is kept apart from the filter, and compared with it after each change.
 
+mod gather;
 mod orders;
 mod past;
 mod publish;
 mod repeats;
 mod save;
+mod take;
 mod turn;
 
+use past::{Before, LateOne};
 pub use save::SavedTracker;
 
 use crate::birth::key_of;
@@ -27,17 +30,22 @@ use crate::reading::{Reading, resolve};
 use crate::region::{Regions, moved, position, velocity};
 use crate::track::Track;
 use lapwing_model::{
-    Classification, Geodetic, LocalFrame, Phase, Place, Position, Sensor, SensorId, Span, Time, TrackId, limits, math,
+    Classification, Geodetic, LocalFrame, Phase, Place, Position, Sensor, SensorId, SensorKind, Span, Time, TrackId,
+    limits, math,
 };
 use std::collections::{BTreeMap, VecDeque};
 
 /// Late looks are taken in on this grid.
 const GRID: Span = Span::from_millis(250);
-/// The same while going back means to take in more than this many looks again.
-const GRID_LONG: Span = Span::from_seconds(1);
+/// Rest between two times of going back, while it means to take in more than this many looks again.
+const REST_LONG: Span = Span::from_millis(750);
 const REPLAY_SHORT: usize = 64;
 /// Without data, time alone decides this much after each whole second: what was measured before it may still come.
 const STEP_DELAY: Span = Span::from_seconds(1);
+/// Longest delay of a sensor that is allowed for.
+const DELAY_MAX: Span = Span::from_millis(500);
+/// Time stamps of Remote ID are in tenths of a second (ASTM F3411-22a, table 8), cut off: what nothing delays is that late.
+const REMOTE_ID_DELAY: Span = Span::from_millis(100);
 /// Readings kept for going back; beyond, the oldest looks are settled for good before their time.
 const READINGS_KEPT: usize = 200_000;
 /// Time between copies of the filter.
@@ -126,8 +134,12 @@ pub struct Tracker {
     spare_readings: Vec<Vec<Reading>>,
     rebuild_from: Option<Order>,
     rebuild_at: Option<Time>,
-    /// Looks taken in again the last time.
+    /// The last time of going back, and looks taken in again then.
+    rebuilt_at: Option<Time>,
     replayed: usize,
+    /// When what waits is taken in: the items after `head`, of so many readings.
+    gathered_at: Option<Time>,
+    waiting: usize,
     late_at: Option<Time>,
     regions: Regions,
     posts: Vec<Post>,
@@ -159,7 +171,10 @@ impl Tracker {
             spare_readings: Vec::new(),
             rebuild_from: None,
             rebuild_at: None,
+            rebuilt_at: None,
             replayed: 0,
+            gathered_at: None,
+            waiting: 0,
             late_at: None,
             regions: Regions::default(),
             posts: Vec::new(),
@@ -182,7 +197,7 @@ impl Tracker {
 
     /// When [`Tracker::advance`] next has something to do of itself.
     pub fn deadline(&self) -> Option<Time> {
-        [self.rebuild_at, self.next_step()].into_iter().flatten().min()
+        [self.rebuild_at, self.gathered_at, self.next_step()].into_iter().flatten().min()
     }
 
     fn next_step(&self) -> Option<Time> {
@@ -202,6 +217,9 @@ impl Tracker {
             self.clock = Some(self.clock.map_or(at, |c| c.max(at)));
             if self.rebuild_at == Some(at) {
                 self.rebuild();
+            } else if self.gathered_at == Some(at) || self.waits_of(at - STEP_DELAY) {
+                // The latter before a step: time alone must not decide over what is here already.
+                self.take_in_gathered();
             } else {
                 let before = self.next_step();
                 self.with_context(|filter, ctx| filter.step_to(at - STEP_DELAY, ctx));
@@ -302,10 +320,15 @@ impl Tracker {
         self.observe_scan(sensor, Scan { number: None, began_at, complete: false }, observations, outcomes);
     }
 
-    /// The sensor has completed a look at `at` whose plots came before, one by one: what it covers and did not see since is
-    /// missed.
-    pub fn looked(&mut self, sensor: &Sensor, at: Time) {
+    /// The sensor has completed a look at `at` whose plots came before, one by one or in parts: what it covers and did not see
+    /// since is missed. `scan`: its number, and how many plots were in it, where that is known.
+    pub fn looked(&mut self, sensor: &Sensor, at: Time, scan: Option<(u64, usize)>) {
         let Some(number) = self.number_of(sensor) else { return };
+        if let Some((scan, plots)) = scan
+            && self.complete_waiting(number, at, scan, plots)
+        {
+            return;
+        }
         if !self.posts.get(number as usize).is_some_and(Post::refutes) {
             return;
         }
@@ -315,6 +338,7 @@ impl Tracker {
             complete: true,
             sector: None,
             last: true,
+            part_of: None,
             readings: Vec::new(),
             key: look_key(self.rank(number), at, u64::MAX, 0),
             unseen_since: Some(at - sensor.interval),
@@ -387,6 +411,7 @@ impl Tracker {
                     complete: false,
                     sector: None,
                     last: false,
+                    part_of: None,
                     readings: vec![reading],
                     key,
                     unseen_since: None,
@@ -415,8 +440,17 @@ impl Tracker {
         let key =
             look_key(self.rank(number), at, readings.first().map_or(scan.number.unwrap_or(0), |r| r.fingerprint), 0);
         let last = scan.complete;
-        let look =
-            Look { sensor: number, at, complete: scan.complete, sector: None, last, readings, key, unseen_since: None };
+        let look = Look {
+            sensor: number,
+            at,
+            complete: scan.complete,
+            sector: None,
+            last,
+            part_of: scan.number.filter(|_| !scan.complete),
+            readings,
+            key,
+            unseen_since: None,
+        };
         let order = Order { at: at + self.delay(number), sensor: self.rank(number), key };
         let mut out = Vec::new();
         let told = (!observations.is_empty()).then_some(observations);
@@ -431,109 +465,16 @@ impl Tracker {
     /// What a sensor's reports usually take to arrive: a look is due that much after its time, so that sensors of different
     /// delays do not make each other late. A turning sensor's scan is late by up to a turn and is always gone back for.
     fn delay(&self, number: u32) -> Span {
-        self.posts
-            .get(number as usize)
-            .filter(|p| !p.sensor.rotating)
-            .map_or(Span::ZERO, |p| p.sensor.latency.unwrap_or(Span::ZERO).clamp(Span::ZERO, Span::from_millis(500)))
+        let Some(sensor) = self.posts.get(number as usize).map(|p| &p.sensor).filter(|s| !s.rotating) else {
+            return Span::ZERO;
+        };
+        let usual = if sensor.kind == SensorKind::RemoteId && self.gathers() { REMOTE_ID_DELAY } else { Span::ZERO };
+        sensor.latency.unwrap_or(usual).clamp(Span::ZERO, DELAY_MAX)
     }
 
     /// Which sensor it is, for the order of looks of one time: the same whichever was heard first.
     fn rank(&self, number: u32) -> u64 {
         self.posts.get(number as usize).map_or(0, |p| p.rank)
-    }
-
-    fn submit_mapped(
-        &mut self,
-        order: Order,
-        act: Act,
-        observations: Option<&[Observation]>,
-        which: &[u32],
-        outcomes: &mut Vec<Outcome>,
-    ) {
-        if self.is_late(order) {
-            let told: Option<Vec<Observation>> =
-                observations.map(|all| which.iter().filter_map(|i| all.get(*i as usize)).cloned().collect());
-            self.submit(order, act, told.as_deref(), outcomes);
-        } else {
-            self.submit(order, act, None, outcomes);
-        }
-    }
-
-    /// Applies a look that is in order, files one that is late, refuses one that is too late.
-    fn submit(&mut self, order: Order, act: Act, observations: Option<&[Observation]>, outcomes: &mut Vec<Outcome>) {
-        let readings = match &act {
-            Act::Look(look) | Act::Claims(look) => look.readings.len(),
-            Act::Join { .. } | Act::Split { .. } => 0,
-        };
-        let place = self.items.partition_point(|item| item.order < order);
-        if self.items.get(place).is_some_and(|item| item.order == order) {
-            outcomes.extend((0..readings).map(|_| Outcome::Repeated(None)));
-            return;
-        }
-        if !self.is_late(order) {
-            self.apply_now(Item { order, act, fresh: None }, outcomes);
-            return;
-        }
-        let now = self.clock.unwrap_or(order.at);
-        let reachable = self.copies.first().is_some_and(|(at, _)| *at < order);
-        if now.since(order.at) > self.config.lag_max || !reachable {
-            outcomes.extend((0..readings).map(|_| Outcome::Rejected("too-late")));
-            return;
-        }
-        self.readings_kept += readings;
-        self.items.insert(place, Item { order, act, fresh: Some(observations.unwrap_or(&[]).to_vec()) });
-        self.rebuild_from = Some(self.rebuild_from.map_or(order, |f| f.min(order)));
-        // A long look back is taken less often: it costs in proportion to what came since.
-        let grid = if self.replayed > REPLAY_SHORT { GRID_LONG } else { GRID };
-        self.rebuild_at.get_or_insert((now + Span::from_nanos(1)).round_up(grid));
-        self.late_at = Some(now);
-        outcomes.extend((0..readings).map(|_| Outcome::Late));
-    }
-
-    /// Whether something later was taken in already, or time alone has decided beyond it.
-    fn is_late(&self, order: Order) -> bool {
-        self.head.is_some_and(|head| order < head) || self.filter.stepped.is_some_and(|last| order.at <= last)
-    }
-
-    fn apply_now(&mut self, item: Item, outcomes: &mut Vec<Outcome>) {
-        if self.rebuild_from.is_some() && matches!(item.act, Act::Join { .. } | Act::Split { .. }) {
-            self.rebuild();
-        }
-        if self.copies.is_empty() {
-            // Of before everything: what came first need not be the earliest.
-            let never = Order { at: Time::MIN, sensor: 0, key: 0 };
-            self.copies.push((never, self.filter.clone()));
-        }
-        self.head = Some(item.order);
-        self.take_in(&item);
-        self.publish();
-        self.outcomes(outcomes);
-        self.readings_kept += item.readings();
-        self.items.push_back(item);
-        self.copy_if_due();
-        self.forget_old();
-    }
-
-    /// Lets the filter take in one thing.
-    fn take_in(&mut self, item: &Item) {
-        let before = item.order.at;
-        self.with_context(|filter, ctx| {
-            filter.step_to(before - Span::from_nanos(1), ctx);
-            match &item.act {
-                Act::Look(look) => filter.look(look, ctx),
-                Act::Claims(look) => filter.claims(look, ctx),
-                Act::Join { into, from } => {
-                    let slot = |(key, label): (u64, Option<Label>)| {
-                        let known = filter.tracks.iter().find(|(_, t)| t.key == key).map(|(slot, _)| slot);
-                        known.or_else(|| filter.with_label(label?).next())
-                    };
-                    if let (Some(into), Some(from)) = (slot(*into), slot(*from)) {
-                        filter.join(into, from, before, ctx);
-                    }
-                }
-                Act::Split { key, label, new } => filter.split(*key, *label, *new, ctx),
-            }
-        });
     }
 
     fn with_context(&mut self, work: impl FnOnce(&mut Filter, &mut Context<'_>)) {

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// A start applies again what came since the last snapshot. One is taken when that would take about this long...
-const WORK_MAX: Duration = Duration::from_millis(700);
+const WORK_MAX: Duration = Duration::from_millis(500);
 /// ... but writing states down must stay a small part of all work: one this much of its own cost apart, ...
 const COST_SHARE: u32 = 4;
 /// ... and the disk is to have its rest ...
-const INTERVAL_MIN: Duration = Duration::from_secs(5);
+const INTERVAL_MIN: Duration = Duration::from_secs(2);
 /// ... and where little happens, one a minute is enough.
 const INTERVAL_MAX: Duration = Duration::from_secs(60);
 

@@ -6,8 +6,18 @@ pub(crate) use crate::decoders::{Reply, decoder};
 use crate::decoders::{Decoders, SavedInput};
 use anyhow::Context;
 use lapwing_journal::Entry;
-use lapwing_model::{Event, Position, Site, Snapshot, Time};
+use lapwing_model::{Event, Position, Site, Snapshot, Span, Time};
 use lapwing_picture::{Input, Picture};
+use lapwing_track::Config;
+
+/// How long looks wait for what belongs with them: longer than the datagrams of one scan or the hops of one network lie apart,
+/// and little beside the second that a warning is worth.
+const GATHER: Span = Span::from_millis(5);
+
+/// The settings of a server's tracker. Another version may have others, and its snapshots are not for this one.
+fn tracker_config() -> Config {
+    Config { gather: GATHER, ..Config::default() }
+}
 
 /// Decoders and picture of one site.
 pub(crate) struct Line {
@@ -21,22 +31,28 @@ impl Line {
     /// in the journal once at least, so numbers counted from there have never been used in it.
     pub(crate) fn new(site: Site, now: Time, position: Position) -> anyhow::Result<Self> {
         let decoders = Decoders::new(&site)?;
-        Ok(Self { picture: Picture::continuing(site, now, position.0), decoders, at: now })
+        Ok(Self { decoders, ..Self::without_decoders(site, now, position) })
     }
 
-    /// A line over a picture of its own, for what has been decoded before.
-    pub(crate) fn without_decoders(picture: Picture, now: Time) -> Self {
+    /// The same for what has been decoded before.
+    pub(crate) fn without_decoders(site: Site, now: Time, position: Position) -> Self {
+        let picture = Picture::tuned(site, now, position.0, tracker_config());
+        Self::over(picture, now)
+    }
+
+    /// A line over a picture with settings of its own, for what has been decoded before.
+    pub(crate) fn over(picture: Picture, now: Time) -> Self {
         Self { picture, decoders: Decoders::default(), at: now }
     }
 
     /// The same line without its decoders, and these: for decoding elsewhere.
     pub(crate) fn split(self) -> (Self, Decoders) {
-        (Self::without_decoders(self.picture, self.at), self.decoders)
+        (Self::over(self.picture, self.at), self.decoders)
     }
 
     /// Version of what [`Line::save`] gives. Raise it whenever anything in the picture, the tracker or a decoder that is saved
     /// changes its form: the state says nothing of itself. A test restores a state of an earlier build and tells.
-    pub(crate) const SAVE_VERSION: u32 = 2;
+    pub(crate) const SAVE_VERSION: u32 = 3;
 
     /// Everything that the future of this line depends on: going on from there gives the same events, byte for byte.
     /// `size` is about how much that is.
@@ -50,7 +66,7 @@ impl Line {
     pub(crate) fn restore(bytes: &[u8]) -> anyhow::Result<Self> {
         let ((at, saved), picture): ((Time, Vec<SavedInput>), _) =
             postcard::take_from_bytes(bytes).context("the decoders' states cannot be read")?;
-        let picture = Picture::restore(picture)?;
+        let picture = Picture::restore(picture, tracker_config())?;
         let decoders = Decoders::restore(picture.site(), &saved)?;
         Ok(Self { picture, decoders, at })
     }

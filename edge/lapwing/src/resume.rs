@@ -36,6 +36,8 @@ pub(crate) struct Resumption {
 struct Origin {
     position: Position,
     state: Option<Vec<u8>>,
+    /// The state restored, for the first try.
+    line: Option<Line>,
     what: String,
 }
 
@@ -53,7 +55,7 @@ pub(crate) fn resume(journal: &Path, end: Position) -> anyhow::Result<Option<Res
         return Ok(None);
     }
     let began = Instant::now();
-    let Some(origin) = origin(journal, end)? else {
+    let Some(mut origin) = origin(journal, end)? else {
         tracing::warn!(
             "no snapshot can be used and the journal's end does not hold a whole run: starting with an empty picture"
         );
@@ -63,7 +65,7 @@ pub(crate) fn resume(journal: &Path, end: Position) -> anyhow::Result<Option<Res
     let mut progress = Progress::begin(journal, &mut quarantine).context("snapshots")?;
     let mut resumption = None;
     for _ in 0..FAILURES_MAX {
-        match apply(journal, &origin, end, &quarantine, &mut progress)? {
+        match apply(journal, &mut origin, end, &quarantine, &mut progress)? {
             Ok(applied) => {
                 resumption = Some(applied);
                 break;
@@ -103,7 +105,7 @@ fn origin(journal: &Path, end: Position) -> anyhow::Result<Option<Origin>> {
             format!("snapshot {} is {} entries old", position.0, end.0 - position.0)
         } else {
             match usable(&folder, position) {
-                Ok((state, what)) => return Ok(Some(Origin { position, state: Some(state), what })),
+                Ok(origin) => return Ok(Some(origin)),
                 Err(error) => format!("{error:#}"),
             }
         };
@@ -111,16 +113,16 @@ fn origin(journal: &Path, end: Position) -> anyhow::Result<Option<Origin>> {
     }
     Ok(last_beginning(journal, end)?.map(|position| {
         let what = format!("the beginning of the last run, at journal entry {}", position.0);
-        Origin { position, state: None, what }
+        Origin { position, state: None, line: None, what }
     }))
 }
 
-/// The state of a snapshot that comes back.
-fn usable(folder: &Folder, position: Position) -> anyhow::Result<(Vec<u8>, String)> {
+/// A snapshot whose state comes back.
+fn usable(folder: &Folder, position: Position) -> anyhow::Result<Origin> {
     let stored = folder.read(position)?;
-    restore(&stored.state).with_context(|| format!("snapshot {}", position.0))?;
+    let line = restore(&stored.state).with_context(|| format!("snapshot {}", position.0))?;
     let what = format!("the snapshot of {} (journal entry {}, program {})", stored.at, position.0, stored.program);
-    Ok((stored.state, what))
+    Ok(Origin { position, state: Some(stored.state), line: Some(line), what })
 }
 
 /// A state that is not what it should be must not end the program.
@@ -148,12 +150,15 @@ fn last_beginning(journal: &Path, end: Position) -> anyhow::Result<Option<Positi
 /// Applies everything from the origin to the end.
 fn apply(
     journal: &Path,
-    origin: &Origin,
+    origin: &mut Origin,
     end: Position,
     quarantine: &Quarantine,
     progress: &mut Progress,
 ) -> anyhow::Result<Result<Resumption, Failure>> {
-    let line = origin.state.as_deref().map(restore).transpose()?;
+    let line = match origin.line.take() {
+        Some(line) => Some(line),
+        None => origin.state.as_deref().map(restore).transpose()?,
+    };
     let mut tail = Tail { line, produced: VecDeque::new(), events: Vec::new() };
     let mut skipped = Vec::new();
     let mut reader = Reader::open(journal)?.starting_at(origin.position);

@@ -6,7 +6,7 @@ use crate::align::{TimeSource, align};
 use crate::identity::{EvidenceSet, serial_is_well_formed, weight};
 use lapwing_model::{
     AirText, Claim, ClaimedOperator, Classification, EvidenceKind, Heights, Name, NameKind, OperationalStatus, Place,
-    Protocol, Span, Time, TrackId, Transmitter, math,
+    Protocol, SensorId, Span, Time, TrackId, Transmitter, math,
 };
 
 /// An unchanged position is given to the tracker again after this long: a drone that rests still says that it is there.
@@ -67,6 +67,18 @@ struct SaidVelocity {
     accuracy_mps: Option<f64>,
 }
 
+/// A claim that added no measurement of its own: a repetition, or one without a place.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Said {
+    pub(crate) sensor: SensorId,
+    pub(crate) protocol: Protocol,
+    pub(crate) at: Time,
+    pub(crate) entry: Option<lapwing_model::Position>,
+}
+
+/// Claims kept in [`Voice::said_meanwhile`]: it is a matter of a tenth of a second.
+pub(crate) const SAID_MAX: usize = 32;
+
 /// One aircraft as far as it speaks for itself.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Voice {
@@ -91,6 +103,8 @@ pub(crate) struct Voice {
     pub(crate) label: u64,
     /// Since when a late claim of it waits to be given to a track.
     pub(crate) waits_since: Option<Time>,
+    /// What else it said meanwhile, for the track that it will have.
+    pub(crate) said_meanwhile: Vec<Said>,
     /// The voice it was split from, until its first claim has found a track.
     pub(crate) split_from: Option<u64>,
     /// The protocol of its latest claim.
@@ -128,6 +142,7 @@ impl Voice {
             track: None,
             label: id,
             waits_since: None,
+            said_meanwhile: Vec::new(),
             split_from: None,
             last_protocol: None,
             spoke: 0,

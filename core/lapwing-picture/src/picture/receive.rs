@@ -2,6 +2,7 @@
 
 use super::Picture;
 use crate::align::{TimeSource, align_measured};
+use crate::emitters::{SAID_MAX, Said};
 use lapwing_model::{
     Claim, Fault, FaultKind, Heights, InputId, Ledger, Measurement, Place, Plot, Protocol, Report, SensorId,
     SensorStatus, SensorTrack, Sighting, Span, Time, TrackId, math,
@@ -296,9 +297,15 @@ impl Picture {
                 }
                 self.dirty.insert(id);
             }
-            // A late claim finds its track with the tracker's next look back, and contributes then.
+            // A claim that waits finds its track when the tracker takes it in, and contributes then.
             None if late => {}
-            None => self.tell_placeless(heard.voice, claim),
+            None => match self.emitters.get_mut(heard.voice).filter(|voice| voice.waits_since.is_some()) {
+                Some(voice) if voice.said_meanwhile.len() < SAID_MAX => {
+                    let (at, protocol) = (r.received_at, claim.protocol);
+                    voice.said_meanwhile.push(Said { sensor: sensor.clone(), protocol, at, entry: cause });
+                }
+                _ => self.tell_placeless(heard.voice, claim),
+            },
         }
         let touched: Vec<TrackId> =
             heard.touched.iter().filter_map(|v| self.emitters.get(*v)).filter_map(|v| v.track).collect();
@@ -320,10 +327,12 @@ impl Picture {
         let now = self.now;
         let voice = observation.label.and_then(|label| self.emitters.with_label(label.0));
         let (mut first_at, mut last_at) = (now, now);
+        let mut meanwhile = Vec::new();
         if let Some(voice) = voice.and_then(|v| self.emitters.get_mut(v)) {
             // A claim counts from when it was heard.
             first_at = voice.waits_since.take().filter(|t| now.since(*t) <= Span::from_seconds(1)).unwrap_or(now);
             last_at = voice.last_at.min(now);
+            meanwhile = std::mem::take(&mut voice.said_meanwhile);
         }
         if let Some(voice) = voice {
             self.spoke_late(voice, id, observation.measured_at);
@@ -332,15 +341,20 @@ impl Picture {
                 self.note_split(id, from, place);
             }
         }
-        if !observation.self_report {
+        if observation.self_report {
+            // An aircraft's own word is no measurement, even when its voice has been forgotten or merged meanwhile.
+            let protocol = voice.and_then(|v| self.emitters.get(v)).and_then(|v| v.last_protocol);
+            if let Some(entry) = self.tracks.get_mut(&id) {
+                entry.first_at = entry.first_at.min(first_at);
+                entry.contributed(sensor, protocol, last_at, observation.entry);
+            }
+        } else {
             self.measured(id, sensor, observation);
-            return;
         }
-        // An aircraft's own word is no measurement, even when its voice has been forgotten or merged meanwhile.
-        let protocol = voice.and_then(|v| self.emitters.get(v)).and_then(|v| v.last_protocol);
         if let Some(entry) = self.tracks.get_mut(&id) {
-            entry.first_at = entry.first_at.min(first_at);
-            entry.contributed(sensor, protocol, last_at, observation.entry);
+            for said in meanwhile {
+                entry.contributed(&said.sensor, Some(said.protocol), said.at.min(now), said.entry);
+            }
         }
         self.dirty.insert(id);
     }
@@ -421,7 +435,8 @@ impl Picture {
                 r.scan = other;
                 self.flush(r);
                 if let Some(s) = self.health.sensor(sensor) {
-                    self.tracker.looked(s, at);
+                    let plots = status.scan_plots.map(|n| (number, n as usize));
+                    self.tracker.looked(s, at, plots);
                 }
                 self.drain_tracker();
             }

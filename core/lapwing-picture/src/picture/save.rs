@@ -122,16 +122,15 @@ impl Picture {
             .map_err(|_| SaveError("the tracker is in the middle of something"))
     }
 
-    /// The picture that [`Picture::save`] wrote, with the tracker's default settings as [`Picture::new`] has. Bytes that it
-    /// did not write are refused where that shows; whoever keeps them must know them by a hash.
-    pub fn restore(bytes: &[u8]) -> Result<Self, SaveError> {
+    /// The picture that [`Picture::save`] wrote, with the same settings of the tracker. Bytes that it did not write are refused
+    /// where that shows; whoever keeps them must know them by a hash.
+    pub fn restore(bytes: &[u8], config: Config) -> Result<Self, SaveError> {
         let (saved, rest) =
             postcard::take_from_bytes::<Saved>(bytes).map_err(|_| SaveError("not a picture of this version"))?;
         if !rest.is_empty() {
             return Err(SaveError("more bytes than a picture of this version has"));
         }
-        let tracker =
-            Tracker::restore(Config::default(), saved.tracker).ok_or(SaveError("a tracker that cannot be"))?;
+        let tracker = Tracker::restore(config, saved.tracker).ok_or(SaveError("a tracker that cannot be"))?;
         let mut picture = Self::empty(saved.site, saved.now, tracker);
         picture.emitters = saved.emitters;
         picture.health = saved.health;

@@ -2,10 +2,11 @@ mod alerts;
 mod anafi;
 mod books;
 mod claims;
+mod forgery;
+mod gather;
 mod late;
 mod save;
 mod scene;
 
 use super::*;
 use scene::*;
-mod forgery;

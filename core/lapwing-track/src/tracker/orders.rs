@@ -5,6 +5,7 @@ use super::*;
 impl Tracker {
     /// Joins `from` into `into`, by order. Whether both were live and different.
     pub fn join(&mut self, into: TrackId, from: TrackId) -> bool {
+        self.take_in_gathered();
         let find = |id| self.track(id).map(|t| (t.key, t.labels.first().map(|(label, _)| *label)));
         let (Some(a), Some(b)) = (find(into), find(from)) else { return false };
         if a.0 == b.0 {
@@ -18,6 +19,7 @@ impl Tracker {
     /// Takes `label` from a track and gives it to a new one that begins as its copy: undoes a wrong join. `None` when
     /// the track does not carry it or there is no room.
     pub fn split(&mut self, id: TrackId, label: Label) -> Option<TrackId> {
+        self.take_in_gathered();
         if self.filter.tracks.len() >= self.config.tracks_max {
             return None;
         }

@@ -2,10 +2,32 @@
 
 use super::*;
 
+/// An observation that waited, and the key of the track that it went to.
+#[derive(Debug)]
+pub(super) struct LateOne {
+    key: u64,
+    sensor: SensorId,
+    observation: Observation,
+}
+
+/// What was known before going back.
+pub(super) struct Before {
+    filter: Filter,
+    slots: BTreeMap<TrackId, u32>,
+}
+
+impl Before {
+    /// Where a published track was.
+    pub(super) fn track(&self, id: TrackId) -> Option<&Track> {
+        self.filter.tracks.get(*self.slots.get(&id)?)
+    }
+}
+
 impl Tracker {
     /// Goes back to before the earliest late look and takes in everything since again.
     pub(super) fn rebuild(&mut self) {
         self.rebuild_at = None;
+        self.rebuilt_at = self.clock;
         let Some(from) = self.rebuild_from.take() else { return };
         while self.copies.len() > 1 && self.copies.last().is_some_and(|(at, _)| *at >= from) {
             if let Some((_, filter)) = self.copies.pop() {
@@ -16,26 +38,18 @@ impl Tracker {
         let stepped = self.filter.stepped;
         let start = *start;
         // What was published is compared afterwards: where its tracks were, by id.
-        let before: BTreeMap<TrackId, (Time, Track)> = self
-            .slots
-            .iter()
-            .filter_map(|(id, slot)| self.filter.tracks.get(*slot).map(|t| (*id, (t.at, t.clone()))))
-            .collect();
-        self.filter.copy_from(copy);
+        let mut again = self.spare.pop().unwrap_or_default();
+        again.copy_from(copy);
+        let before =
+            Before { filter: std::mem::replace(&mut self.filter, again), slots: std::mem::take(&mut self.slots) };
         let first = self.items.partition_point(|item| item.order <= start);
         let mut late = Vec::new();
-        self.replayed = self.items.len().saturating_sub(first);
-        for i in first..self.items.len() {
-            let Some(slot) = self.items.get_mut(i) else { break };
-            let mut item = std::mem::replace(slot, Item::nothing(slot.order));
-            self.take_in(&item);
-            self.head = Some(item.order);
-            if let Some(told) = item.fresh.take() {
-                self.note_late(&item, told, &mut late);
-            }
-            if let Some(slot) = self.items.get_mut(i) {
-                *slot = item;
-            }
+        // What waits and is due is taken in on the way.
+        let taken = self.head.map_or(0, |head| self.items.partition_point(|item| item.order <= head));
+        let due = self.clock.map_or(self.items.len(), |now| self.due(now)).max(taken);
+        self.replayed = due.saturating_sub(first);
+        for i in first..due {
+            self.take_in_place(i, &mut late);
             self.filter.touched.clear();
             self.filter.notes.retain(|n| !matches!(n, Note::Ended { .. }));
             self.copy_if_due();
@@ -44,22 +58,31 @@ impl Tracker {
             self.with_context(|filter, ctx| filter.step_to(stepped, ctx));
         }
         self.republish(&before);
-        for (key, sensor, observation) in late {
+        self.wait_on(due);
+        if self.spare.is_empty() {
+            self.spare.push(before.filter);
+        }
+        self.tell_late(late);
+        self.forget_old();
+    }
+
+    /// Tells what became of observations whose answer was that they wait.
+    pub(super) fn tell_late(&mut self, late: Vec<LateOne>) {
+        for LateOne { key, sensor, observation } in late {
             if let Some(p) = self.published.get(&key) {
                 let change = Change::Late { track: p.id, sensor, observation: Box::new(observation) };
                 self.changes.push_back(change);
             }
         }
-        self.forget_old();
     }
 
-    pub(super) fn note_late(&self, item: &Item, told: Vec<Observation>, out: &mut Vec<(u64, SensorId, Observation)>) {
+    pub(super) fn note_late(&self, item: &Item, told: Vec<Observation>, out: &mut Vec<LateOne>) {
         let (Act::Look(look) | Act::Claims(look)) = &item.act else { return };
         let Some(post) = self.posts.get(look.sensor as usize) else { return };
         for (took, observation) in self.work.took.iter().zip(told) {
-            let (Took::Track(slot) | Took::Began(slot)) = *took else { continue };
+            let (Took::Track(slot) | Took::Began(slot) | Took::Repeats(slot)) = *took else { continue };
             if let Some(track) = self.filter.tracks.get(slot) {
-                out.push((track.key, post.sensor.id.clone(), observation));
+                out.push(LateOne { key: track.key, sensor: post.sensor.id.clone(), observation });
             }
         }
     }

@@ -67,7 +67,7 @@ impl Tracker {
     }
 
     /// After going back: which published tracks are still there, and which new ones stand where one of them was.
-    pub(super) fn republish(&mut self, before: &BTreeMap<TrackId, (Time, Track)>) {
+    pub(super) fn republish(&mut self, before: &Before) {
         self.filter.touched.clear();
         self.slots.clear();
         let mut newcomers = Vec::new();
@@ -98,7 +98,7 @@ impl Tracker {
         let orphans: Vec<(u64, TrackId)> =
             self.published.iter().filter(|(key, _)| !there.contains_key(key)).map(|(key, p)| (*key, p.id)).collect();
         for (key, id) in orphans {
-            let heir = before.get(&id).and_then(|(_, old)| self.heir_of(old, &newcomers));
+            let heir = before.track(id).and_then(|old| self.heir_of(old, &newcomers));
             match heir {
                 Some(slot) => {
                     newcomers.retain(|s| *s != slot);
@@ -124,7 +124,7 @@ impl Tracker {
         self.filter.touched.clear();
         let told = |label: Label, key: u64| {
             let id = self.published.get(&key).map(|p| p.id);
-            id.and_then(|id| before.get(&id)).is_some_and(|(_, track)| track.carries(label))
+            id.and_then(|id| before.track(id)).is_some_and(|track| track.carries(label))
         };
         names.retain(|note| !matches!(note, Note::Elsewhere { label, new, .. } if told(*label, *new)));
         self.filter.notes = names;

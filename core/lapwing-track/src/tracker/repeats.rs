@@ -53,15 +53,7 @@ impl Tracker {
         // A scan's readings may be later than its start by as long as it lasts.
         let lasts =
             self.posts.get(number as usize).map_or(Span::ZERO, |p| p.sensor.interval).max(Span::from_seconds(1));
-        for item in self.items.iter().rev().take(if numbered { 0 } else { usize::MAX }) {
-            let (Act::Look(look) | Act::Claims(look)) = &item.act else { continue };
-            if look.sensor != number || look.readings.is_empty() {
-                continue;
-            }
-            // Only what is of the same time can be the same.
-            if look.at < oldest - lasts {
-                break;
-            }
+        let mut compare = |look: &Look| {
             for old in look.readings.iter().filter(|old| (oldest..=newest).contains(&old.at)) {
                 let same = (old.fingerprint, old.at);
                 let from = keys.partition_point(|(fingerprint, at, _)| (*fingerprint, *at) < same);
@@ -70,6 +62,33 @@ impl Tracker {
                         *repeat = true;
                     }
                 }
+            }
+        };
+        if readings.iter().all(|r| r.self_report) {
+            // Each claim is filed by itself, at its own time: among thousands a second only those of that time are looked at.
+            let delay = self.delay(number);
+            for reading in readings.iter() {
+                let filed_at = reading.at + delay;
+                let from = self.items.partition_point(|item| item.order.at < filed_at);
+                for item in self.items.range(from..).take_while(|item| item.order.at == filed_at) {
+                    if let Act::Claims(look) = &item.act
+                        && look.sensor == number
+                    {
+                        compare(look);
+                    }
+                }
+            }
+        } else {
+            for item in self.items.iter().rev().take(if numbered { 0 } else { usize::MAX }) {
+                let (Act::Look(look) | Act::Claims(look)) = &item.act else { continue };
+                if look.sensor != number || look.readings.is_empty() {
+                    continue;
+                }
+                // Only what is of the same time can be the same.
+                if look.at < oldest - lasts {
+                    break;
+                }
+                compare(look);
             }
         }
         if !repeats.contains(&true) {

@@ -15,7 +15,10 @@ pub struct SavedTracker {
     copies: Vec<(Order, Filter)>,
     rebuild_from: Option<Order>,
     rebuild_at: Option<Time>,
+    rebuilt_at: Option<Time>,
     replayed: usize,
+    gathered_at: Option<Time>,
+    waiting: usize,
     late_at: Option<Time>,
     regions: Vec<(i32, i32)>,
     sensors: Vec<Sensor>,
@@ -37,7 +40,10 @@ struct Saving<'a> {
     copies: &'a Vec<(Order, Filter)>,
     rebuild_from: &'a Option<Order>,
     rebuild_at: &'a Option<Time>,
+    rebuilt_at: &'a Option<Time>,
     replayed: usize,
+    gathered_at: &'a Option<Time>,
+    waiting: usize,
     late_at: &'a Option<Time>,
     regions: Vec<(i32, i32)>,
     sensors: Vec<&'a Sensor>,
@@ -63,7 +69,10 @@ impl Serialize for Tracker {
             spare_readings: _,
             rebuild_from,
             rebuild_at,
+            rebuilt_at,
             replayed,
+            gathered_at,
+            waiting,
             late_at,
             regions,
             posts,
@@ -89,7 +98,10 @@ impl Serialize for Tracker {
             copies,
             rebuild_from,
             rebuild_at,
+            rebuilt_at,
             replayed: *replayed,
+            gathered_at,
+            waiting: *waiting,
             late_at,
             regions: regions.cells(),
             sensors: posts.iter().map(|post| &post.sensor).collect(),
@@ -125,7 +137,10 @@ impl Tracker {
         tracker.copies = saved.copies;
         tracker.rebuild_from = saved.rebuild_from;
         tracker.rebuild_at = saved.rebuild_at;
+        tracker.rebuilt_at = saved.rebuilt_at;
         tracker.replayed = saved.replayed;
+        tracker.gathered_at = saved.gathered_at;
+        tracker.waiting = saved.waiting;
         tracker.late_at = saved.late_at;
         tracker.scans = saved.scans;
         tracker.published = saved.published;

@@ -37,6 +37,7 @@ impl Tracker {
                 complete: true,
                 sector: Some((width * part as f64, width)),
                 last: part + 1 == SECTORS,
+                part_of: None,
                 readings,
                 key,
                 unseen_since: None,

@@ -7,7 +7,7 @@ use crate::steps::{Step, Steps};
 use lapwing_model::{
     Alert, AlertId, Command, Event, EventBody, InputId, Position, Report, SensorState, Site, Span, Time, Track, TrackId,
 };
-use lapwing_picture::{Input, Picture};
+use lapwing_picture::Input;
 use lapwing_server::history::{HistoryPoint, IncidentRecord, TrackRecord};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -203,7 +203,7 @@ impl<'a> Teller<'a> {
                 if position <= self.incident.first_position || self.site.is_none() {
                     self.site = Some((*site).clone());
                 }
-                self.line = Some(Line::without_decoders(Picture::continuing(*site, at, position.0), at));
+                self.line = Some(Line::without_decoders(*site, at, position));
             }
             Step::Input { at, position, input, .. } => {
                 if !self.reach(position, at) {

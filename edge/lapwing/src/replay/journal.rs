@@ -9,7 +9,6 @@ use crate::steps::{Step, Steps, ahead};
 use anyhow::{anyhow, bail};
 use lapwing_journal::{Entry, Reader};
 use lapwing_model::{Position, Time};
-use lapwing_picture::Picture;
 use std::path::Path;
 
 /// Where a replay begins to tell.
@@ -137,8 +136,7 @@ fn play_steps(
                 }
                 player.end_run(args)?;
                 player.show(&site, at, args, runtime)?;
-                let picture = Picture::continuing(*site, at, position.0);
-                player.line = Some(Line::without_decoders(picture, at));
+                player.line = Some(Line::without_decoders(*site, at, position));
             }
             Step::Told { at, position, line } => {
                 player.listen(from.is_none_or(|from| from.reached(position, at)));

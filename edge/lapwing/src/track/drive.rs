@@ -32,7 +32,7 @@ pub(super) fn drive(
     let Detections { steps, names, .. } = detections;
     let meter = meter::start();
     let picture = Picture::tuned(posts.site.clone(), scenario.start, 0, config);
-    let mut line = Line::without_decoders(picture, scenario.start);
+    let mut line = Line::over(picture, scenario.start);
     let mut answer = Answer { posts, names: &names, writer: Writer::default(), told: BTreeSet::new(), ticks: 0 };
     let mut events = Vec::new();
     for (number, step) in steps.into_iter().enumerate() {

@@ -5,14 +5,14 @@ use lapwing_model::*;
 use proptest::prelude::*;
 
 /// What a run says from input number `cut` on, restored there from what was saved.
-fn resumed(inputs: &[(Time, Option<Position>, Input)], site: Site, cut: usize) -> String {
-    let mut picture = Picture::new(site, t(0.0));
+fn resumed(inputs: &[(Time, Option<Position>, Input)], config: &Config, cut: usize) -> String {
+    let mut picture = Picture::tuned(site(), t(0.0), 0, config.clone());
     for (now, position, input) in &inputs[..cut] {
         picture.handle(*now, *position, input.clone());
         while picture.poll().is_some() {}
     }
     let saved = picture.save(Vec::new()).unwrap();
-    let mut back = Picture::restore(&saved).unwrap();
+    let mut back = Picture::restore(&saved, config.clone()).unwrap();
     assert_eq!(back.save(Vec::new()).unwrap(), saved, "saved again it is the same");
     assert_eq!(back.snapshot(), picture.snapshot());
     assert_eq!(back.deadline(), picture.deadline());
@@ -31,8 +31,8 @@ fn resumed(inputs: &[(Time, Option<Position>, Input)], site: Site, cut: usize) -
 }
 
 /// [`busy`], and the minute and a half after it in which everything ends.
-fn busy_to_the_end(lateness: &[f64]) -> Scene {
-    let mut scene = busy(lateness);
+fn busy_to_the_end(lateness: &[f64], config: Config) -> Scene {
+    let mut scene = busy_with(lateness, config);
     scene.tick(t(lateness.len() as f64 * 0.5 + 90.0));
     scene
 }
@@ -40,7 +40,11 @@ fn busy_to_the_end(lateness: &[f64]) -> Scene {
 /// A minute of everything: two aircraft that cross before the radar, one by Remote ID, late plots and claims, an alert that
 /// is acknowledged, a link that goes down, a new configuration.
 fn busy(lateness: &[f64]) -> Scene {
-    let mut scene = Scene::new(site());
+    busy_with(lateness, Config::default())
+}
+
+fn busy_with(lateness: &[f64], config: Config) -> Scene {
+    let mut scene = Scene::tuned(site(), config);
     for (i, late_s) in lateness.iter().enumerate() {
         let s = i as f64 * 0.5;
         let measured = t(s - late_s);
@@ -85,13 +89,16 @@ proptest! {
     fn restored_anywhere_it_goes_on_to_the_byte(
         lateness in proptest::collection::vec(prop_oneof![Just(0.0), 0.0..4.5f64], 110),
         cuts in proptest::collection::vec(0.0..1.0f64, 4),
+        // Also while looks wait for others.
+        gather_ms in prop::sample::select(vec![0i64, 5, 60]),
     ) {
-        let scene = busy_to_the_end(&lateness);
+        let config = Config { gather: Span::from_millis(gather_ms), ..Config::default() };
+        let scene = busy_to_the_end(&lateness, config.clone());
         prop_assert!(!scene.alerts().is_empty());
         let whole = scene.bytes();
         for cut in cuts {
             let cut = (cut * scene.inputs.len() as f64) as usize;
-            let rest = resumed(&scene.inputs, site(), cut);
+            let rest = resumed(&scene.inputs, &config, cut);
             prop_assert!(whole.ends_with(&rest), "cut at {}", cut);
         }
     }
@@ -102,10 +109,10 @@ fn bytes_that_are_no_picture_are_refused() {
     let scene = busy(&[0.0; 20]);
     let saved = scene.picture.save(Vec::new()).unwrap();
     for length in (0..saved.len()).step_by(97) {
-        assert!(Picture::restore(&saved[..length]).is_err(), "cut to {length}");
+        assert!(Picture::restore(&saved[..length], Config::default()).is_err(), "cut to {length}");
     }
     let longer = [saved.as_slice(), &[0]].concat();
-    assert!(Picture::restore(&longer).is_err());
+    assert!(Picture::restore(&longer, Config::default()).is_err());
 }
 
 #[test]
@@ -122,7 +129,7 @@ fn after_a_restart_tracks_go_on_and_nobody_has_been_heard() {
     let scene = busy(&[0.0; 60]);
     let saved = scene.picture.save(Vec::new()).unwrap();
     let before = scene.picture.snapshot();
-    let mut back = Picture::restore(&saved).unwrap();
+    let mut back = Picture::restore(&saved, Config::default()).unwrap();
     back.handle(t(31.0), None, Input::Restart { site: Box::new(site()), first: 500, faults: Vec::new() });
     while back.poll().is_some() {}
     let after = back.snapshot();

@@ -3,6 +3,7 @@
 use crate::{Input, Picture};
 use lapwing_model::zone::{Shape, ZoneKind};
 use lapwing_model::*;
+use lapwing_track::Config;
 
 pub(super) const START: i64 = 1_700_000_000;
 pub(super) const HERE: Place = Place { latitude_deg: 47.0, longitude_deg: 8.0 };
@@ -140,7 +141,12 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn new(site: Site) -> Self {
-        Self { picture: Picture::new(site, t(0.0)), inputs: Vec::new(), events: Vec::new() }
+        Self::tuned(site, Config::default())
+    }
+
+    /// One whose tracker has settings of its own.
+    pub(super) fn tuned(site: Site, config: Config) -> Self {
+        Self { picture: Picture::tuned(site, t(0.0), 0, config), inputs: Vec::new(), events: Vec::new() }
     }
 
     pub(super) fn input(&mut self, now: Time, input: Input) {

@@ -333,8 +333,8 @@ fn a_miss_counts_only_where_the_sensor_should_have_seen() {
         t.advance(at(now));
         observe(&mut t, &rid, &[claim(now, inside, 5.0, 1)]);
         observe(&mut t, &rid, &[claim(now, outside, 5.0, 2)]);
-        t.looked(&radar, at(now));
-        t.looked(&rid, at(now));
+        t.looked(&radar, at(now), None);
+        t.looked(&rid, at(now), None);
     }
     let existence = |id: u64| t.estimate(TrackId(id), at(19.0)).unwrap().existence;
     assert!(existence(1) <= 0.02, "twenty looks found nothing there: {}", existence(1));
@@ -357,7 +357,7 @@ fn a_measured_track_coasts_and_ends_when_it_is_gone() {
     // The radar goes on and sees nothing: it is doubted, and then ends, whether as refuted or as one doubted and not seen.
     for s in 10..16 {
         t.advance(at(f64::from(s)));
-        t.looked(&sensor, at(f64::from(s)));
+        t.looked(&sensor, at(f64::from(s)), None);
     }
     let changes = drain(&mut t);
     assert_eq!(changes.first(), Some(&Change::Phase(TrackId(1), Phase::Tentative)), "{changes:?}");

@@ -132,8 +132,12 @@ fn picture(t: &Tracker, when: f64) -> Vec<String> {
 
 /// Delivers in the order of arrival; each report arrives `delays` after its time.
 fn run(reports: &[Report], delays: &[f64]) -> Vec<String> {
+    run_with(reports, delays, Config::default())
+}
+
+fn run_with(reports: &[Report], delays: &[f64], config: Config) -> Vec<String> {
     let sensors = sensors();
-    let mut t = Tracker::new(Config::default());
+    let mut t = Tracker::new(config);
     let mut arrivals: Vec<(Time, usize)> = reports
         .iter()
         .zip(delays.iter().cycle())
@@ -168,6 +172,20 @@ proptest! {
         let expected = run(&reports, &[0.0]);
         prop_assert!(expected.len() >= 3, "there is something to compare");
         assert_same(&run(&reports, &delays), &expected);
+    }
+
+    /// The same while looks wait for what belongs with them, however long.
+    #[test]
+    fn any_order_gives_the_same_picture_where_looks_are_gathered(
+        seed in 0u64..20,
+        millis in prop::sample::select(vec![1i64, 5, 60, 400]),
+        delays in prop::collection::vec(0.0..4.5f64, 56),
+    ) {
+        let reports = scene(seed);
+        let config = || Config { gather: Span::from_millis(millis), ..Config::default() };
+        let expected = run_with(&reports, &[0.0], config());
+        prop_assert!(expected.len() >= 3, "there is something to compare");
+        assert_same(&run_with(&reports, &delays, config()), &expected);
     }
 
     /// Every report comes a second time, at another time.

@@ -1,0 +1,141 @@
+//! What came in the last moment, gathered before it is taken in.
+//!
+//! What belongs together rarely comes in one piece: a scan is cut into datagrams, and receivers pass on within the same
+//! millisecond what they heard at the same time. Taken in as it comes, half of it would be late by no time at all, and gone back
+//! for. So looks wait for [`Config::gather`] in their order; parts of one scan become one look, of which every aircraft gave at
+//! most one plot.
+
+use super::*;
+
+/// Readings that wait at most; then they are taken in before their time.
+const WAITING_MAX: usize = 20_000;
+
+impl Tracker {
+    /// Lets a look wait that is not late. Its observations are told of when it is taken in.
+    pub(super) fn gather(&mut self, mut order: Order, mut act: Act, mut told: Vec<Observation>) {
+        let now = self.clock.unwrap_or(order.at);
+        if let Act::Look(look) = &mut act {
+            self.readings_kept += look.readings.len();
+            self.waiting += look.readings.len();
+            if let Some(first) = self.take_first_part(look) {
+                let (Act::Look(mut before), Some(mut observations)) = (first.act, first.fresh) else { return };
+                before.readings.append(&mut look.readings);
+                observations.append(&mut told);
+                before.key = before.key.min(look.key);
+                order.key = before.key;
+                told = observations;
+                *look = before;
+            }
+        } else {
+            self.readings_kept += 1;
+            self.waiting += 1;
+        }
+        let place = self.items.partition_point(|item| item.order < order);
+        self.items.insert(place, Item { order, act, fresh: Some(told) });
+        let soon = now + self.config.gather;
+        let due = if order.at <= now + DELAY_MAX { soon.max(order.at) } else { soon };
+        self.gathered_at = Some(self.gathered_at.map_or(due, |at| at.min(due)));
+        if self.waiting > WAITING_MAX {
+            self.take_in_gathered();
+        }
+    }
+
+    /// Takes the part of the same scan that waits out of the list.
+    fn take_first_part(&mut self, look: &Look) -> Option<Item> {
+        look.part_of?;
+        let i = self.waiting_part(look.sensor, look.at, look.part_of)?;
+        self.items.remove(i)
+    }
+
+    fn waiting_part(&self, sensor: u32, at: Time, part_of: Option<u64>) -> Option<usize> {
+        let first = self.first_waiting();
+        let fits =
+            |item: &Item| matches!(&item.act, Act::Look(l) if l.sensor == sensor && l.at == at && l.part_of == part_of);
+        (first..self.items.len()).rev().find(|i| self.items.get(*i).is_some_and(fits))
+    }
+
+    fn first_waiting(&self) -> usize {
+        self.head.map_or(0, |head| self.items.partition_point(|item| item.order <= head))
+    }
+
+    /// Makes a complete look of the parts of a scan, where all `plots` of them wait. Whether they did.
+    pub(super) fn complete_waiting(&mut self, sensor: u32, at: Time, scan: u64, plots: usize) -> bool {
+        let Some(i) = self.waiting_part(sensor, at, Some(scan)) else { return false };
+        let Some(Item { act: Act::Look(look), .. }) = self.items.get_mut(i) else { return false };
+        let whole = look.readings.len() == plots;
+        if whole {
+            (look.complete, look.last) = (true, true);
+        }
+        whole
+    }
+
+    /// Takes in what waits and is due, in its order.
+    pub(super) fn take_in_gathered(&mut self) {
+        if self.gathered_at.take().is_none() {
+            return;
+        }
+        let mut late = Vec::new();
+        let (first, end) = (self.first_waiting(), self.items.len());
+        let due = self.clock.map_or(end, |now| self.due(now).max(first));
+        for i in first..due {
+            self.take_in_place(i, &mut late);
+            self.publish();
+            self.copy_if_due();
+        }
+        self.wait_on(due);
+        self.tell_late(late);
+        self.forget_old();
+    }
+
+    /// What comes from the item at `due` on goes on waiting.
+    pub(super) fn wait_on(&mut self, due: usize) {
+        let rest = self.items.range(due.min(self.items.len())..);
+        self.waiting = rest.clone().map(Item::readings).sum();
+        self.gathered_at = rest.map(|item| item.order.at).next();
+    }
+
+    /// Whether something waits that is of no later than `at`.
+    pub(super) fn waits_of(&self, at: Time) -> bool {
+        self.gathered_at.is_some() && self.items.get(self.first_waiting()).is_some_and(|item| item.order.at <= at)
+    }
+
+    /// The first item whose place in the order is still to come: what has a usual delay waits until that is over, and what other
+    /// sensors send meanwhile is not late. What is said to be of much later is taken as it is.
+    pub(super) fn due(&self, now: Time) -> usize {
+        let far = self.items.partition_point(|item| item.order.at <= now + DELAY_MAX);
+        let near = self.items.partition_point(|item| item.order.at <= now);
+        if far < self.items.len() { self.items.len() } else { near }
+    }
+
+    /// Lets the filter take in the item at `i` of the list, for the first time or again.
+    pub(super) fn take_in_place(&mut self, i: usize, late: &mut Vec<LateOne>) {
+        let Some(slot) = self.items.get_mut(i) else { return };
+        let mut item = std::mem::replace(slot, Item::nothing(slot.order));
+        let told = item.fresh.take().map(|told| in_order(&mut item, told));
+        self.take_in(&item);
+        self.head = Some(item.order);
+        if let Some(told) = told {
+            self.note_late(&item, told, late);
+        }
+        if let Some(slot) = self.items.get_mut(i) {
+            *slot = item;
+        }
+    }
+}
+
+/// The readings of a scan gathered from parts, and their observations, in an order that does not hang on which part came first.
+fn in_order(item: &mut Item, told: Vec<Observation>) -> Vec<Observation> {
+    let Act::Look(look) = &mut item.act else { return told };
+    let gathered = look.part_of.take().is_some() && look.readings.len() == told.len();
+    if !gathered || look.readings.is_sorted_by_key(|r| (r.at, r.fingerprint)) {
+        return told;
+    }
+    let mut both: Vec<(Reading, Observation)> = look.readings.drain(..).zip(told).collect();
+    both.sort_by_key(|(reading, _)| (reading.at, reading.fingerprint));
+    let mut told = Vec::with_capacity(both.len());
+    for (reading, observation) in both {
+        look.readings.push(reading);
+        told.push(observation);
+    }
+    told
+}

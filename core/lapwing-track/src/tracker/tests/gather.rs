@@ -1,0 +1,129 @@
+//! Looks that wait a moment for what belongs with them.
+
+use super::*;
+
+const GATHER: Span = Span::from_millis(5);
+
+fn gathering() -> Tracker {
+    Tracker::new(Config { gather: GATHER, ..Config::default() })
+}
+
+/// Twelve seconds of a radar whose scans come as parts, in the order that `order` puts them, a fifth of a millisecond apart.
+fn in_parts(order: impl Fn(usize) -> [usize; 3]) -> (Vec<String>, Vec<Change>) {
+    let mut dice = Dice::new(7);
+    let (mut t, sensor) = (gathering(), radar());
+    let mut changes = Vec::new();
+    for s in 0..12_usize {
+        let now = s as f64;
+        let places: Vec<Enu> =
+            (0..6).map(|i| Enu::new(-400.0 + 9.0 * now, 700.0 + 30.0 * f64::from(i), 90.0)).collect();
+        let plots = scan(now, &places, &mut dice);
+        let number = 100 + s as u64;
+        for (i, part) in order(s).into_iter().enumerate() {
+            t.advance(at(now + 0.000_2 * i as f64));
+            let mut outcomes = Vec::new();
+            let part = &plots[2 * part..2 * part + 2];
+            t.observe_scan(
+                &sensor,
+                Scan { number: Some(number), began_at: at(now), complete: false },
+                part,
+                &mut outcomes,
+            );
+            assert_eq!(outcomes, vec![Outcome::Late; 2], "they wait");
+        }
+        assert_eq!(t.deadline(), Some(at(now) + GATHER), "no longer than that");
+        t.looked(&sensor, at(now), Some((number, 6)));
+        t.advance(at(now + 0.9));
+        changes.extend(drain(&mut t));
+    }
+    let mut states: Vec<String> = t.ids().map(|id| format!("{:?}", t.estimate(id, at(11.0)).unwrap())).collect();
+    states.sort();
+    (states, changes)
+}
+
+#[test]
+fn parts_of_a_scan_are_one_look_whichever_comes_first() {
+    let (states, changes) = in_parts(|_| [0, 1, 2]);
+    assert_eq!(states.len(), 6);
+    let told = changes.iter().filter(|c| matches!(c, Change::Late { .. })).count();
+    assert!(told >= 6 * 10, "what waited is told of: {told}");
+    let (other, _) = in_parts(|s| [[0, 1, 2], [2, 0, 1], [1, 2, 0], [2, 1, 0]][s % 4]);
+    assert_eq!(states, other);
+}
+
+/// As one look it also says what was not seen, exactly as a scan does that comes whole.
+#[test]
+fn a_scan_in_parts_is_worth_as_much_as_a_whole_one() {
+    let follow = |parts: bool| {
+        let mut dice = Dice::new(3);
+        let (mut t, sensor) = (gathering(), radar());
+        for s in 0..10_u32 {
+            let now = f64::from(s);
+            // One of three is not seen from the seventh second on.
+            let seen = if s < 7 { 3 } else { 2 };
+            let places: Vec<Enu> = (0..3).map(|i| Enu::new(300.0, 500.0 + 400.0 * f64::from(i), 80.0)).collect();
+            let plots = scan(now, &places[..seen], &mut dice);
+            t.advance(at(now));
+            let number = Some(u64::from(s));
+            if parts {
+                for part in plots.chunks(2) {
+                    let part_of = Scan { number, began_at: at(now), complete: false };
+                    t.observe_scan(&sensor, part_of, part, &mut Vec::new());
+                }
+                t.looked(&sensor, at(now), Some((u64::from(s), seen)));
+            } else {
+                let whole = Scan { number, began_at: at(now), complete: true };
+                t.observe_scan(&sensor, whole, &plots, &mut Vec::new());
+            }
+        }
+        t.advance(at(9.5));
+        drain(&mut t);
+        t.ids().map(|id| t.estimate(id, at(9.0)).unwrap()).collect::<Vec<_>>()
+    };
+    let (whole, parts) = (follow(false), follow(true));
+    assert_eq!(whole.len(), parts.len());
+    for (a, b) in whole.iter().zip(&parts) {
+        assert!((a.position.east_m - b.position.east_m).abs() < 1e-6, "{a:?} {b:?}");
+        assert!((a.existence - b.existence).abs() < 1e-9, "{a:?} {b:?}");
+    }
+}
+
+/// Claims of one time through two receivers are in order whoever passes on first: nothing is gone back for.
+#[test]
+fn what_comes_at_once_is_not_late() {
+    let mut t = gathering();
+    let receivers = [receiver("west"), receiver("east")];
+    for s in 0..20_u32 {
+        let now = f64::from(s) * 0.5;
+        let x = Enu::new(10.0 * now, 600.0, 80.0);
+        let first = usize::from(s % 2 == 0);
+        for (i, which) in [first, 1 - first].into_iter().enumerate() {
+            t.advance(at(now + 0.001 * i as f64));
+            observe(&mut t, &receivers[which], &[claim(now, x, 5.0, 1)]);
+        }
+        assert_eq!(t.rebuild_at, None);
+    }
+    t.advance(at(10.0));
+    assert_eq!(t.ids().count(), 1);
+}
+
+/// A Remote ID message that is a tenth of a second old when it comes makes nobody late, nor is it late itself.
+#[test]
+fn what_is_usually_late_waits_for_its_turn() {
+    let mut t = gathering();
+    let (rid, radar) = (receiver("rid"), radar());
+    let mut dice = Dice::new(4);
+    for s in 0..10_u32 {
+        let now = f64::from(s);
+        let x = Enu::new(500.0 + 12.0 * now, 900.0, 80.0);
+        // Measured at 0.0, received at 0.02; the radar looks at 0.03 and is heard at once.
+        t.advance(at(now + 0.02));
+        observe(&mut t, &rid, &[claim(now, x, 5.0, 1)]);
+        t.advance(at(now + 0.03));
+        look(&mut t, &radar, now + 0.03, &scan(now + 0.03, &[x], &mut dice));
+        assert_eq!(t.deadline(), Some(at(now + 0.035)), "the radar waits for nobody");
+        t.advance(at(now + 0.5));
+        assert_eq!((t.rebuild_at, t.gathered_at), (None, None));
+    }
+    assert_eq!(t.ids().count(), 1);
+}

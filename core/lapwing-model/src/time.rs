@@ -236,17 +236,24 @@ impl Time {
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (y, mo, d, h, mi, s, ns) = self.civil();
-        write!(f, "{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}")?;
-        if ns != 0 {
-            let mut digits = 9;
-            let mut value = ns;
-            while value % 1000 == 0 {
-                value /= 1000;
-                digits -= 3;
+        // Written by hand, for an event has a dozen of them. Years have four digits: 1677 to 2262.
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        let parts = [(0, 4, y), (5, 2, mo), (8, 2, d), (11, 2, h), (14, 2, mi), (17, 2, s), (20, 9, ns)];
+        for (at, digits, mut value) in parts {
+            for cell in text.iter_mut().skip(at).take(digits).rev() {
+                *cell = b'0' + (value % 10) as u8;
+                value /= 10;
             }
-            write!(f, ".{value:0digits$}")?;
         }
-        f.write_str("Z")
+        // Whole seconds without a fraction, else three, six or nine digits.
+        let length = match ns {
+            0 => 19,
+            ns if ns % 1_000_000 == 0 => 23,
+            ns if ns % 1_000 == 0 => 26,
+            _ => 29,
+        };
+        text[length] = b'Z';
+        f.write_str(std::str::from_utf8(&text[..=length]).unwrap_or_default())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Several ways to move at once: the interacting multiple model filter (Blom & Bar-Shalom 1988, *The interacting multiple
 //! model algorithm for systems with Markovian switching coefficients*).
 
-use crate::gaussian::{Gaussian, Linear, Vector, symmetrise};
+use crate::gaussian::{Gaussian, Linear, Vector};
 use crate::motion::{Motion, predict};
 use lapwing_model::math;
 
@@ -128,7 +128,7 @@ impl Modes {
             for i in 0..count {
                 add_spread(&mut covariance, share[i], &old.states[i], &mean);
             }
-            symmetrise(&mut covariance);
+            mirror(&mut covariance);
             self.states[j] = Gaussian { mean, covariance };
         }
     }
@@ -258,15 +258,24 @@ pub(crate) fn log_sum(weights: &[f64], logs: &[f64], count: usize) -> f64 {
     best + math::log(sum.max(1e-300))
 }
 
-/// Adds one part of a mixture to the covariance around its mean.
+/// Adds one part of a mixture to the covariance around its mean: its lower half, for [`mirror`] after the last.
 pub(crate) fn add_spread(covariance: &mut [[f64; 6]; 6], weight: f64, state: &Gaussian, mean: &Vector) {
     let mut d = [0.0; 6];
     for i in 0..6 {
         d[i] = state.mean[i] - mean[i];
     }
     for i in 0..6 {
-        for j in 0..6 {
+        for j in 0..=i {
             covariance[i][j] += weight * (state.covariance[i][j] + d[i] * d[j]);
+        }
+    }
+}
+
+/// The upper half from the lower.
+pub(crate) fn mirror(covariance: &mut [[f64; 6]; 6]) {
+    for i in 0..6 {
+        for j in 0..i {
+            covariance[j][i] = covariance[i][j];
         }
     }
 }
@@ -283,7 +292,7 @@ pub(crate) fn mixture(states: &[Gaussian], weights: &[f64]) -> Gaussian {
     for (state, w) in states.iter().zip(weights) {
         add_spread(&mut covariance, *w, state, &mean);
     }
-    symmetrise(&mut covariance);
+    mirror(&mut covariance);
     Gaussian { mean, covariance }
 }
 

@@ -16,7 +16,7 @@
 //!   other), `grid` (who is near);
 //! - aircraft: `track` (one), `existence`, `class` (what it is), `cluster` (several that cannot be told apart);
 //! - what happens: `look` (a sensor looked), `claim` (an aircraft spoke), `birth`, `triangulate` and `sightline` (a track
-//!   begins), `life` (time passed);
+//!   begins), `life` (time passed), `twin` (one aircraft or two);
 //! - `filter` (all that is known at one time) and `tracker` (looks in any order in, tracks out).
 
 // Rows and columns of 6 by 6 matrices are clearer by index.
@@ -53,6 +53,7 @@ mod slab;
 mod track;
 mod tracker;
 mod triangulate;
+mod twin;
 
 pub use config::{BirthSite, Config};
 pub use imm::Models;

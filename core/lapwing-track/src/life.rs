@@ -5,6 +5,7 @@ use crate::gaussian::{Gaussian, Linear, Vector};
 use crate::interface::Label;
 use crate::look::gate;
 use crate::track::Track;
+use crate::twin::{Separation, Twin};
 use lapwing_model::{Phase, Span, Time, math};
 
 /// Time alone decides on whole seconds, so that live running and replay decide at the same times.
@@ -119,21 +120,25 @@ impl Filter {
             if track.phase == Phase::Tentative {
                 continue;
             }
-            let twin = self.twin_of(*slot, track, at, &mut near, ctx);
-            let before = track.twin;
-            let key = twin.and_then(|t| self.tracks.get(t)).map(|t| t.key);
-            let count = match (key, before) {
-                (Some(k), Some((was, n))) if k == was => n.saturating_add(1),
-                (Some(_), _) => 1,
-                (None, _) => 0,
-            };
-            if let Some(twin) = twin.filter(|_| count >= ctx.config.join_after) {
-                // The older stays: by when it began, which does not depend on the order things arrived in; ids do.
-                let age = |slot: u32| self.tracks.get(slot).map(|t| (t.began_at, t.key));
-                let (into, from) = if age(*slot) <= age(twin) { (*slot, twin) } else { (twin, *slot) };
-                self.join(into, from, at, ctx);
-            } else if let Some(track) = self.tracks.get_mut(*slot) {
-                track.twin = key.map(|k| (k, count));
+            let found = self.twin_of(*slot, track, at, &mut near, ctx);
+            let twin = found.map(|(other, seen)| {
+                let key = self.tracks.get(other).map_or(0, |t| t.key);
+                let mut twin = track.twin.filter(|twin| twin.key == key).unwrap_or(Twin::new(key));
+                twin.beside(&seen);
+                (other, twin)
+            });
+            match twin {
+                Some((other, twin)) if twin.is_one(ctx.config.join_after) => {
+                    // The older stays: by when it began, which does not depend on the order things arrived in; ids do.
+                    let age = |slot: u32| self.tracks.get(slot).map(|t| (t.began_at, t.key));
+                    let (into, from) = if age(*slot) <= age(other) { (*slot, other) } else { (other, *slot) };
+                    self.join(into, from, at, ctx);
+                }
+                _ => {
+                    if let Some(track) = self.tracks.get_mut(*slot) {
+                        track.twin = twin.map(|(_, twin)| twin);
+                    }
+                }
             }
         }
         ctx.work.twins = near;
@@ -195,37 +200,42 @@ impl Filter {
         self.insert(copy, ctx.regions);
     }
 
-    /// The track that `track` cannot be told from, if there is one: the closest.
-    fn twin_of(&self, slot: u32, track: &Track, at: Time, near: &mut Vec<u32>, ctx: &Context<'_>) -> Option<u32> {
+    /// The track that `track` may be the same as, if there is one: the closest.
+    fn twin_of(
+        &self,
+        slot: u32,
+        track: &Track,
+        at: Time,
+        near: &mut Vec<u32>,
+        ctx: &Context<'_>,
+    ) -> Option<(u32, Separation)> {
         near.clear();
-        let state = if let Some((name, _)) = track.labels.iter().find(|(_, claimed)| *claimed) {
+        let mine = led(track, at);
+        if let Some((name, _)) = track.labels.iter().find(|(_, claimed)| *claimed) {
             // Only what carries the name comes into question, and hardly ever does another.
             near.extend(self.with_label(*name).filter(|other| *other != slot));
-            if near.is_empty() {
-                return None;
-            }
-            track.state_at(at, ctx.config)
         } else {
-            let (mean, dt) = (track.best.modes.mean(), at.since(track.at).as_seconds_f64());
-            let place = ctx.regions.about(track.region, mean[0] + dt * mean[3], mean[1] + dt * mean[4]);
-            self.track_grid.near(place, TWIN_RADIUS_M, near);
-            if near.len() < 2 {
-                // It is alone with itself.
-                return None;
-            }
-            track.state_at(at, ctx.config)
-        };
+            self.track_grid.near(ctx.regions.about(track.region, mine[0], mine[1]), TWIN_RADIUS_M, near);
+        }
         // In a crowd nobody is anybody's twin; and a crowd must not cost its square each second.
         if near.len() > CROWD * 8 {
             return None;
         }
-        let mut best: Option<(f64, u32)> = None;
+        let mut state = None;
+        let mut best: Option<((bool, f64, u32), Separation)> = None;
         let mut close = 0;
         for other_slot in near.iter().copied() {
             let Some(other) = self.tracks.get(other_slot).filter(|o| other_slot != slot && o.phase != Phase::Tentative)
             else {
                 continue;
             };
+            // Roughly first: most are not that near.
+            let there = led(other, at);
+            let roughly_m = math::hypot(there[0] - mine[0], there[1] - mine[1]);
+            if other.region == track.region && roughly_m > 1.5 * TWIN_RADIUS_M {
+                continue;
+            }
+            let state: &mut Gaussian = state.get_or_insert_with(|| track.state_at(at, ctx.config));
             let theirs = self.state_in(other, at, track.region, ctx);
             let (de, dn) = (theirs.mean[0] - state.mean[0], theirs.mean[1] - state.mean[1]);
             if de * de + dn * dn > TWIN_RADIUS_M * TWIN_RADIUS_M {
@@ -245,18 +255,28 @@ impl Filter {
             } else {
                 !together && !silent_claim && !track.seen_apart(other)
             };
-            if !joinable {
-                continue;
-            }
             let both = track.height_known && other.height_known;
-            let distance = apart(&state, &theirs, both);
-            let closer = best.is_none_or(|(d, b)| (distance, other_slot) < (d, b));
-            if closer && distance <= gate(if both { 6 } else { 4 }) {
-                best = Some((distance, other_slot));
+            let distance = apart(state, &theirs, both);
+            // What stays two for now is remembered too: the day may come when only the past tells.
+            let rank = (!joinable, distance, other_slot);
+            if best.is_none_or(|(other, _)| rank < other) {
+                let seen = Separation {
+                    agrees: joinable && distance <= gate(if both { 6 } else { 4 }),
+                    offset_m: [de, dn],
+                    variance_m2: [0, 1].map(|i| state.covariance[i][i] + theirs.covariance[i][i]),
+                    look_s: track.interval(ctx.config).max(other.interval(ctx.config)).as_seconds_f64(),
+                };
+                best = Some((rank, seen));
             }
         }
-        best.map(|(_, slot)| slot)
+        best.map(|((_, _, slot), seen)| (slot, seen))
     }
+}
+
+/// About where a track has got to, east and north in its region, as if it flew straight on.
+fn led(track: &Track, at: Time) -> [f64; 2] {
+    let (mean, dt) = (track.best.modes.mean(), at.since(track.at).as_seconds_f64());
+    [mean[0] + dt * mean[3], mean[1] + dt * mean[4]]
 }
 
 /// Squared Mahalanobis distance of two states in what both know: horizontal place and velocity, and the vertical.

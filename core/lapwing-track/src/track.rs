@@ -120,8 +120,8 @@ pub(crate) struct Track {
     pub(crate) class: Classifier,
     pub(crate) first_entries: [Option<Position>; FIRST_ENTRIES],
     pub(crate) fix: Option<Fix>,
-    /// Another track this one seems to be, and for how many seconds already.
-    pub(crate) twin: Option<(u64, u8)>,
+    /// Another track that this one may be.
+    pub(crate) twin: Option<crate::twin::Twin>,
     /// Where it began, to know what never moves.
     pub(crate) origin: [f64; 2],
     /// How well that was known: the sum of the variances east and north, square metres.

@@ -265,6 +265,15 @@ impl Tracker {
         })
     }
 
+    /// About where a live track is at `at`, to some metres, and how fast it flies over ground: to find who may be near whom
+    /// before [`Tracker::estimate`] is asked.
+    pub fn about(&self, id: TrackId, at: Time) -> Option<(Place, f64)> {
+        let track = self.track(id)?;
+        let (mean, dt) = (track.best.modes.mean(), at.since(track.at).as_seconds_f64());
+        let place = self.regions.about(track.region, mean[0] + dt * mean[3], mean[1] + dt * mean[4]);
+        Some((place, math::hypot(mean[3], mean[4])))
+    }
+
     /// Whether only self-reports support a live track.
     pub fn claimed_only(&self, id: TrackId) -> Option<bool> {
         self.track(id).map(Track::claimed_only)

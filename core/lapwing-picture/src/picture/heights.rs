@@ -6,7 +6,7 @@
 //! alone, moves faster than [`TRANSPONDER_SPEED_MIN_MPS`] and contradicts itself in nothing is believed.
 
 use super::Picture;
-use super::judge::{Flying, TWIN_SPEED_MIN_MPS, fly_above_each_other};
+use super::judge::{Flying, fly_above_each_other, near};
 use super::tracks::Entry;
 use crate::emitters::Position;
 use crate::identity::weight;
@@ -111,26 +111,21 @@ impl Picture {
 
     /// Claimed tracks that fly as one with a measured one, but for a height that this denies.
     pub(super) fn compare_lifted(&mut self) {
-        let (mut claimed, mut measured): (Vec<Flying>, Vec<Flying>) = (Vec::new(), Vec::new());
-        for (id, entry) in self.tracks.iter().filter(|(_, e)| e.phase == Phase::Confirmed) {
-            let silent = entry.voices.is_empty() && self.height_seen(entry);
-            if entry.voices.is_empty() && !silent {
-                continue;
-            }
-            let Some(e) = self.tracker.estimate(*id, self.now) else { continue };
-            if e.velocity.horizontal_m() < TWIN_SPEED_MIN_MPS || (!silent && !e.claimed_only) {
-                continue;
-            }
-            let flying = (*id, e.frame.to_geodetic(e.position), e);
-            if silent { measured.push(flying) } else { claimed.push(flying) }
+        let confirmed = || self.tracks.iter().filter(|(_, e)| e.phase == Phase::Confirmed);
+        let claimed = confirmed().filter(|(_, e)| !e.voices.is_empty()).map(|(id, _)| *id);
+        let claimed = self.about(claimed.filter(|id| self.tracker.claimed_only(*id) == Some(true)));
+        if claimed.is_empty() {
+            self.lifted.clear();
+            return;
         }
-        measured.sort_by(|a, b| a.1.latitude_deg.total_cmp(&b.1.latitude_deg).then(a.0.cmp(&b.0)));
+        let silent = confirmed().filter(|(_, e)| e.voices.is_empty() && self.height_seen(e)).map(|(id, _)| *id);
+        let measured = self.about(silent);
         let mut together = BTreeMap::new();
         for a in &claimed {
-            // 0.001 degrees of latitude are 111 m.
-            let from = measured.partition_point(|b| b.1.latitude_deg < a.1.latitude_deg - 0.001);
-            let near = measured.iter().skip(from).take_while(|b| b.1.latitude_deg < a.1.latitude_deg + 0.001).take(16);
-            for b in near.filter(|b| fly_above_each_other(a, b, 2)) {
+            let mut beside = near(&measured, a).map(|b| b.0).peekable();
+            let Some(a) = beside.peek().and_then(|_| self.flying(a.0)) else { continue };
+            let beside: Vec<Flying> = beside.filter_map(|b| self.flying(b)).collect();
+            for b in beside.iter().filter(|b| fly_above_each_other(&a, b, 2)) {
                 let Some(heights) = self.tracks.get(&a.0).map(|e| self.claimed_heights(e)) else { continue };
                 let Some(Some((claimed_m, measured_m))) = self.denied(&heights, a.1.place(), &b.2) else { continue };
                 let seconds = self.lifted.get(&(a.0, b.0)).copied().unwrap_or(0) + 1;

@@ -250,22 +250,13 @@ impl Picture {
 
     /// Tracks under names of different radio systems that fly as one are one. Names only say that they may be: motion joins.
     pub(super) fn join_twins(&mut self) {
-        let mut flying: Vec<(TrackId, Geodetic, Estimate)> = self
-            .tracks
-            .iter()
-            .filter(|(_, e)| !e.voices.is_empty() && e.phase == Phase::Confirmed)
-            .filter_map(|(id, _)| {
-                self.tracker.estimate(*id, self.now).map(|e| (*id, e.frame.to_geodetic(e.position), e))
-            })
-            .filter(|(_, _, e)| e.velocity.horizontal_m() >= TWIN_SPEED_MIN_MPS)
-            .collect();
-        flying.sort_by(|a, b| a.1.latitude_deg.total_cmp(&b.1.latitude_deg).then(a.0.cmp(&b.0)));
+        let voices = self.tracks.iter().filter(|(_, e)| !e.voices.is_empty() && e.phase == Phase::Confirmed);
+        let about = self.about(voices.map(|(id, _)| *id));
         let mut together = std::collections::BTreeMap::new();
-        for (i, a) in flying.iter().enumerate() {
-            // 0.001 degrees of latitude are 111 m: farther ones need not be compared, nor more than a few near ones.
-            let near = flying.iter().skip(i + 1).take_while(|b| b.1.latitude_deg - a.1.latitude_deg < 0.001).take(16);
-            for b in near {
-                if fly_as_one(a, b) && self.may_be_one(a.0, b.0) {
+        for (i, a) in about.iter().enumerate() {
+            for b in near(about.get(i + 1..).unwrap_or_default(), a) {
+                let one = self.flying(a.0).zip(self.flying(b.0)).is_some_and(|(a, b)| fly_as_one(&a, &b));
+                if one && self.may_be_one(a.0, b.0) {
                     let key = (a.0.min(b.0), a.0.max(b.0));
                     let seconds = self.twins.get(&key).copied().unwrap_or(0) + 1;
                     together.insert(key, seconds);
@@ -529,6 +520,49 @@ fn fly_as_one(a: &Flying, b: &Flying) -> bool {
     let level = !(a.2.height_known && b.2.height_known)
         || (a.1.height_ellipsoid_m - b.1.height_ellipsoid_m).abs() <= 2.0 * TWIN_DISTANCE_M;
     level && fly_above_each_other(a, b, 3)
+}
+
+/// Tracks compared with one at most.
+const NEAR_MAX: usize = 16;
+/// Farther apart than this, degrees of latitude (170 m), two are not compared.
+const NEAR_DEG: f64 = 0.001_5;
+
+impl Picture {
+    /// About where some tracks are, those that do not stand, from south to north.
+    pub(super) fn about(&self, ids: impl Iterator<Item = TrackId>) -> Vec<(TrackId, Place)> {
+        let moving = |id| {
+            let (place, speed_mps) = self.tracker.about(id, self.now)?;
+            // The full estimate is asked whether it really is slow.
+            (speed_mps >= 0.5 * TWIN_SPEED_MIN_MPS).then_some((id, place))
+        };
+        let mut about: Vec<(TrackId, Place)> = ids.filter_map(moving).collect();
+        about.sort_by(|a, b| a.1.latitude_deg.total_cmp(&b.1.latitude_deg).then(a.0.cmp(&b.0)));
+        about
+    }
+
+    /// A track as it flies now; `None` for what stands.
+    pub(super) fn flying(&self, id: TrackId) -> Option<Flying> {
+        let e = self.tracker.estimate(id, self.now)?;
+        (e.velocity.horizontal_m() >= TWIN_SPEED_MIN_MPS).then(|| (id, e.frame.to_geodetic(e.position), e))
+    }
+}
+
+/// Those of a list from south to north that may be near one: by their places alone, and no more than a few.
+pub(super) fn near<'a>(
+    from_south: &'a [(TrackId, Place)],
+    one: &'a (TrackId, Place),
+) -> impl Iterator<Item = &'a (TrackId, Place)> {
+    let from = from_south.partition_point(|b| b.1.latitude_deg < one.1.latitude_deg - NEAR_DEG);
+    let wide = NEAR_DEG / math::cos(math::rad(one.1.latitude_deg)).max(1e-3);
+    from_south
+        .iter()
+        .skip(from)
+        .take_while(|b| b.1.latitude_deg < one.1.latitude_deg + NEAR_DEG)
+        .filter(move |b| {
+            let apart = math::fabs(b.1.longitude_deg - one.1.longitude_deg);
+            apart.min(360.0 - apart) < wide
+        })
+        .take(NEAR_MAX)
 }
 
 /// A confirmed track, where it is and how it flies.

@@ -9,7 +9,7 @@
 use super::{Cluster, Global};
 use crate::config::Config;
 use crate::gaussian::{Gaussian, Matrix, Vector};
-use crate::imm::add_spread;
+use crate::imm::{add_spread, mirror};
 use crate::slab::Slab;
 use crate::track::Track;
 use lapwing_model::Time;
@@ -129,6 +129,7 @@ fn spread(parts: &[(f64, &Gaussian)], around: &Vector) -> Matrix {
     for (w, state) in parts {
         add_spread(&mut covariance, *w, state, around);
     }
+    mirror(&mut covariance);
     covariance.map(|row| row.map(|x| x / total))
 }
 

@@ -18,7 +18,8 @@ pub struct Event {
     pub sequence: u64,
     /// When, in the picture's time.
     pub at: Time,
-    /// The journal entry being handled; `None` for what a deadline brought.
+    /// The journal entry being handled, or the latest one of what had waited for others and was taken in now; `None` for what a
+    /// deadline brought.
     pub cause: Option<Position>,
     /// What.
     #[serde(flatten)]
@@ -103,6 +104,17 @@ pub enum EventBody {
 }
 
 impl EventBody {
+    /// The track that it tells of.
+    pub fn track(&self) -> Option<TrackId> {
+        match self {
+            Self::TrackBegan { track } | Self::TrackUpdated { track } => Some(track.id),
+            Self::TrackEnded { track, .. } => Some(*track),
+            Self::TracksJoined { into, .. } | Self::TrackSplit { into, .. } => Some(*into),
+            Self::AlertChanged { alert } => Some(alert.track),
+            _ => None,
+        }
+    }
+
     /// Whether an output may never lose it: alerts and sensor losses.
     pub fn is_vital(&self) -> bool {
         matches!(self, Self::AlertChanged { .. } | Self::SensorChanged { .. })

@@ -120,6 +120,8 @@ pub struct Picture {
     lifted: BTreeMap<(TrackId, TrackId), u32>,
     grid_at: Option<Time>,
     cause: Option<Position>,
+    /// What the tracker took in only now, by the tracks it went to: causes of what follows.
+    taken_in: BTreeMap<TrackId, Position>,
     events: VecDeque<Event>,
     sequence: u64,
     scratch: Vec<EventBody>,
@@ -166,6 +168,7 @@ impl Picture {
             lifted: BTreeMap::new(),
             grid_at: None,
             cause: None,
+            taken_in: BTreeMap::new(),
             events: VecDeque::new(),
             sequence: 0,
             scratch: Vec::new(),
@@ -346,6 +349,7 @@ impl Picture {
         for alert in self.alerts.drain() {
             self.emit(EventBody::AlertChanged { alert: Box::new(alert) });
         }
+        self.taken_in.clear();
         let busy = !self.tracks.is_empty() || self.alerts.is_busy() || self.health.has_untold();
         if busy && self.grid_at.is_none() {
             self.grid_at = Some((self.now + Span::from_nanos(1)).round_up(GRID));
@@ -353,7 +357,9 @@ impl Picture {
     }
 
     fn emit(&mut self, body: EventBody) {
-        self.events.push_back(Event { sequence: self.sequence, at: self.now, cause: self.cause, body });
+        let taken_in = || self.taken_in.get(&body.track()?).copied();
+        let cause = self.cause.or_else(taken_in);
+        self.events.push_back(Event { sequence: self.sequence, at: self.now, cause, body });
         self.sequence += 1;
     }
 

@@ -12,6 +12,8 @@ pub struct Label(pub u64);
 pub struct Observation {
     /// When it was measured (by the sensor's clock, set right as far as that is known).
     pub measured_at: Time,
+    /// What its time stamp was cut to (tenths of a second): it comes at least as much later as was cut off.
+    pub cut_to: Span,
     /// What was measured.
     pub measurement: Measurement,
     /// Velocity over ground, where the source says it: east, north, up, metres per second, in the local horizon at the
@@ -41,6 +43,7 @@ impl Observation {
     pub fn new(measured_at: Time, measurement: Measurement) -> Self {
         Self {
             measured_at,
+            cut_to: Span::ZERO,
             measurement,
             velocity: None,
             label: None,

@@ -3,7 +3,7 @@
 use crate::class::Evidence;
 use crate::geoid::Geoid;
 use crate::interface::{Label, Observation, Velocity};
-use lapwing_model::{Ecef, Enu, LocalFrame, Measurement, Place, Position, Sensor, Time, height, math};
+use lapwing_model::{Ecef, Enu, LocalFrame, Measurement, Place, Position, Sensor, Span, Time, height, math};
 
 /// Errors taken where neither measurement nor sensor says any: one sigma, metres, radians, metres per second.
 const POSITION_SD_M: f64 = 30.0;
@@ -57,6 +57,8 @@ pub(crate) struct Reading {
     pub(crate) self_report: bool,
     /// A sensor's own track, whose errors hang together in time.
     pub(crate) correlated: bool,
+    /// What its time stamp was cut to.
+    pub(crate) cut_to: Span,
     pub(crate) confidence: Option<f64>,
     pub(crate) classes: Option<Evidence>,
     /// See [`Observation::said_height_ellipsoid_m`].
@@ -108,6 +110,7 @@ pub(crate) fn resolve(
         label: observation.label,
         self_report: observation.self_report,
         correlated: observation.sensor_track,
+        cut_to: observation.cut_to,
         confidence: observation.confidence,
         classes: Evidence::of(observation, sensor),
         said_height_m: observation.said_height_ellipsoid_m.filter(|h| math::fabs(*h) < HEIGHT_MAX_M),

@@ -30,8 +30,7 @@ use crate::reading::{Reading, resolve};
 use crate::region::{Regions, moved, position, velocity};
 use crate::track::Track;
 use lapwing_model::{
-    Classification, Geodetic, LocalFrame, Phase, Place, Position, Sensor, SensorId, SensorKind, Span, Time, TrackId,
-    limits, math,
+    Classification, Geodetic, LocalFrame, Phase, Place, Position, Sensor, SensorId, Span, Time, TrackId, limits, math,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -44,8 +43,6 @@ const REPLAY_SHORT: usize = 64;
 const STEP_DELAY: Span = Span::from_seconds(1);
 /// Longest delay of a sensor that is allowed for.
 const DELAY_MAX: Span = Span::from_millis(500);
-/// Time stamps of Remote ID are in tenths of a second (ASTM F3411-22a, table 8), cut off: what nothing delays is that late.
-const REMOTE_ID_DELAY: Span = Span::from_millis(100);
 /// Readings kept for going back; beyond, the oldest looks are settled for good before their time.
 const READINGS_KEPT: usize = 200_000;
 /// Time between copies of the filter.
@@ -413,6 +410,7 @@ impl Tracker {
             ordered.sort_by_key(|(reading, _)| (reading.at, key_of(reading)));
             for (reading, i) in ordered {
                 let at = reading.at;
+                let due = at + self.delay_of(number, &reading);
                 let key = key_of(&reading);
                 let look = Look {
                     sensor: number,
@@ -425,7 +423,7 @@ impl Tracker {
                     key,
                     unseen_since: None,
                 };
-                let order = Order { at: at + self.delay(number), sensor: self.rank(number), key };
+                let order = Order { at: due, sensor: self.rank(number), key };
                 let told = observations.get(i as usize).map(std::slice::from_ref);
                 let mut out = Vec::new();
                 self.submit(order, Act::Claims(look), told, &mut out);
@@ -474,11 +472,16 @@ impl Tracker {
     /// What a sensor's reports usually take to arrive: a look is due that much after its time, so that sensors of different
     /// delays do not make each other late. A turning sensor's scan is late by up to a turn and is always gone back for.
     fn delay(&self, number: u32) -> Span {
-        let Some(sensor) = self.posts.get(number as usize).map(|p| &p.sensor).filter(|s| !s.rotating) else {
-            return Span::ZERO;
-        };
-        let usual = if sensor.kind == SensorKind::RemoteId && self.gathers() { REMOTE_ID_DELAY } else { Span::ZERO };
-        sensor.latency.unwrap_or(usual).clamp(Span::ZERO, DELAY_MAX)
+        self.posts
+            .get(number as usize)
+            .filter(|p| !p.sensor.rotating)
+            .map_or(Span::ZERO, |p| p.sensor.latency.unwrap_or(Span::ZERO).clamp(Span::ZERO, DELAY_MAX))
+    }
+
+    /// The same of a claim. One whose time stamp was cut comes that late when nothing delays it.
+    fn delay_of(&self, number: u32, reading: &Reading) -> Span {
+        let cut_to = if self.gathers() { reading.cut_to } else { Span::ZERO };
+        self.delay(number).max(cut_to.clamp(Span::ZERO, DELAY_MAX))
     }
 
     /// Which sensor it is, for the order of looks of one time: the same whichever was heard first.

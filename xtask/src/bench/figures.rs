@@ -6,6 +6,9 @@ use super::track::Track;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// Sensors whose biases are told one by one at most.
+const SENSORS_TOLD: usize = 20;
+
 /// What came of one case and seed.
 pub(crate) struct Outcome {
     /// The case.
@@ -100,7 +103,13 @@ impl Outcome {
         }
         if let Some(errors) = score.get("bias_error").and_then(Value::as_object) {
             let sensor = |(name, v): (&String, &Value)| format!("{name} {}", v.to_string().replace(',', ", "));
-            words.insert("bias_errors", errors.iter().map(sensor).collect::<Vec<_>>().join("; "));
+            // A table is for reading: where there are a thousand sensors, the count says that they were estimated.
+            let told = if errors.len() <= SENSORS_TOLD {
+                errors.iter().map(sensor).collect::<Vec<_>>().join("; ")
+            } else {
+                format!("{} sensors", errors.len())
+            };
+            words.insert("bias_errors", told);
         }
         figures.extend([("detections", track.detections), ("cpu_s", track.cpu_s), ("rate", track.rate())]);
         figures.extend(track.peak_memory_mib.map(|m| ("memory", m)));

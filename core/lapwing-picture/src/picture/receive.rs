@@ -72,6 +72,19 @@ impl Reception<'_> {
     }
 }
 
+/// What a protocol's time stamps are cut to: Remote ID says tenths of a second after the hour (ASTM F3411-22a, table 8).
+fn stamp_cut(protocol: Protocol) -> Span {
+    use Protocol::{
+        RemoteId, RemoteIdBluetoothLegacy, RemoteIdBluetoothLongRange, RemoteIdWifiBeacon, RemoteIdWifiNan,
+    };
+    match protocol {
+        RemoteId | RemoteIdBluetoothLegacy | RemoteIdBluetoothLongRange | RemoteIdWifiBeacon | RemoteIdWifiNan => {
+            Span::from_millis(100)
+        }
+        _ => Span::ZERO,
+    }
+}
+
 /// Whether a report means something only with the place of the sensor that made it.
 fn hangs_on_place(report: &Report) -> bool {
     let measurement = match report {
@@ -265,6 +278,7 @@ impl Picture {
                 self_report: !matches!(claim.protocol, Protocol::Multilateration | Protocol::Tisb),
                 said_height_ellipsoid_m: position.heights.height_ellipsoid_m,
                 entry: self.cause,
+                cut_to: if position.source == TimeSource::Measured { stamp_cut(claim.protocol) } else { Span::ZERO },
                 ..Observation::new(position.at, measurement)
             };
             let mut outcomes = Vec::with_capacity(1);
@@ -325,6 +339,10 @@ impl Picture {
     /// What came late has found its track.
     pub(super) fn took_late(&mut self, id: TrackId, sensor: &SensorId, observation: &Observation) {
         let now = self.now;
+        if let Some(entry) = observation.entry {
+            let latest = self.taken_in.entry(id).or_insert(entry);
+            *latest = entry.max(*latest);
+        }
         let voice = observation.label.and_then(|label| self.emitters.with_label(label.0));
         let (mut first_at, mut last_at) = (now, now);
         let mut meanwhile = Vec::new();

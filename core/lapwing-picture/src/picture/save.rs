@@ -97,6 +97,7 @@ impl Picture {
             lifted,
             grid_at,
             cause: _,
+            taken_in: _,
             events,
             sequence,
             scratch: _,

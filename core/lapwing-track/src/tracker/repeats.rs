@@ -66,9 +66,8 @@ impl Tracker {
         };
         if readings.iter().all(|r| r.self_report) {
             // Each claim is filed by itself, at its own time: among thousands a second only those of that time are looked at.
-            let delay = self.delay(number);
             for reading in readings.iter() {
-                let filed_at = reading.at + delay;
+                let filed_at = reading.at + self.delay_of(number, reading);
                 let from = self.items.partition_point(|item| item.order.at < filed_at);
                 for item in self.items.range(from..).take_while(|item| item.order.at == filed_at) {
                     if let Act::Claims(look) = &item.act

@@ -118,7 +118,7 @@ fn what_is_usually_late_waits_for_its_turn() {
         let x = Enu::new(500.0 + 12.0 * now, 900.0, 80.0);
         // Measured at 0.0, received at 0.02; the radar looks at 0.03 and is heard at once.
         t.advance(at(now + 0.02));
-        observe(&mut t, &rid, &[claim(now, x, 5.0, 1)]);
+        observe(&mut t, &rid, &[Observation { cut_to: Span::from_millis(100), ..claim(now, x, 5.0, 1) }]);
         t.advance(at(now + 0.03));
         look(&mut t, &radar, now + 0.03, &scan(now + 0.03, &[x], &mut dice));
         assert_eq!(t.deadline(), Some(at(now + 0.035)), "the radar waits for nobody");

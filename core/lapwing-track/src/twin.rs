@@ -4,12 +4,16 @@
 //! little; that they have stood apart in the same direction for long says that they are two. So the separation is averaged, and
 //! its mean held against what the mean of as many independent errors would be.
 
+use lapwing_model::math;
+
 /// Seconds that the mean looks back.
-const MEMORY_S: f64 = 20.0;
+const MEMORY_S: f64 = 15.0;
 /// Seconds side by side before the mean says anything.
 const SECONDS_MIN: f64 = 10.0;
 /// A track's error hangs together over about this many looks of its sensor.
 const LOOKS_TOGETHER: f64 = 2.0;
+/// A separation counts for this many sigma at most: however far apart they were once, they may be found to be one.
+const SIGMAS_MAX: f64 = 4.0;
 /// Squared Mahalanobis distance of the mean separation beyond which they are two: 99.73 % for two axes.
 const APART: f64 = 11.83;
 
@@ -34,14 +38,14 @@ pub(crate) struct Twin {
     agreed: u8,
     /// Seconds side by side, [`MEMORY_S`] at most.
     seconds: f64,
-    offset_m: [f64; 2],
-    variance_m2: [f64; 2],
+    /// Mean separation east and north, each in its sigmas.
+    offset: [f64; 2],
     look_s: f64,
 }
 
 impl Twin {
     pub(crate) fn new(key: u64) -> Self {
-        Self { key, agreed: 0, seconds: 0.0, offset_m: [0.0; 2], variance_m2: [0.0; 2], look_s: 0.0 }
+        Self { key, agreed: 0, seconds: 0.0, offset: [0.0; 2], look_s: 0.0 }
     }
 
     /// One second more.
@@ -50,8 +54,8 @@ impl Twin {
         self.seconds = (self.seconds + 1.0).min(MEMORY_S);
         let share = 1.0 / self.seconds;
         for axis in 0..2 {
-            self.offset_m[axis] += share * (seen.offset_m[axis] - self.offset_m[axis]);
-            self.variance_m2[axis] += share * (seen.variance_m2[axis] - self.variance_m2[axis]);
+            let sigmas = seen.offset_m[axis] / math::sqrt(seen.variance_m2[axis].max(1e-6));
+            self.offset[axis] += share * (sigmas.clamp(-SIGMAS_MAX, SIGMAS_MAX) - self.offset[axis]);
         }
         self.look_s += share * (seen.look_s - self.look_s);
     }
@@ -64,8 +68,7 @@ impl Twin {
     fn stood_apart(&self) -> bool {
         // The variance of a mean over errors that hang together.
         let independent = 1.0 + self.seconds / (LOOKS_TOGETHER * self.look_s.max(0.5));
-        let axes = self.offset_m.iter().zip(&self.variance_m2);
-        let distance: f64 = axes.map(|(d, v)| d * d * independent / v.max(1e-6)).sum();
+        let distance = independent * self.offset.iter().map(|z| z * z).sum::<f64>();
         self.seconds >= SECONDS_MIN && distance > APART
     }
 }
@@ -86,6 +89,14 @@ mod tests {
     fn what_agrees_for_five_seconds_is_one() {
         assert!(!side_by_side(|_| [3.0, -4.0], 4).is_one(5));
         assert!(side_by_side(|_| [3.0, -4.0], 5).is_one(5));
+    }
+
+    /// Where a claim is wrong at first, and then right.
+    #[test]
+    fn however_far_apart_they_were_they_are_one_when_they_have_been_together_for_long() {
+        let after = |seconds: u32| side_by_side(|s| if s < 30 { [150.0, -80.0] } else { [0.5, -0.5] }, 30 + seconds);
+        assert!(!after(6).is_one(5));
+        assert!(after(25).is_one(5));
     }
 
     #[test]

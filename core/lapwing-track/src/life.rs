@@ -210,7 +210,7 @@ impl Filter {
         ctx: &Context<'_>,
     ) -> Option<(u32, Separation)> {
         near.clear();
-        let mine = led(track, at);
+        let mine = track.about(at);
         if let Some((name, _)) = track.labels.iter().find(|(_, claimed)| *claimed) {
             // Only what carries the name comes into question, and hardly ever does another.
             near.extend(self.with_label(*name).filter(|other| *other != slot));
@@ -230,7 +230,7 @@ impl Filter {
                 continue;
             };
             // Roughly first: most are not that near.
-            let there = led(other, at);
+            let there = other.about(at);
             let roughly_m = math::hypot(there[0] - mine[0], there[1] - mine[1]);
             if other.region == track.region && roughly_m > 1.5 * TWIN_RADIUS_M {
                 continue;
@@ -271,12 +271,6 @@ impl Filter {
         }
         best.map(|((_, _, slot), seen)| (slot, seen))
     }
-}
-
-/// About where a track has got to, east and north in its region, as if it flew straight on.
-fn led(track: &Track, at: Time) -> [f64; 2] {
-    let (mean, dt) = (track.best.modes.mean(), at.since(track.at).as_seconds_f64());
-    [mean[0] + dt * mean[3], mean[1] + dt * mean[4]]
 }
 
 /// Squared Mahalanobis distance of two states in what both know: horizontal place and velocity, and the vertical.

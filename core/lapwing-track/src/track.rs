@@ -184,6 +184,12 @@ impl Track {
         modes.merged()
     }
 
+    /// About where it has got to, east and north in its region, as if it flew straight on.
+    pub(crate) fn about(&self, at: Time) -> [f64; 2] {
+        let (mean, dt) = (self.best.modes.mean(), at.since(self.at).as_seconds_f64());
+        [mean[0] + dt * mean[3], mean[1] + dt * mean[4]]
+    }
+
     /// The models it moves by: what is fast moves like an aeroplane beside.
     pub(crate) fn models<'a>(&self, config: &'a Config) -> std::borrow::Cow<'a, Models> {
         if !self.fast {

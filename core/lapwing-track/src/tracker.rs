@@ -82,6 +82,15 @@ enum Act {
     },
 }
 
+impl Act {
+    fn readings(&self) -> usize {
+        match self {
+            Self::Look(look) | Self::Claims(look) => look.readings.len(),
+            Self::Join { .. } | Self::Split { .. } => 0,
+        }
+    }
+}
+
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Item {
     order: Order,
@@ -97,10 +106,7 @@ impl Item {
     }
 
     fn readings(&self) -> usize {
-        match &self.act {
-            Act::Look(look) | Act::Claims(look) => look.readings.len(),
-            Act::Join { .. } | Act::Split { .. } => 0,
-        }
+        self.act.readings()
     }
 }
 
@@ -266,9 +272,9 @@ impl Tracker {
     /// before [`Tracker::estimate`] is asked.
     pub fn about(&self, id: TrackId, at: Time) -> Option<(Place, f64)> {
         let track = self.track(id)?;
-        let (mean, dt) = (track.best.modes.mean(), at.since(track.at).as_seconds_f64());
-        let place = self.regions.about(track.region, mean[0] + dt * mean[3], mean[1] + dt * mean[4]);
-        Some((place, math::hypot(mean[3], mean[4])))
+        let [east_m, north_m] = track.about(at);
+        let mean = track.best.modes.mean();
+        Some((self.regions.about(track.region, east_m, north_m), math::hypot(mean[3], mean[4])))
     }
 
     /// Whether only self-reports support a live track.

@@ -6,7 +6,7 @@
 //! alone, moves faster than [`TRANSPONDER_SPEED_MIN_MPS`] and contradicts itself in nothing is believed.
 
 use super::Picture;
-use super::judge::{Flying, fly_above_each_other, near};
+use super::judge::fly_above_each_other;
 use super::tracks::Entry;
 use crate::emitters::Position;
 use crate::identity::weight;
@@ -122,9 +122,7 @@ impl Picture {
         let measured = self.about(silent);
         let mut together = BTreeMap::new();
         for a in &claimed {
-            let mut beside = near(&measured, a).map(|b| b.0).peekable();
-            let Some(a) = beside.peek().and_then(|_| self.flying(a.0)) else { continue };
-            let beside: Vec<Flying> = beside.filter_map(|b| self.flying(b)).collect();
+            let Some((a, beside)) = self.beside(&measured, a) else { continue };
             for b in beside.iter().filter(|b| fly_above_each_other(&a, b, 2)) {
                 let Some(heights) = self.tracks.get(&a.0).map(|e| self.claimed_heights(e)) else { continue };
                 let Some(Some((claimed_m, measured_m))) = self.denied(&heights, a.1.place(), &b.2) else { continue };

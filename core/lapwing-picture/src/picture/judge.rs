@@ -254,9 +254,9 @@ impl Picture {
         let about = self.about(voices.map(|(id, _)| *id));
         let mut together = std::collections::BTreeMap::new();
         for (i, a) in about.iter().enumerate() {
-            for b in near(about.get(i + 1..).unwrap_or_default(), a) {
-                let one = self.flying(a.0).zip(self.flying(b.0)).is_some_and(|(a, b)| fly_as_one(&a, &b));
-                if one && self.may_be_one(a.0, b.0) {
+            let Some((a, beside)) = self.beside(about.get(i + 1..).unwrap_or_default(), a) else { continue };
+            for b in &beside {
+                if fly_as_one(&a, b) && self.may_be_one(a.0, b.0) {
                     let key = (a.0.min(b.0), a.0.max(b.0));
                     let seconds = self.twins.get(&key).copied().unwrap_or(0) + 1;
                     together.insert(key, seconds);
@@ -540,15 +540,26 @@ impl Picture {
         about
     }
 
+    /// One track and those of a list that may be near it, as they fly now; `None` when nobody is.
+    pub(super) fn beside(
+        &self,
+        from_south: &[(TrackId, Place)],
+        one: &(TrackId, Place),
+    ) -> Option<(Flying, Vec<Flying>)> {
+        let mut ids = near(from_south, one).map(|b| b.0).peekable();
+        ids.peek()?;
+        Some((self.flying(one.0)?, ids.filter_map(|b| self.flying(b)).collect()))
+    }
+
     /// A track as it flies now; `None` for what stands.
-    pub(super) fn flying(&self, id: TrackId) -> Option<Flying> {
+    fn flying(&self, id: TrackId) -> Option<Flying> {
         let e = self.tracker.estimate(id, self.now)?;
         (e.velocity.horizontal_m() >= TWIN_SPEED_MIN_MPS).then(|| (id, e.frame.to_geodetic(e.position), e))
     }
 }
 
 /// Those of a list from south to north that may be near one: by their places alone, and no more than a few.
-pub(super) fn near<'a>(
+fn near<'a>(
     from_south: &'a [(TrackId, Place)],
     one: &'a (TrackId, Place),
 ) -> impl Iterator<Item = &'a (TrackId, Place)> {

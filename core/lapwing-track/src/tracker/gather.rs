@@ -14,21 +14,18 @@ impl Tracker {
     /// Lets a look wait that is not late. Its observations are told of when it is taken in.
     pub(super) fn gather(&mut self, mut order: Order, mut act: Act, mut told: Vec<Observation>) {
         let now = self.clock.unwrap_or(order.at);
-        if let Act::Look(look) = &mut act {
-            self.readings_kept += look.readings.len();
-            self.waiting += look.readings.len();
-            if let Some(first) = self.take_first_part(look) {
-                let (Act::Look(mut before), Some(mut observations)) = (first.act, first.fresh) else { return };
-                before.readings.append(&mut look.readings);
-                observations.append(&mut told);
-                before.key = before.key.min(look.key);
-                order.key = before.key;
-                told = observations;
-                *look = before;
-            }
-        } else {
-            self.readings_kept += 1;
-            self.waiting += 1;
+        self.readings_kept += act.readings();
+        self.waiting += act.readings();
+        if let Act::Look(look) = &mut act
+            && let Some(first) = self.take_first_part(look)
+        {
+            let (Act::Look(mut before), Some(mut observations)) = (first.act, first.fresh) else { return };
+            before.readings.append(&mut look.readings);
+            observations.append(&mut told);
+            before.key = before.key.min(look.key);
+            order.key = before.key;
+            told = observations;
+            *look = before;
         }
         let place = self.items.partition_point(|item| item.order < order);
         self.items.insert(place, Item { order, act, fresh: Some(told) });
@@ -54,7 +51,8 @@ impl Tracker {
         (first..self.items.len()).rev().find(|i| self.items.get(*i).is_some_and(fits))
     }
 
-    fn first_waiting(&self) -> usize {
+    /// Where what was not taken in yet begins.
+    pub(super) fn first_waiting(&self) -> usize {
         self.head.map_or(0, |head| self.items.partition_point(|item| item.order <= head))
     }
 

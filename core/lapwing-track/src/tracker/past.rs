@@ -45,7 +45,7 @@ impl Tracker {
         let first = self.items.partition_point(|item| item.order <= start);
         let mut late = Vec::new();
         // What waits and is due is taken in on the way.
-        let taken = self.head.map_or(0, |head| self.items.partition_point(|item| item.order <= head));
+        let taken = self.first_waiting();
         let due = self.clock.map_or(self.items.len(), |now| self.due(now)).max(taken);
         self.replayed = due.saturating_sub(first);
         for i in first..due {

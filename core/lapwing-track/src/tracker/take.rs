@@ -33,10 +33,7 @@ impl Tracker {
         observations: Option<&[Observation]>,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let readings = match &act {
-            Act::Look(look) | Act::Claims(look) => look.readings.len(),
-            Act::Join { .. } | Act::Split { .. } => 0,
-        };
+        let readings = act.readings();
         let place = self.items.partition_point(|item| item.order < order);
         if self.items.get(place).is_some_and(|item| item.order == order) {
             outcomes.extend((0..readings).map(|_| Outcome::Repeated(None)));

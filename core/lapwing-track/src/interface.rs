@@ -12,7 +12,7 @@ pub struct Label(pub u64);
 pub struct Observation {
     /// When it was measured (by the sensor's clock, set right as far as that is known).
     pub measured_at: Time,
-    /// What its time stamp was cut to (tenths of a second): it comes at least as much later as was cut off.
+    /// What its time stamp was cut to (tenths of a second): its time is known no better.
     pub cut_to: Span,
     /// What was measured.
     pub measurement: Measurement,

@@ -1,7 +1,7 @@
 //! The tracker: looks in, tracks out, in whatever order the looks arrive.
 //!
 //! The filter is a pure function of the looks in the order of their times. In-order looks are applied at once. A late one is
-//! put in its place among the looks of the last seconds, and at the next quarter second the filter goes back to a copy of
+//! put in its place among the looks of the last seconds, and soon afterwards the filter goes back to a copy of
 //! before it and takes in everything since again: so any order of arrival within the lag gives the same picture, to the bit.
 //! What was published (ids, phases) is kept apart from the filter, and compared with it after each change.
 
@@ -34,11 +34,11 @@ use lapwing_model::{
 };
 use std::collections::{BTreeMap, VecDeque};
 
-/// Late looks are taken in on this grid.
-const GRID: Span = Span::from_millis(250);
-/// Rest between two times of going back, while it means to take in more than this many looks again.
-const REST_LONG: Span = Span::from_millis(750);
-const REPLAY_SHORT: usize = 64;
+/// Rest after going back, for each look to be taken in again and each track to be compared: where that is little, what is late is
+/// taken in almost at once; where it is much, it must not cost more than what is new.
+const REST_EACH: Span = Span::from_millis(2);
+/// The longest.
+const REST_MAX: Span = Span::from_seconds(1);
 /// Without data, time alone decides this much after each whole second: what was measured before it may still come.
 const STEP_DELAY: Span = Span::from_seconds(1);
 /// Longest delay of a sensor that is allowed for.
@@ -95,6 +95,8 @@ impl Act {
 struct Item {
     order: Order,
     act: Act,
+    /// Until when it waits, at most, for what belongs with it.
+    due: Time,
     /// Not taken in yet: its observations are told of when it is.
     fresh: Option<Vec<Observation>>,
 }
@@ -102,7 +104,7 @@ struct Item {
 impl Item {
     /// Holds a place in the list while its item is taken in again.
     fn nothing(order: Order) -> Self {
-        Self { order, act: Act::Join { into: (0, None), from: (0, None) }, fresh: None }
+        Self { order, act: Act::Join { into: (0, None), from: (0, None) }, due: order.at, fresh: None }
     }
 
     fn readings(&self) -> usize {
@@ -137,9 +139,8 @@ pub struct Tracker {
     spare_readings: Vec<Vec<Reading>>,
     rebuild_from: Option<Order>,
     rebuild_at: Option<Time>,
-    /// The last time of going back, and looks taken in again then.
+    /// The last time of going back.
     rebuilt_at: Option<Time>,
-    replayed: usize,
     /// When what waits is taken in: the items after `head`, of so many readings.
     gathered_at: Option<Time>,
     waiting: usize,
@@ -175,7 +176,6 @@ impl Tracker {
             rebuild_from: None,
             rebuild_at: None,
             rebuilt_at: None,
-            replayed: 0,
             gathered_at: None,
             waiting: 0,
             late_at: None,
@@ -220,9 +220,11 @@ impl Tracker {
             self.clock = Some(self.clock.map_or(at, |c| c.max(at)));
             if self.rebuild_at == Some(at) {
                 self.rebuild();
-            } else if self.gathered_at == Some(at) || self.waits_of(at - STEP_DELAY) {
-                // The latter before a step: time alone must not decide over what is here already.
+            } else if self.gathered_at == Some(at) {
                 self.take_in_gathered();
+            } else if self.waits_of(at - STEP_DELAY) {
+                // Time alone must not decide over what is here already.
+                self.take_in_up_to(at - STEP_DELAY);
             } else {
                 let before = self.next_step();
                 self.with_context(|filter, ctx| filter.step_to(at - STEP_DELAY, ctx));
@@ -416,7 +418,7 @@ impl Tracker {
             ordered.sort_by_key(|(reading, _)| (reading.at, key_of(reading)));
             for (reading, i) in ordered {
                 let at = reading.at;
-                let due = at + self.delay_of(number, &reading);
+                let due = self.turn_of(number, &reading);
                 let key = key_of(&reading);
                 let look = Look {
                     sensor: number,
@@ -484,10 +486,18 @@ impl Tracker {
             .map_or(Span::ZERO, |p| p.sensor.latency.unwrap_or(Span::ZERO).clamp(Span::ZERO, DELAY_MAX))
     }
 
-    /// The same of a claim. One whose time stamp was cut comes that late when nothing delays it.
-    fn delay_of(&self, number: u32, reading: &Reading) -> Span {
+    /// The same of a claim. The time of one whose time stamp was cut is known no better than that: within it, it is taken in
+    /// when it comes.
+    fn turn_of(&self, number: u32, reading: &Reading) -> Time {
+        let (from, to) = self.turns_of(number, reading);
+        self.clock.map_or(from, |now| now.clamp(from, to))
+    }
+
+    /// The earliest and the latest that may be.
+    fn turns_of(&self, number: u32, reading: &Reading) -> (Time, Time) {
+        let delay = self.delay(number);
         let cut_to = if self.gathers() { reading.cut_to } else { Span::ZERO };
-        self.delay(number).max(cut_to.clamp(Span::ZERO, DELAY_MAX))
+        (reading.at + delay, reading.at + delay.max(cut_to.clamp(Span::ZERO, DELAY_MAX)))
     }
 
     /// Which sensor it is, for the order of looks of one time: the same whichever was heard first.

@@ -34,6 +34,8 @@ const MEASURE_EVERY: Duration = Duration::from_secs(10);
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 /// Deliveries taken in a row before timers get their turn.
 const DELIVERIES_IN_A_ROW: usize = 256;
+/// What waited longer than this in the mailbox is taken as of then: time goes on under overload too.
+const BEHIND_MAX: Span = Span::from_seconds(1);
 /// Commands that one sync answers together at most.
 const COMMANDS_IN_A_ROW: usize = 64;
 
@@ -274,7 +276,10 @@ impl Runner {
                 biased;
                 () = &mut stop => return,
                 // Commands that come while others wait for the disk are taken together after them.
-                Some(request) = commands.recv(), if !self.tellings.has_answer() => self.commands(request, &mut commands),
+                Some(request) = commands.recv(), if !self.tellings.has_answer() => {
+                    self.take_arrivals(&mut inbox);
+                    self.commands(request, &mut commands);
+                }
                 Some(what) = next(&mut done) => {
                     if let Some(record) = &mut self.journal {
                         record.done(what, self.line.now());
@@ -288,7 +293,7 @@ impl Runner {
                         record.begin_retention(now);
                     }
                 }
-                _ = snapshots.tick() => self.publish(),
+                _ = snapshots.tick() => self.publish(&mut inbox),
                 _ = measures.tick() => {
                     if let Some(record) = &mut self.journal {
                         record.measure();
@@ -297,27 +302,48 @@ impl Runner {
                 _ = keeps.tick() => self.keep(),
                 Some(written) = next(&mut kept) => self.kept(written),
                 () = until(deadline) => {
-                    self.tick();
+                    self.catch_up(&mut inbox);
                     self.settle();
                 }
                 Some(delivery) = inbox.recv() => {
                     self.delivery(delivery, &inbox);
-                    for _ in 1..DELIVERIES_IN_A_ROW {
-                        let Some(next) = inbox.try_recv() else { break };
-                        self.delivery(next, &inbox);
-                    }
+                    self.take_arrivals(&mut inbox);
                     self.settle();
                 }
             }
         }
     }
 
+    /// Takes what waits in the mailbox, so much of it. Whether that was all.
+    fn take_arrivals(&mut self, inbox: &mut Inbox) -> bool {
+        for _ in 0..DELIVERIES_IN_A_ROW {
+            let Some(delivery) = inbox.try_recv() else { return true };
+            self.delivery(delivery, inbox);
+        }
+        false
+    }
+
+    /// Lets time pass until now. What arrived meanwhile comes first, or a moment in which this loop was busy would make it
+    /// late; where more of it waits than is taken at once, time passes with that.
+    fn catch_up(&mut self, inbox: &mut Inbox) {
+        if self.take_arrivals(inbox) {
+            self.tick();
+        }
+    }
+
+    /// A reception is of when it was received: how long it waited here for its turn changes nothing.
     fn delivery(&mut self, delivery: Delivery, inbox: &Inbox) {
-        self.entry(match delivery {
-            Delivery::Reception(reception) => Entry::Reception(reception),
-            Delivery::Link { input, link } => Entry::Link { input, link },
-            Delivery::Shed { input, units, reason } => Entry::Shed { input, units, reason: reason.into_owned() },
-        });
+        let clock = clock();
+        let (at, entry) = match delivery {
+            Delivery::Reception(reception) => {
+                (reception.received_at.max(clock - BEHIND_MAX).min(clock), Entry::Reception(reception))
+            }
+            Delivery::Link { input, link } => (clock, Entry::Link { input, link }),
+            Delivery::Shed { input, units, reason } => {
+                (clock, Entry::Shed { input, units, reason: reason.into_owned() })
+            }
+        };
+        self.entry_at(self.line.time_for(at), entry);
         for reply in self.replies.drain(..) {
             if let Some(connection) = reply.connection {
                 inbox.reply(&reply.input, connection, reply.bytes);
@@ -465,9 +491,9 @@ impl Runner {
         }
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self, inbox: &mut Inbox) {
         // Time passes for readers even when nothing arrives: ages grow and positions are predictions.
-        self.tick();
+        self.catch_up(inbox);
         if !self.tellings.has_snapshot() {
             self.tellings.add(Telling::Snapshot(Box::new(self.line.snapshot())));
         }

@@ -16,9 +16,11 @@ impl Tracker {
         let now = self.clock.unwrap_or(order.at);
         self.readings_kept += act.readings();
         self.waiting += act.readings();
+        let mut first_due = None;
         if let Act::Look(look) = &mut act
             && let Some(first) = self.take_first_part(look)
         {
+            first_due = Some(first.due);
             let (Act::Look(mut before), Some(mut observations)) = (first.act, first.fresh) else { return };
             before.readings.append(&mut look.readings);
             observations.append(&mut told);
@@ -27,13 +29,15 @@ impl Tracker {
             told = observations;
             *look = before;
         }
+        // From its own time on, too, it waits that long: what is measured then takes a moment to arrive. What is said to be of
+        // much later is taken as it is.
+        let from = if order.at <= now + DELAY_MAX { now.max(order.at) } else { now };
+        let due = first_due.unwrap_or(from + self.config.gather);
         let place = self.items.partition_point(|item| item.order < order);
-        self.items.insert(place, Item { order, act, fresh: Some(told) });
-        let soon = now + self.config.gather;
-        let due = if order.at <= now + DELAY_MAX { soon.max(order.at) } else { soon };
+        self.items.insert(place, Item { order, act, due, fresh: Some(told) });
         self.gathered_at = Some(self.gathered_at.map_or(due, |at| at.min(due)));
         if self.waiting > WAITING_MAX {
-            self.take_in_gathered();
+            self.take_in_until(self.items.len());
         }
     }
 
@@ -67,20 +71,30 @@ impl Tracker {
         whole
     }
 
-    /// Takes in what waits and is due, in its order.
+    /// Takes in what is due, and what comes before it in the order.
     pub(super) fn take_in_gathered(&mut self) {
-        if self.gathered_at.take().is_none() {
+        let due = self.clock.map_or(self.items.len(), |now| self.due(now));
+        self.take_in_until(due);
+    }
+
+    /// Takes in what waits and is of no later than `at`, due or not.
+    pub(super) fn take_in_up_to(&mut self, at: Time) {
+        self.take_in_until(self.items.partition_point(|item| item.order.at <= at));
+    }
+
+    /// Takes in what waits before `end` in the list, in its order.
+    fn take_in_until(&mut self, end: usize) {
+        if self.gathered_at.is_none() {
             return;
         }
         let mut late = Vec::new();
-        let (first, end) = (self.first_waiting(), self.items.len());
-        let due = self.clock.map_or(end, |now| self.due(now).max(first));
-        for i in first..due {
+        let first = self.first_waiting();
+        for i in first..end {
             self.take_in_place(i, &mut late);
             self.publish();
             self.copy_if_due();
         }
-        self.wait_on(due);
+        self.wait_on(end.max(first));
         self.tell_late(late);
         self.forget_old();
     }
@@ -89,7 +103,7 @@ impl Tracker {
     pub(super) fn wait_on(&mut self, due: usize) {
         let rest = self.items.range(due.min(self.items.len())..);
         self.waiting = rest.clone().map(Item::readings).sum();
-        self.gathered_at = rest.map(|item| item.order.at).next();
+        self.gathered_at = rest.map(|item| item.due).min();
     }
 
     /// Whether something waits that is of no later than `at`.
@@ -97,12 +111,13 @@ impl Tracker {
         self.gathered_at.is_some() && self.items.get(self.first_waiting()).is_some_and(|item| item.order.at <= at)
     }
 
-    /// The first item whose place in the order is still to come: what has a usual delay waits until that is over, and what other
-    /// sensors send meanwhile is not late. What is said to be of much later is taken as it is.
+    /// Where what is due ends. What has a usual delay waits until that is over: what other sensors send meanwhile is not late.
     pub(super) fn due(&self, now: Time) -> usize {
-        let far = self.items.partition_point(|item| item.order.at <= now + DELAY_MAX);
-        let near = self.items.partition_point(|item| item.order.at <= now);
-        if far < self.items.len() { self.items.len() } else { near }
+        let first = self.first_waiting();
+        (first..self.items.len())
+            .rev()
+            .find(|i| self.items.get(*i).is_some_and(|item| item.due <= now))
+            .map_or(first, |i| i + 1)
     }
 
     /// Lets the filter take in the item at `i` of the list, for the first time or again.

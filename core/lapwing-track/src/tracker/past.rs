@@ -45,9 +45,7 @@ impl Tracker {
         let first = self.items.partition_point(|item| item.order <= start);
         let mut late = Vec::new();
         // What waits and is due is taken in on the way.
-        let taken = self.first_waiting();
-        let due = self.clock.map_or(self.items.len(), |now| self.due(now)).max(taken);
-        self.replayed = due.saturating_sub(first);
+        let due = self.clock.map_or(self.items.len(), |now| self.due(now));
         for i in first..due {
             self.take_in_place(i, &mut late);
             self.filter.touched.clear();
@@ -64,6 +62,17 @@ impl Tracker {
         }
         self.tell_late(late);
         self.forget_old();
+    }
+
+    /// When going back to before `from` is worth its cost: at once, or after a rest in proportion to what it takes.
+    pub(super) fn worth_going_back_at(&self, now: Time, from: Order) -> Time {
+        let copied_at = self.copies.iter().rev().map(|(at, _)| *at).find(|at| *at < from);
+        let first = copied_at.map_or(0, |at| self.items.partition_point(|item| item.order <= at));
+        let work = self.items.len() - first + self.filter.tracks.len();
+        let rest = Span::from_nanos(REST_EACH.as_nanos().saturating_mul(i64::try_from(work).unwrap_or(i64::MAX)))
+            .min(REST_MAX);
+        let soon = self.rebuild_at.unwrap_or(now + self.config.gather);
+        self.rebuilt_at.map_or(soon, |at| soon.max(at + rest))
     }
 
     /// Tells what became of observations whose answer was that they wait.

@@ -65,11 +65,11 @@ impl Tracker {
             }
         };
         if readings.iter().all(|r| r.self_report) {
-            // Each claim is filed by itself, at its own time: among thousands a second only those of that time are looked at.
+            // Each claim is filed by itself, about its own time: among thousands a second only those of that time are looked at.
             for reading in readings.iter() {
-                let filed_at = reading.at + self.delay_of(number, reading);
-                let from = self.items.partition_point(|item| item.order.at < filed_at);
-                for item in self.items.range(from..).take_while(|item| item.order.at == filed_at) {
+                let (earliest, latest) = self.turns_of(number, reading);
+                let from = self.items.partition_point(|item| item.order.at < earliest);
+                for item in self.items.range(from..).take_while(|item| item.order.at <= latest) {
                     if let Act::Claims(look) = &item.act
                         && look.sensor == number
                     {

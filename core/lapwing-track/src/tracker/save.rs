@@ -16,7 +16,6 @@ pub struct SavedTracker {
     rebuild_from: Option<Order>,
     rebuild_at: Option<Time>,
     rebuilt_at: Option<Time>,
-    replayed: usize,
     gathered_at: Option<Time>,
     waiting: usize,
     late_at: Option<Time>,
@@ -41,7 +40,6 @@ struct Saving<'a> {
     rebuild_from: &'a Option<Order>,
     rebuild_at: &'a Option<Time>,
     rebuilt_at: &'a Option<Time>,
-    replayed: usize,
     gathered_at: &'a Option<Time>,
     waiting: usize,
     late_at: &'a Option<Time>,
@@ -70,7 +68,6 @@ impl Serialize for Tracker {
             rebuild_from,
             rebuild_at,
             rebuilt_at,
-            replayed,
             gathered_at,
             waiting,
             late_at,
@@ -99,7 +96,6 @@ impl Serialize for Tracker {
             rebuild_from,
             rebuild_at,
             rebuilt_at,
-            replayed: *replayed,
             gathered_at,
             waiting: *waiting,
             late_at,
@@ -138,7 +134,6 @@ impl Tracker {
         tracker.rebuild_from = saved.rebuild_from;
         tracker.rebuild_at = saved.rebuild_at;
         tracker.rebuilt_at = saved.rebuilt_at;
-        tracker.replayed = saved.replayed;
         tracker.gathered_at = saved.gathered_at;
         tracker.waiting = saved.waiting;
         tracker.late_at = saved.late_at;

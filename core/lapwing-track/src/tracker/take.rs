@@ -46,7 +46,7 @@ impl Tracker {
             return;
         }
         if !late {
-            self.apply_now(Item { order, act, fresh: None }, outcomes);
+            self.apply_now(Item { order, act, due: order.at, fresh: None }, outcomes);
             return;
         }
         let now = self.clock.unwrap_or(order.at);
@@ -56,11 +56,11 @@ impl Tracker {
             return;
         }
         self.readings_kept += readings;
-        self.items.insert(place, Item { order, act, fresh: Some(observations.unwrap_or(&[]).to_vec()) });
-        self.rebuild_from = Some(self.rebuild_from.map_or(order, |f| f.min(order)));
-        // A long look back is taken less often: it costs in proportion to what came since.
-        let rested = self.rebuilt_at.filter(|_| self.replayed > REPLAY_SHORT).map_or(now, |at| now.max(at + REST_LONG));
-        self.rebuild_at.get_or_insert((rested + Span::from_nanos(1)).round_up(GRID));
+        let fresh = Some(observations.unwrap_or(&[]).to_vec());
+        self.items.insert(place, Item { order, act, due: now, fresh });
+        let from = self.rebuild_from.map_or(order, |f| f.min(order));
+        self.rebuild_from = Some(from);
+        self.rebuild_at = Some(self.worth_going_back_at(now, from));
         self.late_at = Some(now);
         outcomes.extend((0..readings).map(|_| Outcome::Late));
     }

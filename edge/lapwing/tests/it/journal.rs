@@ -3,6 +3,8 @@
 
 use crate::mix::{INPUTS, Mix};
 use crate::support::{Folder, Server, json, run_well, sum, text, until};
+use lapwing_journal::{Entry, Reader};
+use lapwing_model::Time;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -65,6 +67,28 @@ fn a_replay_is_the_run_and_the_books_balance_to_the_message() {
     let replayed = run["alerts"].as_array().unwrap().iter().find(|a| a["alert"]["id"] == alert["id"]).unwrap();
     let steps = replayed["alert"]["steps"].as_array().unwrap();
     assert!(steps.iter().any(|s| s["state"] == "acknowledged" && s["by"] == "guard-2"), "{replayed}");
+}
+
+/// How long the run loop was busy with something else makes nothing late: a reception is of when it was received.
+#[test]
+fn a_reception_is_of_when_it_was_received() {
+    let folder = Folder::new();
+    let (server, mut mix) = Mix::start(&folder);
+    play_for(&mut mix, Duration::from_secs(2)).unwrap();
+    mix.hang_up();
+    mix.balance(&server);
+    server.stop();
+    let (mut before, mut exact, mut all) = (Time::MIN, 0, 0);
+    for entry in Reader::open(&folder.file("journal")).unwrap() {
+        let (_, at, entry) = entry.unwrap();
+        if let Entry::Reception(reception) = entry {
+            all += 1;
+            exact += usize::from(at == reception.received_at);
+            assert!(at == reception.received_at.max(before), "{at} after {before}: {reception:?}");
+        }
+        before = at;
+    }
+    assert!(all > 100 && 2 * exact > all, "{exact} of {all}");
 }
 
 #[test]

@@ -272,8 +272,8 @@ fn late_observations_are_used_within_the_lag_and_refused_beyond() {
     let late = claim(7.0, x(7.0), 20.0, 7);
     assert_eq!(observe(&mut t, &sensor, std::slice::from_ref(&late)), vec![Outcome::Late]);
     assert_eq!(t.estimate(TrackId(1), at(9.0)).unwrap(), before, "it waits");
-    assert_eq!(t.deadline(), Some(at(9.75)));
-    t.advance(at(9.75));
+    assert_eq!(t.deadline(), Some(at(9.5)), "until the present next moves on");
+    t.advance(at(9.5));
     let told = Change::Late { track: TrackId(1), sensor: sensor.id.clone(), observation: Box::new(late) };
     assert_eq!(drain(&mut t), vec![told]);
     let after = t.estimate(TrackId(1), at(9.0)).unwrap();

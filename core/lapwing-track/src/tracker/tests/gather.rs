@@ -107,23 +107,87 @@ fn what_comes_at_once_is_not_late() {
     assert_eq!(t.ids().count(), 1);
 }
 
-/// A Remote ID message that is a tenth of a second old when it comes makes nobody late, nor is it late itself.
+fn cut_claim(now: f64, x: Enu) -> Observation {
+    Observation { cut_to: Span::from_millis(100), ..claim(now, x, 5.0, 1) }
+}
+
+/// The time of a Remote ID message is known to a tenth of a second: within that it is taken in when it comes, waits for nobody,
+/// makes nobody late, and is not late itself.
 #[test]
-fn what_is_usually_late_waits_for_its_turn() {
+fn a_claim_whose_time_stamp_was_cut_is_taken_in_when_it_comes() {
     let mut t = gathering();
     let (rid, radar) = (receiver("rid"), radar());
     let mut dice = Dice::new(4);
     for s in 0..10_u32 {
         let now = f64::from(s);
         let x = Enu::new(500.0 + 12.0 * now, 900.0, 80.0);
-        // Measured at 0.0, received at 0.02; the radar looks at 0.03 and is heard at once.
-        t.advance(at(now + 0.02));
-        observe(&mut t, &rid, &[Observation { cut_to: Span::from_millis(100), ..claim(now, x, 5.0, 1) }]);
-        t.advance(at(now + 0.03));
-        look(&mut t, &radar, now + 0.03, &scan(now + 0.03, &[x], &mut dice));
-        assert_eq!(t.deadline(), Some(at(now + 0.035)), "the radar waits for nobody");
+        // The radar looks at 0.02 and is heard after 2 ms; the claim, measured at 0.0, comes before or after it.
+        for (i, age) in [0.02, 0.04, 0.09].into_iter().enumerate() {
+            t.advance(at(now + age));
+            let outcome = observe(&mut t, &rid, &[cut_claim(now, x)]);
+            let repeats = if i == 0 { Outcome::Late } else { Outcome::Repeated(None) };
+            assert_eq!(outcome, vec![repeats]);
+            if i == 0 {
+                assert_eq!(t.deadline(), Some(at(now + 0.02) + GATHER), "it waits for nobody");
+                t.advance(at(now + 0.022));
+                look(&mut t, &radar, now + 0.02, &scan(now + 0.02, &[x], &mut dice));
+            }
+        }
         t.advance(at(now + 0.5));
-        assert_eq!((t.rebuild_at, t.gathered_at), (None, None));
+        assert_eq!((t.rebuild_at, t.gathered_at), (None, None), "nobody was late");
     }
     assert_eq!(t.ids().count(), 1);
+    // Beyond what was cut it is late like any other.
+    let x = Enu::new(620.0, 900.0, 80.0);
+    t.advance(at(10.12));
+    look(&mut t, &radar, 10.12, &scan(10.12, &[x], &mut dice));
+    t.advance(at(10.14));
+    observe(&mut t, &rid, &[cut_claim(10.0, x)]);
+    assert!(t.rebuild_at.is_some());
+}
+
+/// What a clock ahead of ours stamps waits until then and the same moment longer: what is measured before it may still come.
+#[test]
+fn what_is_ahead_of_time_makes_nobody_late() {
+    let mut t = gathering();
+    let (rid, radar) = (receiver("rid"), radar());
+    let mut dice = Dice::new(4);
+    let x = Enu::new(500.0, 900.0, 80.0);
+    t.advance(at(1.0));
+    observe(&mut t, &rid, &[claim(1.05, x, 5.0, 1)]);
+    assert_eq!(t.deadline(), Some(at(1.05) + GATHER));
+    t.advance(at(1.052));
+    look(&mut t, &radar, 1.049, &scan(1.049, &[x], &mut dice));
+    t.advance(at(1.5));
+    assert_eq!((t.rebuild_at, t.gathered_at), (None, None));
+}
+
+/// Little is gone back for at once, again and again; much after a rest that grows with it.
+#[test]
+fn going_back_rests_in_proportion_to_what_it_takes() {
+    let follow = |aircraft: u32| {
+        let (mut t, sensor) = (gathering(), radar());
+        let mut dice = Dice::new(9);
+        let places: Vec<Enu> = (0..aircraft)
+            .map(|i| Enu::new(150.0 * f64::from(i % 20) - 1_500.0, 1_000.0 + 150.0 * f64::from(i / 20), 80.0))
+            .collect();
+        let mut waited = Vec::new();
+        for s in 0..20_u32 {
+            let now = f64::from(s) * 0.5;
+            t.advance(at(now));
+            look(&mut t, &sensor, now, &scan(now, &places, &mut dice));
+            // Twice something comes that is of before the scan.
+            for late in [0.1, 0.2] {
+                t.advance(at(now + late));
+                observe(&mut t, &receiver("rid"), &[claim(now - late, Enu::new(0.0, -900.0, 50.0), 5.0, 1)]);
+                waited.extend(t.rebuild_at.map(|due| due.since(at(now + late)).as_seconds_f64()));
+            }
+        }
+        t.advance(at(11.0));
+        assert_eq!((t.rebuild_at, t.rebuild_from), (None, None), "in the end all is taken in");
+        waited.into_iter().fold(0.0, f64::max)
+    };
+    let (few, many) = (follow(3), follow(250));
+    assert!((0.005..0.03).contains(&few), "{few}");
+    assert!((0.1..=1.0).contains(&many), "{many}");
 }

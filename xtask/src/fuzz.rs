@@ -2,6 +2,7 @@
 
 use crate::steps::{self, cargo, output, root};
 use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
 use std::process::Command;
 
 fn run_guided(format: Option<&str>, seconds: u64) -> Result<()> {
@@ -24,14 +25,25 @@ fn run_guided(format: Option<&str>, seconds: u64) -> Result<()> {
     }
     for target in targets {
         println!("fuzzing {target} for {seconds} s");
+        // libFuzzer adds what it finds to the first folder.
+        let found = root().join("fuzz/corpus").join(&target);
+        std::fs::create_dir_all(&found).with_context(|| found.display().to_string())?;
         let limit = format!("-max_total_time={seconds}");
-        steps::run(
-            Command::new("cargo")
-                .args(["+nightly", "fuzz", "run", &target, "--", &limit, "-max_len=65536"])
-                .current_dir(root()),
-        )?;
+        let mut command = Command::new("cargo");
+        command.args(["+nightly", "fuzz", "run", &target]).arg(&found);
+        command.args(seeds(&target)).args(["--", &limit, "-max_len=65536"]).current_dir(root());
+        steps::run(&mut command)?;
     }
     Ok(())
+}
+
+/// What a target begins with: real inputs get it past what random bytes never pass.
+fn seeds(target: &str) -> Option<PathBuf> {
+    let folder = match target {
+        "journal_verify" | "journal_note" => "evidence".to_owned(),
+        format => format!("formats/{}", format.replace('_', "-")),
+    };
+    Some(root().join("testdata").join(folder)).filter(|folder| folder.is_dir())
 }
 
 /// Mutated golden inputs through the decoders, as they are built for `profile`.

@@ -11,6 +11,8 @@ use lapwing_model::math;
 
 /// Rounds of belief propagation: candidates are many and their readings few.
 const ROUNDS: usize = 4;
+/// Existence of a line at most: nothing is quite certain before it is a track.
+const EXISTENCE_MAX: f64 = 1.0 - 1e-6;
 
 /// What came of it, and working memory.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +28,8 @@ pub(crate) struct Competition {
     line_of: Vec<u32>,
     /// By line: the probability that it gives no reading, as far as it alone decides.
     nothing: Vec<f64>,
+    /// By line: existence of all its copies together; then what each copy's is multiplied by, so that this is one at most.
+    scale: Vec<f64>,
     /// By line: the probability of all its pairs.
     given: Vec<f64>,
     /// What each pair weighs, by line and reading.
@@ -62,22 +66,29 @@ impl Competition {
         self.line_of.clear();
         self.line_of.resize(work.weak.len(), 0);
         self.nothing.clear();
+        self.scale.clear();
         let mut before = None;
         for (line, v) in &self.lines {
             if before != Some(*line) {
-                self.nothing.push(1.0);
+                self.nothing.push(0.0);
+                self.scale.push(0.0);
                 before = Some(*line);
             }
             let Some(visible) = work.weak.get(*v as usize) else { continue };
             let r = filter.candidates.get(visible.slot).map_or(0.0, |c| c.existence);
             let number = self.nothing.len() as u32 - 1;
-            if let (Some(of), Some(nothing)) = (self.line_of.get_mut(*v as usize), self.nothing.last_mut()) {
+            if let (Some(of), Some(nothing), Some(all)) =
+                (self.line_of.get_mut(*v as usize), self.nothing.last_mut(), self.scale.last_mut())
+            {
                 *of = number;
-                *nothing -= r * seen(look, visible.detection);
+                *nothing += r * seen(look, visible.detection);
+                *all += r;
             }
         }
-        for nothing in &mut self.nothing {
-            *nothing = nothing.max(1e-9);
+        // Copies of other lines that were found to be one with a copy of this brought their existence with them.
+        for (nothing, scale) in self.nothing.iter_mut().zip(&mut self.scale) {
+            *scale = if *scale > EXISTENCE_MAX { EXISTENCE_MAX / *scale } else { 1.0 };
+            *nothing = (1.0 - *nothing * *scale).max(1.0 - EXISTENCE_MAX);
         }
     }
 
@@ -92,6 +103,7 @@ impl Competition {
             let r = filter.candidates.get(visible.slot).map_or(0.0, |c| c.existence);
             let left = self.free.get(pair.reading as usize).map_or(0.0, |f| f.max(0.0));
             let nothing = self.nothing.get(*line as usize).copied().unwrap_or(1.0);
+            let r = r * self.scale.get(*line as usize).copied().unwrap_or(1.0);
             let weight = r * left * math::exp(pair.log_ratio) / nothing;
             self.wants.push((Edge { track: *line, plot: pair.reading, weight }, i as u32));
         }
@@ -132,7 +144,8 @@ impl Competition {
         for line in &self.line_of {
             let given = self.given.get(*line as usize).copied().unwrap_or(0.0);
             let nothing = self.nothing.get(*line as usize).copied().unwrap_or(1.0);
-            self.passed.push((1.0 - given).max(0.0) / nothing);
+            let scale = self.scale.get(*line as usize).copied().unwrap_or(1.0);
+            self.passed.push(scale * (1.0 - given).max(0.0) / nothing);
         }
     }
 }

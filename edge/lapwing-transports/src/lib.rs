@@ -11,6 +11,7 @@
 //! Adding a transport is one file (or folder) and two plain lines here: its `mod`, and its entry in [`TRANSPORTS`].
 
 pub mod address;
+pub mod clock;
 mod file;
 mod http;
 pub mod mailbox;

@@ -7,13 +7,14 @@
 //! Bytes are bounded over all inputs. Half of the bound is divided evenly between the inputs and is theirs whatever the
 //! others do; the other half goes to whoever comes first.
 
+use crate::clock;
 use bytes::Bytes;
 use lapwing_model::{AirText, Envelope, InputId, Link, Reception, Time, limits};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 /// Why a reception that found no room was shed.
@@ -355,7 +356,7 @@ impl Mailbox {
     /// Offers what just arrived; sheds and counts it when there is no room, and says so with `false`. For peers that
     /// cannot be made to wait (datagrams, brokers).
     pub fn offer(&self, envelope: Envelope, bytes: Vec<u8>) -> bool {
-        self.offer_at(now(), envelope, bytes)
+        self.offer_at(clock::now(), envelope, bytes)
     }
 
     /// [`Mailbox::offer`] with a recorded time.
@@ -386,7 +387,7 @@ impl Mailbox {
     /// Delivers what just arrived, and waits while there is no room, so that the peer or the file waits too. `false`
     /// when it was too large (shed and counted) or nobody receives any more. Stamped before it waits.
     pub async fn deliver(&self, envelope: Envelope, bytes: Vec<u8>) -> bool {
-        self.deliver_at(now(), envelope, bytes).await
+        self.deliver_at(clock::now(), envelope, bytes).await
     }
 
     /// [`Mailbox::deliver`] with a recorded time.
@@ -514,7 +515,7 @@ impl Stream {
     /// Delivers the next bytes, cut to [`limits::RECEPTION_BYTES_MAX`], and waits while there is no room. `false` when
     /// nobody receives any more.
     pub async fn piece(&mut self, bytes: &[u8]) -> bool {
-        let received_at = now();
+        let received_at = clock::now();
         for part in bytes.chunks(limits::RECEPTION_BYTES_MAX) {
             let envelope = Envelope::Stream { connection: self.connection, offset: self.offset };
             if !self.mailbox.deliver_at(received_at, envelope, part.to_vec()).await {
@@ -549,19 +550,11 @@ impl Drop for Stream {
         self.close();
         let handle = &self.mailbox.handle;
         let envelope = Envelope::StreamEnd { connection: self.connection };
-        let reception = Reception { input: handle.input.clone(), received_at: now(), envelope, bytes: Vec::new() };
+        let reception =
+            Reception { input: handle.input.clone(), received_at: clock::now(), envelope, bytes: Vec::new() };
         handle.shared.lock().push(handle.queue, Item::Reception(reception));
         handle.shared.arrived.notify_one();
     }
-}
-
-/// The wall clock.
-pub(crate) fn now() -> Time {
-    let nanos = match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |n| -n),
-    };
-    Time::from_nanos(nanos)
 }
 
 #[cfg(test)]

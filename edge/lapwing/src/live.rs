@@ -22,7 +22,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -39,10 +39,9 @@ const BEHIND_MAX: Span = Span::from_seconds(1);
 /// Commands that one sync answers together at most.
 const COMMANDS_IN_A_ROW: usize = 64;
 
-/// The wall clock.
+/// The clock of this process.
 pub(crate) fn clock() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+    lapwing_transports::clock::now()
 }
 
 /// Resolves at Ctrl-C or SIGTERM, also when they come before it is waited for: a start that takes long is not cut off without
@@ -92,10 +91,11 @@ pub(crate) async fn run_with(
         Some(Resumption { line, untold, resumed }) => (line, untold, Some(resumed)),
         None => (Line::new(config.site.clone(), now, first)?, Vec::new(), None),
     };
-    let now = line.time_for(clock());
+    lapwing_transports::clock::not_before(line.now());
+    let now = clock();
     let (keeper, kept) = config.journal.as_ref().map(|j| Keeper::new(&j.directory)).unzip();
     let mut tasks = JoinSet::new();
-    let (inbox, maker) = lapwing_transports::mailbox::channel();
+    let (mut inbox, maker) = lapwing_transports::mailbox::channel();
     for input in &config.inputs {
         spawn_input(&mut tasks, &maker, input).with_context(|| format!("input `{}`", input.info.id))?;
     }
@@ -130,7 +130,10 @@ pub(crate) async fn run_with(
     runner.publisher.snapshot(runner.line.snapshot());
     let (stop_server, server_stopped) = oneshot::channel::<()>();
     let server = listener.map(|listener| serve(listener, feeds, ready, server_stopped)).transpose()?;
-    runner.run(inbox, commands, done, kept, stop).await;
+    runner.run(&mut inbox, commands, done, kept, stop).await;
+    // What was received and perhaps acknowledged is not dropped: no more comes, and what waits is taken.
+    tasks.shutdown().await;
+    while !runner.take_arrivals(&mut inbox) {}
     // Orderly end: what is journalled is on disk, outputs get a moment to send what waits, the server says goodbye.
     runner.entry(Entry::Stop);
     runner.keep_last();
@@ -256,7 +259,7 @@ struct Runner {
 impl Runner {
     async fn run(
         &mut self,
-        mut inbox: Inbox,
+        inbox: &mut Inbox,
         mut commands: mpsc::Receiver<CommandRequest>,
         mut done: Option<mpsc::Receiver<Done>>,
         mut kept: Option<mpsc::Receiver<std::io::Result<Written>>>,
@@ -277,8 +280,8 @@ impl Runner {
                 () = &mut stop => return,
                 // Commands that come while others wait for the disk are taken together after them.
                 Some(request) = commands.recv(), if !self.tellings.has_answer() => {
-                    self.take_arrivals(&mut inbox);
-                    self.commands(request, &mut commands);
+                    let all = self.take_arrivals(inbox);
+                    self.commands(request, &mut commands, all);
                 }
                 Some(what) = next(&mut done) => {
                     if let Some(record) = &mut self.journal {
@@ -288,13 +291,15 @@ impl Runner {
                 }
                 _ = syncs.tick() => {
                     if let Some(record) = &mut self.journal {
-                        let now = self.line.time_for(clock());
+                        // Not the clock's: what arrived before now and waits is recorded after this.
+                        let now = self.line.now();
                         record.begin_sync(now);
                         record.begin_retention(now);
                     }
                 }
-                _ = snapshots.tick() => self.publish(&mut inbox),
+                _ = snapshots.tick() => self.publish(inbox),
                 _ = measures.tick() => {
+                    log::clock_ahead(lapwing_transports::clock::ahead());
                     if let Some(record) = &mut self.journal {
                         record.measure();
                     }
@@ -302,12 +307,12 @@ impl Runner {
                 _ = keeps.tick() => self.keep(),
                 Some(written) = next(&mut kept) => self.kept(written),
                 () = until(deadline) => {
-                    self.catch_up(&mut inbox);
+                    self.catch_up(inbox);
                     self.settle();
                 }
                 Some(delivery) = inbox.recv() => {
-                    self.delivery(delivery, &inbox);
-                    self.take_arrivals(&mut inbox);
+                    self.delivery(delivery, inbox);
+                    self.take_arrivals(inbox);
                     self.settle();
                 }
             }
@@ -334,16 +339,15 @@ impl Runner {
     /// A reception is of when it was received: how long it waited here for its turn changes nothing.
     fn delivery(&mut self, delivery: Delivery, inbox: &Inbox) {
         let clock = clock();
+        // What has no time of its own is of the time that has come: of now it would make late what waits behind it.
         let (at, entry) = match delivery {
-            Delivery::Reception(reception) => {
-                (reception.received_at.max(clock - BEHIND_MAX).min(clock), Entry::Reception(reception))
-            }
-            Delivery::Link { input, link } => (clock, Entry::Link { input, link }),
+            Delivery::Reception(reception) => (reception.received_at, Entry::Reception(reception)),
+            Delivery::Link { input, link } => (self.line.now(), Entry::Link { input, link }),
             Delivery::Shed { input, units, reason } => {
-                (clock, Entry::Shed { input, units, reason: reason.into_owned() })
+                (self.line.now(), Entry::Shed { input, units, reason: reason.into_owned() })
             }
         };
-        self.entry_at(self.line.time_for(at), entry);
+        self.entry_at(self.line.time_for(at.max(clock - BEHIND_MAX).min(clock)), entry);
         for reply in self.replies.drain(..) {
             if let Some(connection) = reply.connection {
                 inbox.reply(&reply.input, connection, reply.bytes);
@@ -438,13 +442,14 @@ impl Runner {
     }
 
     /// Commands are checked, journalled, synced together, and only then confirmed: after what they brought, and with a
-    /// snapshot of it there to be read.
-    fn commands(&mut self, first: CommandRequest, more: &mut mpsc::Receiver<CommandRequest>) {
+    /// snapshot of it there to be read. They are of now, if `all` that was received before is taken.
+    fn commands(&mut self, first: CommandRequest, more: &mut mpsc::Receiver<CommandRequest>, all: bool) {
+        let at = if all { self.line.time_for(clock()) } else { self.line.now() };
         let mut answers = Vec::new();
         let waiting = std::iter::from_fn(|| more.try_recv().ok());
         for request in std::iter::once(first).chain(waiting).take(COMMANDS_IN_A_ROW) {
             match self.line.picture().check_command(&request.command) {
-                Ok(()) => answers.push((self.entry(Entry::Command(request.command)), request.answer)),
+                Ok(()) => answers.push((self.entry_at(at, Entry::Command(request.command)), request.answer)),
                 Err(refusal) => drop(request.answer.send(Err(refusal_of(refusal)))),
             }
         }
@@ -485,7 +490,7 @@ impl Runner {
 
     /// The record says which snapshots there are. The picture does not hear of it.
     fn tell_kept(&mut self, told: Option<SnapshotTold>) {
-        let at = self.line.time_for(clock());
+        let at = self.line.now();
         if let (Some(told), Some(record)) = (told, &mut self.journal) {
             record.append(at, &Entry::Snapshot(told));
         }

@@ -1,7 +1,7 @@
 //! What happens, for the log: losses and warnings as they come, in a line each. Texts from outside are clean by their type,
 //! and personal values have no way in.
 
-use lapwing_model::{AlertState, Event, EventBody, Link, snapshot::Health};
+use lapwing_model::{AlertState, Event, EventBody, Link, Span, snapshot::Health};
 use lapwing_server::OutputState;
 
 /// Says what an operator of the machine should know of an event.
@@ -31,6 +31,16 @@ pub(crate) fn event(event: &Event) {
             Link::Starting => {}
         },
         _ => {}
+    }
+}
+
+/// Says that times are wrong, as long as they are.
+pub(crate) fn clock_ahead(ahead: Span) {
+    if ahead > Span::from_seconds(1) {
+        tracing::warn!(
+            "the clock of this machine was set back: times here are {:.1} s ahead of it, and less each minute",
+            ahead.as_seconds_f64()
+        );
     }
 }
 

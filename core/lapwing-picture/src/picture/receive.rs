@@ -85,6 +85,20 @@ fn stamp_cut(protocol: Protocol) -> Span {
     }
 }
 
+/// Plots of a turn that do not say when they were measured were measured when the antenna looked their way, not when all of
+/// them were received.
+fn time_by_azimuth(observations: &mut [Observation], received_at: Time, began_at: Time, turn: Span) {
+    for observation in observations.iter_mut().filter(|o| o.measured_at == received_at) {
+        let (Measurement::RangeAzimuth { azimuth_rad, .. } | Measurement::Bearing { azimuth_rad, .. }) =
+            observation.measurement
+        else {
+            continue;
+        };
+        let share = math::wrap_tau(azimuth_rad) / math::TAU;
+        observation.measured_at = began_at + Span::from_seconds_f64(share * turn.as_seconds_f64());
+    }
+}
+
 /// Whether a report means something only with the place of the sensor that made it.
 fn hangs_on_place(report: &Report) -> bool {
     let measurement = match report {
@@ -437,6 +451,9 @@ impl Picture {
             return;
         };
         let at = r.measured_time(status.measured_at);
+        // What turns began its turn an interval before it ended it.
+        let turn = self.health.sensor(sensor).filter(|s| s.rotating).map(|s| s.interval);
+        let began_at = at - turn.unwrap_or(Span::ZERO);
         let whole = |scan: &Scan| {
             scan.sensor == *sensor
                 && scan.number == Some(number)
@@ -444,10 +461,15 @@ impl Picture {
         };
         match r.scan.take() {
             // All of it came in this reception.
-            Some(scan) if whole(&scan) => self.give(r, scan, at, true),
+            Some(mut scan) if whole(&scan) => {
+                if let Some(turn) = turn {
+                    time_by_azimuth(&mut scan.observations, r.received_at, began_at, turn);
+                }
+                self.give(r, scan, began_at, true);
+            }
             None if status.scan_plots == Some(0) => {
                 let scan = Scan { sensor: sensor.clone(), number: Some(number), observations: Vec::new() };
-                self.give(r, scan, at, true);
+                self.give(r, scan, began_at, true);
             }
             other => {
                 r.scan = other;

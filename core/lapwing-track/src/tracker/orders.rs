@@ -41,6 +41,8 @@ impl Tracker {
         // After everything so far.
         let at = self.head.map_or(self.clock.unwrap_or(Time::MIN), |h| h.at);
         let at = self.filter.clock.map_or(at, |c| c.max(at));
+        // What waits and is of before it comes first, or it would be passed over.
+        self.take_in_up_to(at);
         let order = Order { at, sensor: u64::MAX, key: self.commands };
         self.apply_now(Item { order, act, due: at, fresh: None }, &mut Vec::new());
     }

@@ -84,7 +84,9 @@ impl Tracker {
         self.publish();
         self.outcomes(outcomes);
         self.readings_kept += item.readings();
-        self.items.push_back(item);
+        // At the end, but for an order while something waits.
+        let place = self.items.partition_point(|other| other.order < item.order);
+        self.items.insert(place, item);
         self.copy_if_due();
         self.forget_old();
     }

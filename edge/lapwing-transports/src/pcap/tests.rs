@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::{TestDirectory, TestInput, testdata, within};
-use crate::{Delivery, mailbox};
+use crate::{Delivery, clock, mailbox};
 use lapwing_model::{Envelope, Link, Span, Time};
 use pcap_parser::{Block, PcapBlockOwned, PcapError as OracleError};
 use std::time::{Duration, Instant};
@@ -493,7 +493,7 @@ async fn the_original_pace_is_kept_and_scaled() {
         }
         assert!(began.elapsed() >= Duration::from_secs_f64(seconds), "{:?}", began.elapsed());
         // Stamped now: by this clock, and never before they are due.
-        assert!(mailbox::now().since(times[0]).as_seconds_f64() < 30.0);
+        assert!(clock::now().since(times[0]).as_seconds_f64() < 30.0);
         let last = times[10].since(times[0]).as_seconds_f64();
         assert!(last >= seconds * 0.9, "{last}");
         // What is no datagram is counted, not hidden.

@@ -20,7 +20,7 @@ async fn every_datagram_of_a_modest_rate_arrives_whole_and_in_order() {
             }
         }
     });
-    let before = crate::mailbox::now();
+    let before = crate::clock::now();
     for n in 0..COUNT {
         let reception = input.reception().await;
         assert_eq!((reception.input, reception.envelope), (input_id(), Envelope::Datagram));

@@ -7,6 +7,7 @@
 
 use super::patterns::{Patterns, Searcher};
 use crate::decoders::Decoders;
+use crate::quarantine::Quarantine;
 use lapwing_journal::{Entry, Reader};
 use lapwing_model::{
     Claim, ClaimedOperator, Event, EventBody, Name, NameKind, Place, Report, Track, TrackId, Transmitter,
@@ -151,6 +152,7 @@ impl Known {
 /// Reads a journal and hands on each entry with its position and the reports it decodes to.
 fn each(directory: &Path, mut take: impl FnMut(u64, &Entry, &[Report])) -> anyhow::Result<u64> {
     let (mut decoders, mut damages) = (Decoders::default(), 0);
+    let quarantine = Quarantine::load(directory);
     let mut reports = Vec::new();
     for item in Reader::open(directory)? {
         let Ok((position, _, entry)) = item else {
@@ -158,8 +160,10 @@ fn each(directory: &Path, mut take: impl FnMut(u64, &Entry, &[Report])) -> anyho
             continue;
         };
         reports.clear();
-        // Only what comes in decodes to anything; a configuration opens other decoders.
+        // Only what comes in decodes to anything; a configuration opens other decoders. What ends the program when it is decoded
+        // is searched as it is.
         if matches!(entry, Entry::Site { .. } | Entry::Reception(_))
+            && quarantine.skipped(position).is_none()
             && let Input::Decoded { reports: decoded, .. } =
                 decoders.input_of(Some(position), entry.clone(), &mut Vec::new())
         {

@@ -2,7 +2,7 @@
 //! after a crash.
 
 use crate::mix::{INPUTS, Mix};
-use crate::support::{Folder, Server, json, run_well, sum, text, until};
+use crate::support::{Folder, Server, claim, free_port, http, input, json, run_well, sum, text, until};
 use lapwing_journal::{Entry, Reader};
 use lapwing_model::Time;
 use serde_json::Value;
@@ -81,6 +81,7 @@ fn a_reception_is_of_when_it_was_received() {
     let (mut before, mut exact, mut all) = (Time::MIN, 0, 0);
     for entry in Reader::open(&folder.file("journal")).unwrap() {
         let (_, at, entry) = entry.unwrap();
+        assert!(at >= before, "{at} after {before}: {entry:?}");
         if let Entry::Reception(reception) = entry {
             all += 1;
             exact += usize::from(at == reception.received_at);
@@ -89,6 +90,29 @@ fn a_reception_is_of_when_it_was_received() {
         before = at;
     }
     assert!(all > 100 && 2 * exact > all, "{exact} of {all}");
+}
+
+/// What a sender was told is accepted is in the record, also when the server is stopped at that moment.
+#[test]
+fn an_orderly_stop_drops_nothing_that_was_accepted() {
+    let folder = Folder::new();
+    let to = free_port();
+    let mut server = Server::start(&folder, &input("push", 60.0, "json", "http", &format!("listen = \"{to}\"")));
+    server.link("push", "up");
+    let senders: Vec<_> = (0..4)
+        .map(|sender| {
+            std::thread::spawn(move || {
+                let post = |i: u32| http(to, "POST", "/", claim(&format!("S{sender}N{i}"), 47.0, 8.0).as_bytes());
+                (0..).take_while(|i| post(*i).is_ok_and(|(status, _)| status == 202)).count()
+            })
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(700));
+    assert!(server.process.end("-TERM").success(), "{}", server.log());
+    let accepted: usize = senders.into_iter().map(|sender| sender.join().unwrap()).sum();
+    let entries = Reader::open(&folder.file("journal")).unwrap().map(|entry| entry.unwrap().2);
+    let recorded = entries.filter(|entry| matches!(entry, Entry::Reception(_))).count();
+    assert!(accepted > 100 && recorded >= accepted, "{recorded} recorded of {accepted}");
 }
 
 #[test]

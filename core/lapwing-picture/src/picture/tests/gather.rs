@@ -60,3 +60,41 @@ fn a_breach_is_told_when_what_shows_it_is_taken_in() {
     scene.tick(due);
     assert_eq!(scene.alerts().len(), 1);
 }
+
+/// A radar that turns sends each turn when it ends, its plots without a time: each was measured when the antenna looked its way,
+/// and nothing of it is of later than now.
+#[test]
+fn a_turn_is_of_before_its_end() {
+    let mut site = site();
+    site.sensors[0].rotating = true;
+    let mut scene = Scene::new(site);
+    // Clockwise from north, fractions of a turn; each flies outwards.
+    let shares = [0.1, 0.35, 0.6, 0.85];
+    let place = |share: f64, now: f64| {
+        let (range, azimuth) = (1_500.0 + 12.0 * now, share * std::f64::consts::TAU);
+        (range * azimuth.sin(), range * azimuth.cos())
+    };
+    for turn in 0..10 {
+        let end = f64::from(2 * turn) + 2.0;
+        let plots = shares.iter().map(|share| {
+            let (east, north) = place(*share, end - 2.0 + 2.0 * share);
+            plot(east, north, 80.0)
+        });
+        scene.radar(t(end), plots.collect());
+        // What comes now is not late: nothing was taken in that is of later.
+        let serial = format!("1588E04044{turn:010}");
+        let here = Some(at(300.0 * f64::from(turn) - 1_500.0, 5_000.0));
+        scene.claim(t(end + 0.01), rid(&format!("02:00:00:00:00:{turn:02x}"), Some(&serial), here));
+        assert!(scene.tracks().iter().any(|t| t.first_at == self::t(end + 0.01)), "at {end} s");
+    }
+    scene.tick(t(22.0));
+    let seen: Vec<Track> = scene.tracks().into_iter().filter(|t| !t.claimed_only).collect();
+    assert_eq!(seen.len(), 4, "{seen:#?}");
+    assert!(seen.iter().all(|t| t.phase == Phase::Confirmed && t.existence > 0.99), "{seen:#?}");
+    for share in shares {
+        let (east, north) = place(share, 22.0);
+        let off = |t: &Track| at(east, north).distance_m(t.kinematics.place);
+        let nearest = seen.iter().map(off).fold(f64::INFINITY, f64::min);
+        assert!(nearest < 40.0, "{nearest} m");
+    }
+}

@@ -191,3 +191,33 @@ fn going_back_rests_in_proportion_to_what_it_takes() {
     assert!((0.005..0.03).contains(&few), "{few}");
     assert!((0.1..=1.0).contains(&many), "{many}");
 }
+
+/// An order to join comes in its place among what waits, and nothing is taken in twice or passed over.
+#[test]
+fn a_join_stands_in_order_among_what_waits() {
+    let mut t = gathering();
+    let rid = receiver("rid");
+    let slow = Sensor { latency: Some(Span::from_millis(400)), ..radar() };
+    let mut dice = Dice::new(4);
+    let place = |now: f64, north| Enu::new(500.0 + 12.0 * now, north, 80.0);
+    for s in 0..12_u32 {
+        let now = f64::from(s);
+        t.advance(at(now));
+        for (label, north) in [(1, 900.0), (2, 1_300.0)] {
+            observe(&mut t, &rid, &[claim(now, place(now, north), 5.0, label)]);
+        }
+        let two = [place(now, 900.0), place(now, 1_300.0)];
+        look(&mut t, &slow, now, &scan(now, &two, &mut dice));
+        t.advance(at(now + 0.1));
+        if s == 8 {
+            // The radar's look waits for its turn.
+            let ids: Vec<TrackId> = t.ids().collect();
+            assert!(t.gathered_at.is_some() && t.join(ids[0], ids[1]));
+        }
+        assert!(t.items.iter().is_sorted_by_key(|item| item.order));
+        assert!(t.head.is_none_or(|head| t.items.iter().any(|item| item.order == head)));
+        t.advance(at(now + 0.7));
+        let head = t.head.unwrap();
+        assert!(t.items.iter().all(|item| item.order <= head && item.fresh.is_none()), "all is taken in, at {now}");
+    }
+}

@@ -4,7 +4,7 @@
 use crate::line::Line;
 use crate::snapshot::{Folder, Written};
 use lapwing_journal::SnapshotTold;
-use lapwing_model::{Position, Time};
+use lapwing_model::{Position, Span, Time};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ const INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// The snapshots of a running server.
 pub(crate) struct Keeper {
     folder: Folder,
+    /// How long raw detail is kept, and so what snapshots hold of the past.
+    past: Span,
     done: mpsc::Sender<io::Result<Written>>,
     writing: bool,
     /// Written down, and not yet to be written to the disk: position, time, state.
@@ -37,10 +39,11 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// The snapshots of a journal. What the second says is for [`Keeper::finished`].
-    pub(crate) fn new(journal: &Path) -> (Self, mpsc::Receiver<io::Result<Written>>) {
+    pub(crate) fn new(journal: &Path, past: Span) -> (Self, mpsc::Receiver<io::Result<Written>>) {
         let (done, results) = mpsc::channel(1);
         let keeper = Self {
             folder: Folder::of(journal),
+            past,
             done,
             writing: false,
             waiting: None,
@@ -74,16 +77,16 @@ impl Keeper {
     pub(crate) fn on_disk(&mut self, position: Position) {
         let Some((of, at, state)) = self.waiting.take_if(|(of, ..)| *of <= position) else { return };
         self.writing = true;
-        let (folder, done) = (self.folder.clone(), self.done.clone());
+        let (folder, done, past) = (self.folder.clone(), self.done.clone(), self.past);
         // The channel has room: one is written at a time.
-        tokio::task::spawn_blocking(move || done.blocking_send(folder.write(of, at, &state)));
+        tokio::task::spawn_blocking(move || done.blocking_send(folder.write(of, at, &state, past)));
     }
 
     /// Takes one and waits until it is on the disk. Everything before `position` is.
     pub(crate) fn take_now(&mut self, line: &Line, position: Position) -> Option<SnapshotTold> {
         self.waiting = None;
         let state = self.state(line)?;
-        let written = self.folder.write(position, line.now(), &state);
+        let written = self.folder.write(position, line.now(), &state, self.past);
         self.finished(written)
     }
 

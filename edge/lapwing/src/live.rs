@@ -93,7 +93,7 @@ pub(crate) async fn run_with(
     };
     lapwing_transports::clock::not_before(line.now());
     let now = clock();
-    let (keeper, kept) = config.journal.as_ref().map(|j| Keeper::new(&j.directory)).unzip();
+    let (keeper, kept) = config.journal.as_ref().map(|j| Keeper::new(&j.directory, j.retention.class_b)).unzip();
     let mut tasks = JoinSet::new();
     let (mut inbox, maker) = lapwing_transports::mailbox::channel();
     for input in &config.inputs {

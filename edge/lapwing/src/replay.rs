@@ -313,11 +313,11 @@ impl Player {
         }
     }
 
-    /// Entries were erased: what the run said because of them cannot be said again.
-    fn erased(&mut self, why: &str) {
+    /// Entries are gone: what the run said because of them cannot be said again.
+    fn gone(&mut self, why: &str) {
         if std::mem::take(&mut self.compare) {
             self.produced.clear();
-            eprintln!("note: entries were erased here ({why}); from here on the replay is not compared with the run");
+            eprintln!("note: {why}; from here on the replay is not compared with the run");
         }
     }
 

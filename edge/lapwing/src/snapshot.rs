@@ -17,9 +17,12 @@
 //! It is written beside its name, synced, renamed, and the directory synced, so that a name is always of a whole file. What
 //! is read is believed only under its hash, and a state only of the version this program writes.
 
+mod kept;
+
 use crate::line::Line;
-use lapwing_journal::{DiskStorage, Storage};
-use lapwing_model::{Position, Time};
+use kept::Known;
+use lapwing_journal::{DiskStorage, Holds, Storage};
+use lapwing_model::{Position, Span, Time};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::io;
@@ -34,8 +37,6 @@ const EXTENSION: &str = "snap";
 const DRAFT: &str = "new";
 const MAGIC: [u8; 8] = *b"LAPWSNAP";
 const LAYOUT: u32 = 1;
-/// Snapshots kept: the latest, and those before it in case it cannot be used.
-const KEPT: usize = 3;
 /// A file larger than this is none of ours.
 const BYTES_MAX: u64 = 4 << 30;
 
@@ -153,6 +154,23 @@ pub(crate) enum Folder {
     Stored(Arc<dyn Storage>),
 }
 
+/// What the head of a snapshot says.
+fn known(storage: &dyn Storage, position: Position) -> Known {
+    let file = storage.read(&name_of(position));
+    let head = file.and_then(|file| Ok((file.length()?, file.read_at(0, 32)?)));
+    let (bytes, head) = head.unwrap_or_default();
+    let mut rest = head.as_slice();
+    let at = (|| -> Result<Option<Time>, Refused> {
+        let magic = take(&mut rest, MAGIC.len(), "magic")? == MAGIC;
+        let layout = u32::from_le_bytes(number(&mut rest, "version")?) == LAYOUT;
+        let version = u32::from_le_bytes(number(&mut rest, "version")?) == Line::SAVE_VERSION;
+        take(&mut rest, 8, "position")?;
+        let at = Time::from_nanos(i64::from_le_bytes(number(&mut rest, "time")?));
+        Ok((magic && layout && version).then_some(at))
+    })();
+    Known { position, at: at.ok().flatten(), bytes }
+}
+
 fn name_of(position: Position) -> String {
     format!("{:020}.{EXTENSION}", position.0)
 }
@@ -182,6 +200,15 @@ impl Folder {
             }
             #[cfg(test)]
             Self::Stored(storage) => Ok(Arc::clone(storage)),
+        }
+    }
+
+    /// What incidents hold of the journal that the snapshots are of.
+    fn holds(&self) -> io::Result<Holds> {
+        match self {
+            Self::Disk(path) => Holds::read(&DiskStorage::open(path.parent().unwrap_or(path))?),
+            #[cfg(test)]
+            Self::Stored(_) => Ok(Holds::default()),
         }
     }
 
@@ -221,8 +248,8 @@ impl Folder {
         Ok((path, file.read_at(0, length)?))
     }
 
-    /// Writes one and removes what is older than the last few.
-    pub(crate) fn write(&self, position: Position, at: Time, state: &[u8]) -> io::Result<Written> {
+    /// Writes one and removes those that are not kept; `past` is how long raw detail is.
+    pub(crate) fn write(&self, position: Position, at: Time, state: &[u8], past: Span) -> io::Result<Written> {
         let storage = self.made()?;
         let mut head = head_of(position, at, state.len() as u64);
         let sha256 = hash(&head, state);
@@ -238,16 +265,26 @@ impl Folder {
         file.sync()?;
         storage.rename(&draft, &name)?;
         storage.sync_directory()?;
-        self.prune(&*storage, position)?;
+        self.prune(&*storage, position, past)?;
         let sha256 = sha256.iter().map(|b| format!("{b:02x}")).collect();
         Ok(Written { position, sha256, bytes: (head.len() + state.len()) as u64 })
     }
 
-    /// Removes drafts that were given up and what is older than the last few. What claims to be later than the one just
-    /// written is of a journal that lost its end: its positions are given anew, so it must go too.
-    fn prune(&self, storage: &dyn Storage, latest: Position) -> io::Result<()> {
+    /// Removes drafts that were given up and what is not kept. What claims to be later than the one just written is of a journal
+    /// that lost its end: its positions are given anew, so it must go too.
+    fn prune(&self, storage: &dyn Storage, latest: Position, past: Span) -> io::Result<()> {
         let (good, ahead): (Vec<_>, Vec<_>) = self.positions()?.into_iter().partition(|p| *p <= latest);
-        for position in good.iter().skip(KEPT).chain(&ahead) {
+        let known: Vec<Known> = good.iter().map(|position| known(storage, *position)).collect();
+        // Where the disk becomes full the past goes first.
+        let room = kept::PAST_BYTES_MAX.min(storage.free_bytes().unwrap_or(0) / 8);
+        // Who cannot read what is held removes nothing.
+        if let Ok(holds) = self.holds() {
+            let kept = kept::kept(&known, &holds, past, room);
+            for position in good.iter().filter(|position| !kept.contains(position)) {
+                storage.remove(&name_of(*position))?;
+            }
+        }
+        for position in &ahead {
             storage.remove(&name_of(*position))?;
         }
         for name in storage.list()? {
@@ -263,6 +300,8 @@ impl Folder {
 mod tests {
     use super::*;
 
+    const DAY: Span = Span::from_seconds(86_400);
+
     fn folder(name: &str) -> (PathBuf, Folder) {
         let path = std::env::temp_dir().join(format!("lapwing-snapshot-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
@@ -274,7 +313,7 @@ mod tests {
     fn every_flipped_bit_and_every_cut_is_refused_with_a_reason() {
         let (path, folder) = folder("flips");
         let state: Vec<u8> = (0..200).collect();
-        folder.write(Position(7), Time::from_seconds(9), &state).unwrap();
+        folder.write(Position(7), Time::from_seconds(9), &state, DAY).unwrap();
         let whole = folder.bytes(&name_of(Position(7))).unwrap().1;
         assert_eq!(parse(&whole).unwrap().state, state);
         for bit in 0..whole.len() * 8 {
@@ -293,14 +332,15 @@ mod tests {
     #[test]
     fn the_last_few_are_kept_and_those_of_a_lost_end_are_not() {
         let (path, folder) = folder("kept");
+        // All of one time: of the past the first stays.
         for position in [10, 20, 30, 40, 90] {
-            folder.write(Position(position), Time::from_seconds(0), b"state").unwrap();
+            folder.write(Position(position), Time::from_seconds(0), b"state", DAY).unwrap();
         }
-        assert_eq!(folder.positions().unwrap(), [90, 40, 30].map(Position));
+        assert_eq!(folder.positions().unwrap(), [90, 40, 30, 10].map(Position));
         let file = |name: &str| path.join(FOLDER).join(name);
         std::fs::write(file("half.new"), b"torn").unwrap();
-        folder.write(Position(50), Time::from_seconds(0), b"state").unwrap();
-        assert_eq!(folder.positions().unwrap(), [50, 40, 30].map(Position));
+        folder.write(Position(50), Time::from_seconds(0), b"state", DAY).unwrap();
+        assert_eq!(folder.positions().unwrap(), [50, 40, 30, 10].map(Position));
         assert!(!file("half.new").exists());
         std::fs::rename(file(&name_of(Position(40))), file(&name_of(Position(45)))).unwrap();
         assert!(folder.read(Position(45)).unwrap_err().to_string().contains("position 40"));
@@ -319,7 +359,7 @@ mod tests {
             let folder = Folder::Stored(Arc::new(disk.clone()));
             let mut written = None;
             for position in [10, 20, 30, 40, 50] {
-                if folder.write(Position(position), Time::from_seconds(1), &state(position)).is_ok() {
+                if folder.write(Position(position), Time::from_seconds(1), &state(position), DAY).is_ok() {
                     written = Some(Position(position));
                 }
             }

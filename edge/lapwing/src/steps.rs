@@ -4,7 +4,7 @@
 use crate::decoders::Decoders;
 use crate::quarantine::Quarantine;
 use anyhow::Context;
-use lapwing_journal::{Entry, Reader, Skimmed};
+use lapwing_journal::{DamageKind, Entry, Reader, Skimmed};
 use lapwing_model::{Position, Site, Time};
 use lapwing_picture::Input;
 use std::path::Path;
@@ -31,8 +31,8 @@ pub(crate) enum Step {
     },
     /// What the run that wrote the journal said, as it was recorded: a line.
     Told { at: Time, position: Position, line: Vec<u8> },
-    /// An entry that was erased: what comes after it is not what the run said.
-    Erased(String),
+    /// Entries that were erased or removed: what comes after is not what the run said.
+    Gone(String),
     /// Something is wrong with the journal here, or an entry is passed over.
     Warning(String),
 }
@@ -72,7 +72,7 @@ impl Steps {
             Skimmed::Entry(entry) => entry,
         };
         Ok(match entry {
-            Entry::Erased(erased) => Some(Step::Erased(erased.why)),
+            Entry::Erased(erased) => Some(Step::Gone(format!("entries were erased here ({})", erased.why))),
             // The record's own story: the picture did not hear of it.
             Entry::Snapshot(_) | Entry::Audit(_) => None,
             Entry::Site { site, version, resumed: None } => {
@@ -103,6 +103,7 @@ impl Iterator for Steps {
             }
             let step = match self.reader.skim()? {
                 Ok((position, at, entry)) => self.step(position, at, entry),
+                Err(damage) if damage.kind == DamageKind::Removed => Ok(Some(Step::Gone(damage.to_string()))),
                 Err(damage) => Ok(Some(Step::Warning(damage.to_string()))),
             };
             if let Some(step) = step.transpose() {

@@ -196,7 +196,7 @@ impl<'a> Teller<'a> {
         match step {
             // Damage is for `lapwing verify` to name; what can be read is told.
             Step::Warning(_) => {}
-            Step::Erased(_) => self.erased = true,
+            Step::Gone(_) => self.erased = true,
             // A run begins with an empty picture: what it says is compared from here on.
             Step::Begin { at, position, site, .. } => {
                 self.produced.clear();

@@ -124,7 +124,7 @@ fn play_steps(
 ) -> anyhow::Result<()> {
     for step in steps {
         match step? {
-            Step::Erased(why) => player.erased(&why),
+            Step::Gone(why) => player.gone(&why),
             Step::Warning(text) => eprintln!("warning: {text}"),
             // A start with an empty picture: a new run.
             Step::Begin { at, position, site, version } => {

@@ -36,7 +36,7 @@ impl Recording {
         if at >= due {
             self.snapshot_at = Some(at + SNAPSHOT_EVERY);
             self.journal.sync()?;
-            let written = self.folder.write(next, line.now(), &line.save(0)?)?;
+            let written = self.folder.write(next, line.now(), &line.save(0)?, Span::ZERO)?;
             let told = SnapshotTold { position: written.position, sha256: written.sha256 };
             self.journal.append(line.now(), &Entry::Snapshot(told))?;
         }

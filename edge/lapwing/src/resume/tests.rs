@@ -154,7 +154,7 @@ impl Run {
     fn snapshot(&self) -> Position {
         let position = self.journal.next_position();
         let state = self.line.save(0).unwrap();
-        Folder::of(&self.folder).write(position, self.line.now(), &state).unwrap();
+        Folder::of(&self.folder).write(position, self.line.now(), &state, Span::from_seconds(86_400)).unwrap();
         position
     }
 

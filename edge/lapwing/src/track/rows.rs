@@ -28,6 +28,7 @@ struct Row<'a> {
     #[serde(borrow, default)]
     sc: Option<Cow<'a, str>>,
     t: Option<f64>,
+    t1: Option<f64>,
     m: Option<u32>,
     v: Option<Vec<f64>>,
     rcs: Option<f64>,
@@ -139,7 +140,7 @@ struct Open {
     post: usize,
     scan: Option<u64>,
     ta: Time,
-    /// When the scan began and how many plots it has, where its row said so.
+    /// When the scan ended (for what does not turn: when it was) and how many plots it has, where its row said so.
     said: Option<(Time, u32)>,
     /// Plots still to come.
     missing: u32,
@@ -184,6 +185,12 @@ impl Reader<'_> {
         let name = row.sc.as_deref().ok_or("`sc` is missing")?;
         let at = instant(row.t.ok_or("`t` is missing")?, "t")?;
         let m = row.m.ok_or("`m` is missing")?;
+        // The word that a scan is complete is of its end.
+        let at = match (row.t1, self.posts.site.sensors.get(post).filter(|sensor| sensor.rotating)) {
+            (Some(end), Some(_)) => instant(end, "t1")?,
+            (None, Some(sensor)) => at + sensor.interval,
+            (_, None) => at,
+        };
         self.close();
         let scan = Some(self.number(post, name));
         let reports = Vec::with_capacity(usize::try_from(m).unwrap_or(0).min(4096) + 1);

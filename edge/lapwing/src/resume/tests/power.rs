@@ -74,7 +74,8 @@ impl Powered {
         let (position, now) = (self.journal.next_position(), self.line.now());
         let state = self.line.save(0).unwrap();
         if self.sync() {
-            let _ = Folder::Stored(Arc::new(self.disk.clone())).write(position, now, &state);
+            let _ =
+                Folder::Stored(Arc::new(self.disk.clone())).write(position, now, &state, Span::from_seconds(86_400));
         }
     }
 

@@ -68,7 +68,7 @@ fn a_scan_and_its_plots_are_one_input_and_its_word_comes_last() {
     assert_eq!((azimuth_sd_rad, range_sd_m, range_rate_mps), (Some(math::rad(1.0)), Some(7.0), Some(3.0)));
     let Some(Report::SensorStatus(status)) = reports(&found.steps[0]).last() else { panic!("no status") };
     assert_eq!((status.scan, status.scan_plots), (plots[0].scan, Some(2)));
-    assert_eq!(status.measured_at, scenario::time(0.0));
+    assert_eq!(status.measured_at, scenario::time(1.0), "of its end: it turns");
     assert!(matches!(found.steps[1], Step::Tick(_, t) if t == 2.0));
 }
 

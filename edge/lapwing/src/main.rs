@@ -64,6 +64,8 @@ enum Command {
     Verify(verify::Args),
     /// The key that signs a journal
     Key(verify::KeyArgs),
+    /// Print the newest signed checkpoint of a journal, to be kept elsewhere
+    Checkpoint(verify::CheckpointArgs),
     /// Search tracks, alerts, incidents and audit of a journal
     Search(index::commands::SearchArgs),
     /// Export tracks, or an incident as a bundle, to a file
@@ -98,6 +100,7 @@ fn main() -> ExitCode {
         Command::Track(args) => track::track(&args, colour),
         Command::Verify(args) => return verify::verify(&args),
         Command::Key(args) => verify::key(&args),
+        Command::Checkpoint(args) => verify::checkpoint(&args),
         Command::Search(args) => index::commands::search(&args),
         Command::Export(command) => export::export(&command),
         Command::Erase(args) => erase::erase(&args),

@@ -5,8 +5,9 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use lapwing_journal::evidence::key::{self, KEY_FOLDER};
 use lapwing_journal::evidence::note::Verifier;
-use lapwing_journal::verify::{Report, SEGMENT_BYTES_MAX, Verification};
+use lapwing_journal::verify::{Report, SEGMENT_BYTES_MAX, Verification, last_note};
 use lapwing_journal::{Journal, Options};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -27,6 +28,35 @@ pub(crate) struct Args {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Arguments of `lapwing checkpoint`.
+#[derive(Parser)]
+pub(crate) struct CheckpointArgs {
+    /// A segment, or a journal's directory; the server may be running
+    path: PathBuf,
+    /// A verifier key, or a file with one; without it those in the folder `key` of the journal itself
+    #[arg(long = "key", value_name = "PUB")]
+    keys: Vec<String>,
+}
+
+/// Prints the newest signed checkpoint: to be kept elsewhere, or cosigned by a witness.
+pub(crate) fn checkpoint(args: &CheckpointArgs) -> Result<()> {
+    let is_directory = std::fs::metadata(&args.path).with_context(|| args.path.display().to_string())?.is_dir();
+    let directory = if is_directory { &args.path } else { args.path.parent().unwrap_or(Path::new(".")) };
+    let mut keys = verifiers(&args.keys)?;
+    if keys.is_empty() {
+        keys = key::verifiers(directory)?;
+    }
+    let files = if is_directory { lapwing_journal::segment_files(&args.path)? } else { vec![args.path.clone()] };
+    // The newest segment may have been cut before its first.
+    for file in files.iter().rev() {
+        if let Some(note) = last_note(&read(file, SEGMENT_BYTES_MAX)?, &keys) {
+            std::io::stdout().write_all(note)?;
+            return Ok(());
+        }
+    }
+    bail!("{}: no checkpoint that is signed by a key that is trusted", args.path.display())
 }
 
 /// Arguments of `lapwing key`.

@@ -137,6 +137,18 @@ fn identity(bytes: &[u8], keys: &[Verifier]) -> Option<Checkpoint> {
     None
 }
 
+/// The last note of a segment that one of the keys has signed, as it stands in the file.
+pub fn last_note<'a>(bytes: &'a [u8], keys: &[Verifier]) -> Option<&'a [u8]> {
+    let (mut from, mut last) = (0, None);
+    while let Some(at) = find(bytes, from, ORIGIN.as_bytes()) {
+        from = at + 1;
+        if let Some(note) = note_at(bytes, at).filter(|note| genuine(note, keys).is_some()) {
+            last = Some(note);
+        }
+    }
+    last
+}
+
 /// The note that may begin here: a text without an empty line, an empty line, one line more.
 fn note_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
     let rest = bytes.get(at..)?;

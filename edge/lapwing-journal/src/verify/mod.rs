@@ -5,6 +5,7 @@ mod judge;
 mod layout;
 mod report;
 
+pub use layout::last_note;
 pub use report::{Counts, Problem, Report, SegmentReport};
 
 use crate::evidence::checkpoint::{Checkpoint, Named, ORIGIN};

@@ -10,10 +10,11 @@ use crate::decoders::Decoders;
 use crate::quarantine::Quarantine;
 use lapwing_journal::{Entry, Reader};
 use lapwing_model::{
-    Claim, ClaimedOperator, Event, EventBody, Name, NameKind, Place, Report, Track, TrackId, Transmitter,
+    Claim, ClaimedOperator, Envelope, Event, EventBody, InputId, Name, NameKind, Place, Report, Track, TrackId,
+    Transmitter,
 };
 use lapwing_picture::Input;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Shortest name that is searched for: a shorter one stands by chance in anything.
@@ -174,6 +175,34 @@ fn each(directory: &Path, mut take: impl FnMut(u64, &Entry, &[Report])) -> anyho
     Ok(damages)
 }
 
+/// The pieces of each connection that may hold the beginning of the message that the next one ends.
+#[derive(Default)]
+struct Pieces {
+    of: BTreeMap<(InputId, u64), Vec<u64>>,
+}
+
+impl Pieces {
+    /// The pieces before this entry that may hold a part of what it came to: a stream is cut anywhere, also within a value.
+    fn before(&mut self, position: u64, entry: &Entry, reports: &[Report]) -> Vec<u64> {
+        let Entry::Reception(reception) = entry else { return Vec::new() };
+        let connection = match reception.envelope {
+            Envelope::Stream { connection, .. } => connection,
+            Envelope::StreamEnd { connection } => {
+                return self.of.remove(&(reception.input.clone(), connection)).unwrap_or_default();
+            }
+            _ => return Vec::new(),
+        };
+        let pieces = self.of.entry((reception.input.clone(), connection)).or_default();
+        let before = pieces.clone();
+        // What came to a message ended those that had begun before; one may have begun behind it.
+        if !reports.is_empty() {
+            pieces.clear();
+        }
+        pieces.push(position);
+        before
+    }
+}
+
 /// Finds the entries that hold personal values of a subject.
 pub(super) fn find(directory: &Path, subject: &Subject) -> anyhow::Result<Found> {
     let mut known = Known::default();
@@ -203,8 +232,9 @@ pub(super) fn find(directory: &Path, subject: &Subject) -> anyhow::Result<Found>
         patterns.place(Place { latitude_deg: f64::from_bits(*lat), longitude_deg: f64::from_bits(*lon) });
     }
     let searcher = patterns.ready()?;
-    let mut positions = Vec::new();
+    let mut positions = BTreeSet::new();
     let mut bytes = Vec::new();
+    let mut pieces = Pieces::default();
     let damages = each(directory, |position, entry, reports| {
         let said = reports.iter().any(|r| matches!(r, Report::Claim(claim) if known.holds(claim.operator.as_ref())));
         let told = match entry {
@@ -228,9 +258,11 @@ pub(super) fn find(directory: &Path, subject: &Subject) -> anyhow::Result<Found>
         let serial = subject.serial.as_ref().is_some_and(|serial| {
             reports.iter().any(|r| matches!(r, Report::Claim(c) if Known::serial_of(&c.names).any(|s| s == serial)))
         });
+        let before = pieces.before(position, entry, reports);
         if said || told || named || serial {
-            positions.push(position);
+            positions.insert(position);
+            positions.extend(before);
         }
     })?;
-    Ok(Found { positions, searcher, damages })
+    Ok(Found { positions: positions.into_iter().collect(), searcher, damages })
 }

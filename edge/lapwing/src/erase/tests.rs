@@ -6,7 +6,7 @@ use super::{Args, OperatorArgs, Whose, complete, erase};
 use crate::bundle::tests::{Recorder, reception};
 use crate::index::tests::Folder;
 use lapwing_journal::{Audit, Entry, Journal, Options, Reader};
-use lapwing_model::{AirText, AlertId, Command, Order, Position, Span, Time};
+use lapwing_model::{AirText, AlertId, Command, Envelope, Order, Position, Span, Time};
 use std::path::{Path, PathBuf};
 
 const ID: &str = "CHE-87astrdge12k8";
@@ -154,6 +154,36 @@ fn nothing_of_the_operator_is_left_and_everything_else_is() {
     let archive = crate::index::Archive::open(&folder.0).unwrap();
     let audit = archive.audit(&lapwing_server::history::Search::default()).unwrap();
     assert_eq!(audit.items[0].what, format!("request 2026-17: {tombs} entries were erased"));
+}
+
+/// Over TCP a message is cut anywhere: the piece with the first half of it goes too.
+#[test]
+fn a_message_in_pieces_goes_with_all_its_pieces() {
+    let folder = Folder::new();
+    let begin = Time::from_seconds(1_784_000_000);
+    let mut recorder = Recorder::begin(&folder.0, begin);
+    let text = [claim("bob", 1, true), claim("alice", 1, true), claim("bob", 2, true)].concat();
+    let longitude = text.find(&LON.to_string()).unwrap();
+    // Bob's first; hers up to the middle of her id, up to her longitude, and the rest; Bob's second.
+    let id = text.find(ID).unwrap() + 5;
+    let end = text[longitude..].find('\n').unwrap() + longitude + 1;
+    let cuts = [0, text.find('\n').unwrap() + 1, id, longitude, end, text.len()];
+    for (i, cut) in cuts.windows(2).enumerate() {
+        let at = begin + Span::from_seconds(1 + i as i64);
+        let mut piece = reception(at, text[cut[0]..cut[1]].to_owned());
+        if let Entry::Reception(reception) = &mut piece {
+            reception.envelope = Envelope::Stream { connection: 1, offset: cut[0] as u64 };
+        }
+        recorder.entry(at, piece);
+    }
+    recorder.entry(begin + Span::from_seconds(30), Entry::Stop);
+    recorder.journal.close().unwrap();
+    let half = || left(&folder.0, &[ID.as_bytes()[5..].to_vec(), LAT.to_string().into_bytes()]).len();
+    assert!(half() >= 2);
+    erase(&request(&[ID, folder.0.to_str().unwrap()], None)).unwrap();
+    assert_eq!(half(), 0, "nor is a half of hers left");
+    let bobs = entries(&folder.0).iter().filter(|(_, _, e)| matches!(e, Entry::Reception(_))).count();
+    assert_eq!(bobs, 1, "Bob's second; his first ends where hers may begin, and goes with it");
 }
 
 #[test]

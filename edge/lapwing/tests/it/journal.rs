@@ -2,7 +2,7 @@
 //! after a crash.
 
 use crate::mix::{INPUTS, Mix};
-use crate::support::{Folder, Server, claim, free_port, http, input, json, run_well, sum, text, until};
+use crate::support::{Folder, Server, claim, free_port, http, input, json, run, run_well, sum, text, until};
 use lapwing_journal::{Entry, Reader};
 use lapwing_model::Time;
 use serde_json::Value;
@@ -90,6 +90,30 @@ fn a_reception_is_of_when_it_was_received() {
         before = at;
     }
     assert!(all > 100 && 2 * exact > all, "{exact} of {all}");
+}
+
+/// A checkpoint of a running server, kept elsewhere, shows that the end of the record was cut off.
+#[test]
+fn a_checkpoint_that_was_kept_exposes_a_cut() {
+    let folder = Folder::new();
+    let (server, mut mix) = Mix::start(&folder);
+    play_for(&mut mix, Duration::from_secs(3)).unwrap();
+    let journal = folder.file("journal").display().to_string();
+    let note = run_well(&["checkpoint", &journal]).stdout;
+    assert!(text(&note).starts_with("lapwing/") && text(&note).contains("\n\n\u{2014} "), "{}", text(&note));
+    let kept = folder.write("kept", &text(&note));
+    play_for(&mut mix, Duration::from_secs(1)).unwrap();
+    mix.hang_up();
+    server.stop();
+    run_well(&["verify", "--checkpoint", &kept, &journal]);
+    // The segment as it was before that checkpoint, and no word that it was ever longer.
+    let segment = lapwing_journal::segment_files(&folder.file("journal")).unwrap().remove(0);
+    let bytes = std::fs::read(&segment).unwrap();
+    let at = bytes.windows(note.len()).position(|w| w == note).unwrap();
+    std::fs::write(&segment, &bytes[..at - 4_000]).unwrap();
+    assert!(!run(&["verify", "--checkpoint", &kept, &journal]).status.success());
+    assert!(run(&["verify", &journal]).status.success(), "without it nothing shows");
+    assert!(!run(&["checkpoint", &folder.file("site.toml").display().to_string()]).status.success());
 }
 
 /// What a sender was told is accepted is in the record, also when the server is stopped at that moment.

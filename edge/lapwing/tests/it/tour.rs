@@ -120,6 +120,8 @@ fn the_tour_is_true() {
                 assert!(out.contains("contradicted") && out.contains("altitude unknown"), "{out}");
             } else if line.contains(" verify ") {
                 assert_eq!(clone.ends(&line_here).0.lines().last(), Some("valid"));
+            } else if line.contains(" checkpoint ") {
+                assert!(clone.ends(&line_here).0.starts_with("lapwing/"), "a signed note");
             } else if line.contains(" run ") {
                 let site = line.split_whitespace().nth(2).unwrap();
                 let path = clone.folder.file(site);
@@ -134,7 +136,7 @@ fn the_tour_is_true() {
         }
     }
     assert!(warned, "the tour ends with a warning");
-    for word in ["decode", "replay", "--zones my-zone.geojson", "check", "run", "verify"] {
+    for word in ["decode", "replay", "--zones my-zone.geojson", "check", "run", "verify", "checkpoint"] {
         assert!(typed.iter().any(|l| l.contains(word)), "{word} is in the tour: {typed:?}");
     }
 }

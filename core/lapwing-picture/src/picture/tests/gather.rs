@@ -71,8 +71,8 @@ fn a_turn_is_of_before_its_end() {
     // Clockwise from north, fractions of a turn; each flies outwards.
     let shares = [0.1, 0.35, 0.6, 0.85];
     let place = |share: f64, now: f64| {
-        let (range, azimuth) = (1_500.0 + 12.0 * now, share * std::f64::consts::TAU);
-        (range * azimuth.sin(), range * azimuth.cos())
+        let (range, azimuth) = (1_500.0 + 12.0 * now, share * math::TAU);
+        (range * math::sin(azimuth), range * math::cos(azimuth))
     };
     for turn in 0..10 {
         let end = f64::from(2 * turn) + 2.0;

@@ -280,8 +280,8 @@ impl Runner {
                 () = &mut stop => return,
                 // Commands that come while others wait for the disk are taken together after them.
                 Some(request) = commands.recv(), if !self.tellings.has_answer() => {
-                    let all = self.take_arrivals(inbox);
-                    self.commands(request, &mut commands, all);
+                    self.catch_up(inbox);
+                    self.commands(request, &mut commands);
                 }
                 Some(what) = next(&mut done) => {
                     if let Some(record) = &mut self.journal {
@@ -442,9 +442,10 @@ impl Runner {
     }
 
     /// Commands are checked, journalled, synced together, and only then confirmed: after what they brought, and with a
-    /// snapshot of it there to be read. They are of now, if `all` that was received before is taken.
-    fn commands(&mut self, first: CommandRequest, more: &mut mpsc::Receiver<CommandRequest>, all: bool) {
-        let at = if all { self.line.time_for(clock()) } else { self.line.now() };
+    /// snapshot of it there to be read.
+    fn commands(&mut self, first: CommandRequest, more: &mut mpsc::Receiver<CommandRequest>) {
+        // What was received before is taken, or as much of it as is at once.
+        let at = self.line.now();
         let mut answers = Vec::new();
         let waiting = std::iter::from_fn(|| more.try_recv().ok());
         for request in std::iter::once(first).chain(waiting).take(COMMANDS_IN_A_ROW) {

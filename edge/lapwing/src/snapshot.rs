@@ -37,6 +37,8 @@ const EXTENSION: &str = "snap";
 const DRAFT: &str = "new";
 const MAGIC: [u8; 8] = *b"LAPWSNAP";
 const LAYOUT: u32 = 1;
+/// Bytes of the head before the version of the program.
+const BEGIN_BYTES: u64 = 32;
 /// A file larger than this is none of ours.
 const BYTES_MAX: u64 = 4 << 30;
 
@@ -102,19 +104,24 @@ fn number<const N: usize>(bytes: &mut &[u8], what: &str) -> Result<[u8; N], Refu
     taken.try_into().map_err(|_| Refused(format!("it is cut in the {what}")))
 }
 
-/// Reads a snapshot's bytes.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Stored, Refused> {
-    let mut rest = bytes;
-    if take(&mut rest, MAGIC.len(), "magic")? != MAGIC {
+/// Takes the part of fixed length off a head: the version of the state, the next entry to apply, the time of the last one.
+fn take_begin(rest: &mut &[u8]) -> Result<(u32, Position, Time), Refused> {
+    if take(rest, MAGIC.len(), "magic")? != MAGIC {
         return refused("it does not begin as a snapshot does");
     }
-    let layout = u32::from_le_bytes(number(&mut rest, "version")?);
+    let layout = u32::from_le_bytes(number(rest, "version")?);
     if layout != LAYOUT {
         return refused(format!("its layout is version {layout}, and this program knows {LAYOUT}"));
     }
-    let state_version = u32::from_le_bytes(number(&mut rest, "version")?);
-    let position = Position(u64::from_le_bytes(number(&mut rest, "position")?));
-    let at = Time::from_nanos(i64::from_le_bytes(number(&mut rest, "time")?));
+    let state_version = u32::from_le_bytes(number(rest, "version")?);
+    let position = Position(u64::from_le_bytes(number(rest, "position")?));
+    Ok((state_version, position, Time::from_nanos(i64::from_le_bytes(number(rest, "time")?))))
+}
+
+/// Reads a snapshot's bytes.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Stored, Refused> {
+    let mut rest = bytes;
+    let (state_version, position, at) = take_begin(&mut rest)?;
     let [length] = number(&mut rest, "program version")?;
     let program = take(&mut rest, usize::from(length), "program version")?;
     let length = u64::from_le_bytes(number(&mut rest, "length")?);
@@ -157,18 +164,11 @@ pub(crate) enum Folder {
 /// What the head of a snapshot says.
 fn known(storage: &dyn Storage, position: Position) -> Known {
     let file = storage.read(&name_of(position));
-    let head = file.and_then(|file| Ok((file.length()?, file.read_at(0, 32)?)));
+    let head = file.and_then(|file| Ok((file.length()?, file.read_at(0, BEGIN_BYTES)?)));
     let (bytes, head) = head.unwrap_or_default();
-    let mut rest = head.as_slice();
-    let at = (|| -> Result<Option<Time>, Refused> {
-        let magic = take(&mut rest, MAGIC.len(), "magic")? == MAGIC;
-        let layout = u32::from_le_bytes(number(&mut rest, "version")?) == LAYOUT;
-        let version = u32::from_le_bytes(number(&mut rest, "version")?) == Line::SAVE_VERSION;
-        take(&mut rest, 8, "position")?;
-        let at = Time::from_nanos(i64::from_le_bytes(number(&mut rest, "time")?));
-        Ok((magic && layout && version).then_some(at))
-    })();
-    Known { position, at: at.ok().flatten(), bytes }
+    let begin = take_begin(&mut head.as_slice()).ok();
+    let at = begin.filter(|(version, ..)| *version == Line::SAVE_VERSION).map(|(.., at)| at);
+    Known { position, at, bytes }
 }
 
 fn name_of(position: Position) -> String {

@@ -42,13 +42,11 @@ pub(crate) struct CheckpointArgs {
 
 /// Prints the newest signed checkpoint: to be kept elsewhere, or cosigned by a witness.
 pub(crate) fn checkpoint(args: &CheckpointArgs) -> Result<()> {
-    let is_directory = std::fs::metadata(&args.path).with_context(|| args.path.display().to_string())?.is_dir();
-    let directory = if is_directory { &args.path } else { args.path.parent().unwrap_or(Path::new(".")) };
+    let (directory, files) = segments_of(&args.path)?;
     let mut keys = verifiers(&args.keys)?;
     if keys.is_empty() {
         keys = key::verifiers(directory)?;
     }
-    let files = if is_directory { lapwing_journal::segment_files(&args.path)? } else { vec![args.path.clone()] };
     // The newest segment may have been cut before its first.
     for file in files.iter().rev() {
         if let Some(note) = last_note(&read(file, SEGMENT_BYTES_MAX)?, &keys) {
@@ -100,8 +98,7 @@ pub(crate) fn verify(args: &Args) -> ExitCode {
 fn report(args: &Args) -> Result<Report> {
     let unpacked = Unpacked::is_bundle(&args.path).then(|| Unpacked::open(&args.path)).transpose()?;
     let path = unpacked.as_ref().map_or(args.path.as_path(), Unpacked::journal);
-    let is_directory = std::fs::metadata(path).with_context(|| path.display().to_string())?.is_dir();
-    let directory = if is_directory { path } else { path.parent().unwrap_or(Path::new(".")) };
+    let (directory, files) = segments_of(path)?;
     let mut keys = verifiers(&args.keys)?;
     if keys.is_empty() {
         keys = key::verifiers(directory)?;
@@ -118,12 +115,19 @@ fn report(args: &Args) -> Result<Report> {
         let note = read(path, SMALL_FILE_BYTES_MAX)?;
         verification.save(&note, &witnesses).map_err(|what| anyhow::anyhow!("{}: {what}", path.display()))?;
     }
-    let files = if is_directory { lapwing_journal::segment_files(path)? } else { vec![path.to_owned()] };
     for path in files {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         verification.segment(&name, &read(&path, SEGMENT_BYTES_MAX)?);
     }
     Ok(verification.finish())
+}
+
+/// The journal's directory and the segments that are meant by the path of one or of the other.
+fn segments_of(path: &Path) -> Result<(&Path, Vec<PathBuf>)> {
+    if std::fs::metadata(path).with_context(|| path.display().to_string())?.is_dir() {
+        return Ok((path, lapwing_journal::segment_files(path)?));
+    }
+    Ok((path.parent().unwrap_or(Path::new(".")), vec![path.to_owned()]))
 }
 
 fn verifiers(texts: &[String]) -> Result<Vec<Verifier>> {

@@ -73,8 +73,7 @@ impl Tracker {
 
     /// Takes in what is due, and what comes before it in the order.
     pub(super) fn take_in_gathered(&mut self) {
-        let due = self.clock.map_or(self.items.len(), |now| self.due(now));
-        self.take_in_until(due);
+        self.take_in_until(self.due());
     }
 
     /// Takes in what waits and is of no later than `at`, due or not.
@@ -112,7 +111,8 @@ impl Tracker {
     }
 
     /// Where what is due ends. What has a usual delay waits until that is over: what other sensors send meanwhile is not late.
-    pub(super) fn due(&self, now: Time) -> usize {
+    pub(super) fn due(&self) -> usize {
+        let Some(now) = self.clock else { return self.items.len() };
         let first = self.first_waiting();
         (first..self.items.len())
             .rev()

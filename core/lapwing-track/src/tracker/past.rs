@@ -45,7 +45,7 @@ impl Tracker {
         let first = self.items.partition_point(|item| item.order <= start);
         let mut late = Vec::new();
         // What waits and is due is taken in on the way.
-        let due = self.clock.map_or(self.items.len(), |now| self.due(now));
+        let due = self.due();
         for i in first..due {
             self.take_in_place(i, &mut late);
             self.filter.touched.clear();

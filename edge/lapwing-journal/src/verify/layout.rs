@@ -125,28 +125,20 @@ fn genuine(note: &[u8], keys: &[Verifier]) -> Option<Checkpoint> {
     (note.signatures.len() == 1 && keys.iter().any(|key| key.verifies(&note))).then_some(checkpoint)
 }
 
-/// The first genuine checkpoint, wherever it stands.
+/// The genuine checkpoints, wherever they stand, each with its note.
+fn genuine_notes<'a>(bytes: &'a [u8], keys: &[Verifier]) -> impl Iterator<Item = (&'a [u8], Checkpoint)> {
+    let places = std::iter::successors(find(bytes, 0, ORIGIN.as_bytes()), |at| find(bytes, at + 1, ORIGIN.as_bytes()));
+    places.filter_map(|at| note_at(bytes, at)).filter_map(|note| Some((note, genuine(note, keys)?)))
+}
+
+/// The first genuine checkpoint.
 fn identity(bytes: &[u8], keys: &[Verifier]) -> Option<Checkpoint> {
-    let mut from = 0;
-    while let Some(at) = find(bytes, from, ORIGIN.as_bytes()) {
-        from = at + 1;
-        if let Some(found) = note_at(bytes, at).and_then(|note| genuine(note, keys)) {
-            return Some(found);
-        }
-    }
-    None
+    genuine_notes(bytes, keys).next().map(|(_, checkpoint)| checkpoint)
 }
 
 /// The last note of a segment that one of the keys has signed, as it stands in the file.
 pub fn last_note<'a>(bytes: &'a [u8], keys: &[Verifier]) -> Option<&'a [u8]> {
-    let (mut from, mut last) = (0, None);
-    while let Some(at) = find(bytes, from, ORIGIN.as_bytes()) {
-        from = at + 1;
-        if let Some(note) = note_at(bytes, at).filter(|note| genuine(note, keys).is_some()) {
-            last = Some(note);
-        }
-    }
-    last
+    genuine_notes(bytes, keys).last().map(|(note, _)| note)
 }
 
 /// The note that may begin here: a text without an empty line, an empty line, one line more.

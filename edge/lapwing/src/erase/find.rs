@@ -14,13 +14,15 @@ use lapwing_model::{
     Transmitter,
 };
 use lapwing_picture::Input;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
 /// Shortest name that is searched for: a shorter one stands by chance in anything.
 const NAME_BYTES_MIN: usize = 4;
 /// Rounds of gathering; each has to find something new.
 const ROUNDS_MAX: usize = 8;
+/// The largest message of a stream that a decoder puts together: the list of a receiver's aircraft.
+const MESSAGE_BYTES_MAX: usize = 2 << 20;
 
 /// Whose values they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,31 +177,56 @@ fn each(directory: &Path, mut take: impl FnMut(u64, &Entry, &[Report])) -> anyho
     Ok(damages)
 }
 
-/// The pieces of each connection that may hold the beginning of the message that the next one ends.
+/// The pieces of each connection that may hold the beginning of the message that the next one ends: a stream is cut anywhere,
+/// also within a value.
 #[derive(Default)]
 struct Pieces {
-    of: BTreeMap<(InputId, u64), Vec<u64>>,
+    of: BTreeMap<(InputId, u64), Begun>,
+}
+
+/// What came by one connection since it last came to something.
+#[derive(Default)]
+struct Begun {
+    /// Positions and lengths, and the sum of these.
+    pieces: VecDeque<(u64, usize)>,
+    bytes: usize,
 }
 
 impl Pieces {
-    /// The pieces before this entry that may hold a part of what it came to: a stream is cut anywhere, also within a value.
-    fn before(&mut self, position: u64, entry: &Entry, reports: &[Report]) -> Vec<u64> {
-        let Entry::Reception(reception) = entry else { return Vec::new() };
-        let connection = match reception.envelope {
-            Envelope::Stream { connection, .. } => connection,
-            Envelope::StreamEnd { connection } => {
-                return self.of.remove(&(reception.input.clone(), connection)).unwrap_or_default();
-            }
-            _ => return Vec::new(),
-        };
-        let pieces = self.of.entry((reception.input.clone(), connection)).or_default();
-        let before = pieces.clone();
+    /// The connection that an entry came by, and whether it ends it.
+    fn connection(entry: &Entry) -> Option<((InputId, u64), bool)> {
+        let Entry::Reception(reception) = entry else { return None };
+        match reception.envelope {
+            Envelope::Stream { connection, .. } => Some(((reception.input.clone(), connection), false)),
+            Envelope::StreamEnd { connection } => Some(((reception.input.clone(), connection), true)),
+            _ => None,
+        }
+    }
+
+    /// Those before an entry that may hold a part of what it came to.
+    fn before(&self, entry: &Entry) -> impl Iterator<Item = u64> {
+        let begun = Self::connection(entry).and_then(|(connection, _)| self.of.get(&connection));
+        begun.into_iter().flat_map(|begun| &begun.pieces).map(|(position, _)| *position)
+    }
+
+    /// Takes note of an entry and of whether it came to something.
+    fn note(&mut self, position: u64, entry: &Entry, reports: &[Report]) {
+        let (Some((connection, ends)), Entry::Reception(reception)) = (Self::connection(entry), entry) else { return };
+        if ends {
+            self.of.remove(&connection);
+            return;
+        }
+        let begun = self.of.entry(connection).or_default();
         // What came to a message ended those that had begun before; one may have begun behind it.
         if !reports.is_empty() {
-            pieces.clear();
+            *begun = Begun::default();
         }
-        pieces.push(position);
-        before
+        begun.pieces.push_back((position, reception.bytes.len()));
+        begun.bytes += reception.bytes.len();
+        while let Some((_, length)) = begun.pieces.front().filter(|(_, l)| begun.bytes - l >= MESSAGE_BYTES_MAX) {
+            begun.bytes -= length;
+            begun.pieces.pop_front();
+        }
     }
 }
 
@@ -258,11 +285,11 @@ pub(super) fn find(directory: &Path, subject: &Subject) -> anyhow::Result<Found>
         let serial = subject.serial.as_ref().is_some_and(|serial| {
             reports.iter().any(|r| matches!(r, Report::Claim(c) if Known::serial_of(&c.names).any(|s| s == serial)))
         });
-        let before = pieces.before(position, entry, reports);
         if said || told || named || serial {
             positions.insert(position);
-            positions.extend(before);
+            positions.extend(pieces.before(entry));
         }
+        pieces.note(position, entry, reports);
     })?;
     Ok(Found { positions: positions.into_iter().collect(), searcher, damages })
 }

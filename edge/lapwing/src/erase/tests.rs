@@ -186,6 +186,30 @@ fn a_message_in_pieces_goes_with_all_its_pieces() {
     assert_eq!(bobs, 1, "Bob's second; his first ends where hers may begin, and goes with it");
 }
 
+/// A connection that long came to nothing loses no more of it than the largest message could have.
+#[test]
+fn no_more_goes_with_a_message_than_it_may_have_begun_in() {
+    let folder = Folder::new();
+    let begin = Time::from_seconds(1_784_000_000);
+    let mut recorder = Recorder::begin(&folder.0, begin);
+    let texts = (0..100).map(|_| "x".repeat(64 << 10)).chain([format!("\n{}", claim("alice", 1, true))]);
+    let mut offset = 0;
+    for text in texts {
+        let mut piece = reception(begin, text.clone());
+        if let Entry::Reception(reception) = &mut piece {
+            reception.envelope = Envelope::Stream { connection: 1, offset };
+        }
+        offset += text.len() as u64;
+        recorder.entry(begin, piece);
+    }
+    recorder.entry(begin + Span::from_seconds(1), Entry::Stop);
+    recorder.journal.close().unwrap();
+    erase(&request(&[ID, folder.0.to_str().unwrap()], None)).unwrap();
+    assert_eq!(left(&folder.0, &forms(ID, LAT, LON)), []);
+    let pieces = entries(&folder.0).iter().filter(|(_, _, e)| matches!(e, Entry::Reception(_))).count();
+    assert_eq!(pieces, 100 - 32, "two MiB go");
+}
+
 #[test]
 fn by_serial_the_serial_goes_too() {
     let folder = Folder::new();

@@ -31,9 +31,9 @@ pub(super) struct Known {
 pub(super) fn kept(all: &[Known], holds: &Holds, past: Span, past_bytes_max: u64) -> BTreeSet<Position> {
     let mut kept: BTreeSet<Position> = all.iter().take(LATEST).map(|known| known.position).collect();
     let Some(now) = all.iter().find_map(|known| known.at) else { return kept };
-    let mut room = HELD_BYTES_MAX;
-    for known in all.iter().filter(|known| known.at.is_some()) {
-        if !kept.contains(&known.position) && known.bytes <= room && is_held(known.position, all, holds) {
+    let (held, mut room) = (held(all, holds), HELD_BYTES_MAX);
+    for known in all.iter().filter(|known| held.contains(&known.position)) {
+        if !kept.contains(&known.position) && known.bytes <= room {
             room -= known.bytes;
             kept.insert(known.position);
         }
@@ -57,14 +57,16 @@ pub(super) fn kept(all: &[Known], holds: &Holds, past: Span, past_bytes_max: u64
     kept
 }
 
-/// Whether a held incident begins with this snapshot: it is the first since the hold begins, or the last before it.
-fn is_held(position: Position, all: &[Known], holds: &Holds) -> bool {
-    let usable = || all.iter().filter(|known| known.at.is_some()).map(|known| known.position);
-    holds.holds.iter().any(|hold| {
-        let first = Position(hold.first);
-        usable().filter(|p| *p >= first).min() == Some(position)
-            || usable().filter(|p| *p <= first).max() == Some(position)
-    })
+/// Those that held incidents begin with: of each the first since the hold begins, and the last before it.
+fn held(all: &[Known], holds: &Holds) -> BTreeSet<Position> {
+    let usable: BTreeSet<Position> =
+        all.iter().filter(|known| known.at.is_some()).map(|known| known.position).collect();
+    let firsts = holds.holds.iter().map(|hold| Position(hold.first));
+    firsts
+        .flat_map(|first| [usable.range(first..).next(), usable.range(..=first).next_back()])
+        .flatten()
+        .copied()
+        .collect()
 }
 
 #[cfg(test)]

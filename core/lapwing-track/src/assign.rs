@@ -8,6 +8,13 @@
 /// A pair that cannot be.
 pub(crate) const INFEASIBLE: f64 = f64::INFINITY;
 
+/// Rows and columns up to which all choices are gone through.
+const FEW_ROWS: usize = 3;
+const FEW_COLUMNS: usize = 6;
+
+/// A choice and its cost: the column of each row.
+pub(crate) type Choice = (f64, Vec<Option<usize>>);
+
 /// Working memory, kept between calls so that the steady state allocates nothing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Solver {
@@ -159,21 +166,23 @@ impl Solver {
 
     /// The `k` best choices in order of cost, best first. Stops early once a choice is worse than the best by more than
     /// `span`.
-    pub(crate) fn k_best(
-        &mut self,
-        rows: usize,
-        columns: usize,
-        cost: &[f64],
-        k: usize,
-        span: f64,
-    ) -> Vec<(f64, Vec<Option<usize>>)> {
+    pub(crate) fn k_best(&mut self, rows: usize, columns: usize, cost: &[f64], k: usize, span: f64) -> Vec<Choice> {
+        if rows <= FEW_ROWS && columns <= FEW_COLUMNS {
+            enumerated(rows, columns, cost, k, span)
+        } else {
+            self.ranked(rows, columns, cost, k, span)
+        }
+    }
+
+    /// The same by partitioning.
+    fn ranked(&mut self, rows: usize, columns: usize, cost: &[f64], k: usize, span: f64) -> Vec<Choice> {
         struct Node {
             cost: f64,
             choice: Vec<Option<usize>>,
             fixed: usize,
             barred: Vec<usize>,
         }
-        let mut out: Vec<(f64, Vec<Option<usize>>)> = Vec::new();
+        let mut out: Vec<Choice> = Vec::new();
         let mut choice = Vec::new();
         let Some(best) = self.constrained(rows, columns, cost, &[], &[], &mut choice) else { return out };
         let mut open = vec![Node { cost: best, choice, fixed: 0, barred: Vec::new() }];
@@ -200,6 +209,61 @@ impl Solver {
             out.push((node.cost, node.choice));
         }
         out
+    }
+}
+
+/// The same one by one, which is quicker where there are few. Each row's least price bounds what the rows after may still gain.
+fn enumerated(rows: usize, columns: usize, cost: &[f64], k: usize, span: f64) -> Vec<Choice> {
+    let mut search =
+        Search { columns, cost, k, span, least_after: [0.0; FEW_ROWS + 1], best: f64::INFINITY, out: Vec::new() };
+    for row in (0..rows).rev() {
+        let prices = cost.get(row * columns..(row + 1) * columns).unwrap_or(&[]);
+        search.least_after[row] = search.least_after[row + 1] + prices.iter().copied().fold(0.0, f64::min);
+    }
+    search.go(&mut [None; FEW_ROWS], 0, rows, 0.0);
+    search.out
+}
+
+struct Search<'a> {
+    columns: usize,
+    cost: &'a [f64],
+    k: usize,
+    span: f64,
+    /// What the rows from each on cost at least.
+    least_after: [f64; FEW_ROWS + 1],
+    best: f64,
+    /// In order.
+    out: Vec<Choice>,
+}
+
+impl Search<'_> {
+    fn go(&mut self, choice: &mut [Option<usize>; FEW_ROWS], row: usize, rows: usize, sum: f64) {
+        let full = self.out.len() >= self.k;
+        let worst = if full { self.out.last().map_or(f64::NEG_INFINITY, |(c, _)| *c) } else { f64::INFINITY };
+        let least = sum + self.least_after[row];
+        if least > self.best + self.span || (full && least >= worst) {
+            return;
+        }
+        if row == rows {
+            let at = self.out.partition_point(|(c, _)| *c <= sum);
+            self.out.insert(at, (sum, choice.get(..rows).unwrap_or(&[]).to_vec()));
+            self.out.truncate(self.k);
+            self.best = self.best.min(sum);
+            let most = self.best + self.span;
+            self.out.retain(|(c, _)| *c <= most);
+            return;
+        }
+        choice[row] = None;
+        self.go(choice, row + 1, rows, sum);
+        for column in 0..self.columns {
+            let price = self.cost.get(row * self.columns + column).copied().unwrap_or(INFEASIBLE);
+            let taken = choice.get(..row).is_some_and(|c| c.contains(&Some(column)));
+            if price < INFEASIBLE && !taken {
+                choice[row] = Some(column);
+                self.go(choice, row + 1, rows, sum + price);
+            }
+        }
+        choice[row] = None;
     }
 }
 
@@ -252,18 +316,25 @@ mod tests {
         assert_eq!(choice.len(), rows);
     }
 
+    fn costs(rows: usize, columns: usize, seed: u64) -> Vec<f64> {
+        let mut x = seed;
+        let next = |_| {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let u = (x >> 33) as f64 / f64::from(u32::MAX >> 1);
+            if u < 0.25 { INFEASIBLE } else { 20.0 * (u - 0.7) }
+        };
+        (0..rows * columns).map(next).collect()
+    }
+
     proptest! {
         #[test]
         fn the_k_best_are_the_k_best(rows in 1usize..5, columns in 0usize..5, seed in any::<u64>()) {
-            let mut x = seed;
-            let cost: Vec<f64> = (0..rows * columns).map(|_| {
-                x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let u = (x >> 33) as f64 / f64::from(u32::MAX >> 1);
-                if u < 0.25 { INFEASIBLE } else { 20.0 * (u - 0.7) }
-            }).collect();
+            let cost = costs(rows, columns, seed);
             let truth = all(rows, columns, &cost);
             let mut solver = Solver::default();
-            let got = solver.k_best(rows, columns, &cost, 12, f64::INFINITY);
+            let ranked = solver.ranked(rows, columns, &cost, 12, f64::INFINITY);
+            let few = (rows <= FEW_ROWS).then(|| enumerated(rows, columns, &cost, 12, f64::INFINITY));
+            for got in [Some(ranked), few].into_iter().flatten() {
             prop_assert_eq!(got.len(), truth.len().min(12));
             for ((sum, choice), want) in got.iter().zip(&truth) {
                 prop_assert!((sum - want).abs() < 1e-9, "{} against {}", sum, want);
@@ -273,6 +344,17 @@ mod tests {
             choices.sort();
             choices.dedup();
             prop_assert_eq!(choices.len(), got.len(), "no choice twice");
+            }
+        }
+
+        /// What is worse than the best by more than the span is left out, and nothing else.
+        #[test]
+        fn the_span_is_kept(rows in 1usize..4, columns in 0usize..5, seed in any::<u64>(), span in 0.0f64..8.0) {
+            let cost = costs(rows, columns, seed);
+            let truth = all(rows, columns, &cost);
+            let want = truth.iter().filter(|c| **c <= truth[0] + span).count().min(6);
+            prop_assert_eq!(enumerated(rows, columns, &cost, 6, span).len(), want);
+            prop_assert_eq!(Solver::default().ranked(rows, columns, &cost, 6, span).len(), want);
         }
     }
 }

@@ -6,7 +6,8 @@
 use crate::compete::seen;
 use crate::config::Config;
 use crate::filter::{Context, Filter, Pair, Took};
-use crate::gaussian::Gaussian;
+use crate::gaussian::{Covariance, Gaussian};
+use crate::grid::Filed;
 use crate::look::{Look, up_of};
 use crate::motion::{UNKNOWN_HEIGHT_VARIANCE, forget_height};
 use crate::project::ground_range;
@@ -151,7 +152,7 @@ impl Filter {
                 visible.slot
             } else {
                 let Some(mut copy) = before.clone().filter(|_| self.candidates.len() < CANDIDATES_MAX) else { break };
-                copy.key = key_of(copy.key, n);
+                (copy.key, copy.filed) = (key_of(copy.key, n), None);
                 self.candidates.insert(copy)
             };
             // What it loses by the likeliest being wrong stays with the first.
@@ -172,17 +173,30 @@ impl Filter {
         look: &Look,
         ctx: &mut Context<'_>,
     ) -> bool {
-        let Some(value) = ctx.work.readings.get(reading as usize).cloned() else { return false };
+        let readings = std::mem::take(&mut ctx.work.readings);
+        let there = readings.get(reading as usize).is_some_and(|r| self.candidate_took(slot, r, existence, look, ctx));
+        ctx.work.readings = readings;
+        there
+    }
+
+    fn candidate_took(
+        &mut self,
+        slot: u32,
+        value: &Reading,
+        existence: f64,
+        look: &Look,
+        ctx: &mut Context<'_>,
+    ) -> bool {
         let Some(candidate) = self.candidates.get(slot) else { return false };
         let (region, height_known) = (candidate.region, candidate.height_known);
         let scene = ctx.scene(look.sensor, region, height_known);
         let mut state = candidate.state;
-        if let Some(linear) = scene.linear(&value, &state.mean)
+        if let Some(linear) = scene.linear(value, &state.mean)
             && let Some(after) = state.updated(&linear)
         {
             state = after;
         }
-        let up = if height_known { None } else { up_of(&scene, &value) };
+        let up = if height_known { None } else { up_of(&scene, value) };
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return false };
         let (interval, listens) = (post.sensor.interval, post.listens);
         let speed = ctx.config.vertical_speed_start_sd_mps;
@@ -192,14 +206,14 @@ impl Filter {
             candidate.height_known = true;
             candidate.state.mean[2] = up;
             candidate.state.mean[5] = 0.0;
-            candidate.state.covariance[2][2] = variance;
-            candidate.state.covariance[5][5] = speed * speed;
+            candidate.state.covariance[(2, 2)] = variance;
+            candidate.state.covariance[(5, 5)] = speed * speed;
         }
         candidate.existence = existence.min(1.0 - 1e-9);
         if listens {
             candidate.heard.heard();
         }
-        candidate.remember(look.sensor, interval, &value);
+        candidate.remember(look.sensor, interval, value);
         if candidate.existence < ctx.config.candidate_min {
             self.forget_candidate(slot);
             return false;
@@ -223,7 +237,12 @@ impl Filter {
     }
 
     fn file_candidate(&mut self, slot: u32, ctx: &Context<'_>) {
-        let Some(c) = self.candidates.get(slot) else { return };
+        let Some(c) = self.candidates.get_mut(slot) else { return };
+        let here = Filed::at(c.region, &c.state.mean);
+        if c.filed.is_some_and(|before| !here.has_moved_from(before)) {
+            return;
+        }
+        c.filed = Some(here);
         self.candidate_grid.file(slot, ctx.regions.about(c.region, c.state.mean[0], c.state.mean[1]));
     }
 
@@ -325,7 +344,7 @@ impl Filter {
             let at = ctx.regions.frame(region).to_enu(site.place.at_height(0.0));
             let (de, dn) = (state.mean[0] - at.east_m, state.mean[1] - at.north_m);
             let variance = site.horizontal_sd_m * site.horizontal_sd_m;
-            let (se, sn) = (variance + state.covariance[0][0], variance + state.covariance[1][1]);
+            let (se, sn) = (variance + state.covariance[(0, 0)], variance + state.covariance[(1, 1)]);
             let density = math::exp(-0.5 * (de * de / se + dn * dn / sn)) / (math::TAU * math::sqrt(se * sn));
             // Against the density of everything else, per square metre on the ground.
             let ratio = site.rate_per_s * interval * density * math::exp(log_ground - other);
@@ -337,13 +356,13 @@ impl Filter {
                     if share < 0.9 {
                         for (axis, d) in [(0, de), (1, dn)] {
                             state.mean[axis] -= d * (1.0 - share);
-                            state.covariance[axis][axis] *= share;
+                            state.covariance[(axis, axis)] *= share;
                         }
                     }
                     state.mean[3] = site.velocity_mps.0;
                     state.mean[4] = site.velocity_mps.1;
                     for axis in [3, 4] {
-                        state.covariance[axis][axis] = site.velocity_sd_mps * site.velocity_sd_mps;
+                        state.covariance[(axis, axis)] = site.velocity_sd_mps * site.velocity_sd_mps;
                     }
                 }
             }
@@ -408,7 +427,7 @@ fn alike(a: &Candidate, b: &Candidate) -> bool {
     let mut distance = 0.0;
     for i in [0, 1, 3, 4] {
         let d = a.state.mean[i] - b.state.mean[i];
-        distance += d * d / (a.state.covariance[i][i] + b.state.covariance[i][i]).max(1e-6);
+        distance += d * d / (a.state.covariance[(i, i)] + b.state.covariance[(i, i)]).max(1e-6);
     }
     distance < ALIKE
 }
@@ -440,14 +459,14 @@ pub(crate) fn start(
     ctx: &mut Context<'_>,
 ) -> Option<(Gaussian, bool)> {
     let config = ctx.config;
-    let mut out = Gaussian { mean: [0.0; 6], covariance: [[0.0; 6]; 6] };
+    let mut out = Gaussian { mean: [0.0; 6], covariance: Covariance::ZERO };
     let height_known = match reading.kind {
         Kind::Position { height } => {
             let at = ctx.regions.frame(region).ecef_to_enu(reading.point);
             (out.mean[0], out.mean[1], out.mean[2]) = (at.east_m, at.north_m, at.up_m);
-            out.covariance[0][0] = reading.variance[0];
-            out.covariance[1][1] = reading.variance[1];
-            out.covariance[2][2] = if height { reading.variance[2] } else { UNKNOWN_HEIGHT_VARIANCE[0] };
+            out.covariance[(0, 0)] = reading.variance[0];
+            out.covariance[(1, 1)] = reading.variance[1];
+            out.covariance[(2, 2)] = if height { reading.variance[2] } else { UNKNOWN_HEIGHT_VARIANCE[0] };
             height
         }
         Kind::Polar { elevation, .. } => {
@@ -471,13 +490,13 @@ pub(crate) fn start(
             for i in 0..3 {
                 out.mean[i] = pose.position[i] + range * along[i];
                 // Straight overhead the azimuth says nothing: keep a floor, or the covariance would be singular.
-                out.covariance[i][i] = 0.25;
+                out.covariance[(i, i)] = 0.25;
             }
             for (axis, variance) in axes {
                 let axis = pose.out_of_horizon(axis);
                 for i in 0..3 {
-                    for j in 0..3 {
-                        out.covariance[i][j] += axis[i] * axis[j] * variance;
+                    for j in 0..=i {
+                        out.covariance[(i, j)] += axis[i] * axis[j] * variance;
                     }
                 }
             }
@@ -496,6 +515,6 @@ pub(crate) fn start(
 pub(crate) fn unknown_velocity(state: &mut Gaussian, config: &Config) {
     let (h, v) = (config.speed_start_sd_mps, config.vertical_speed_start_sd_mps);
     for (axis, sd) in [(3, h), (4, h), (5, v)] {
-        state.covariance[axis][axis] = sd * sd;
+        state.covariance[(axis, axis)] = sd * sd;
     }
 }

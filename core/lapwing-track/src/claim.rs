@@ -132,7 +132,7 @@ impl Filter {
                 if let Some(motion) = motion {
                     let q = crate::motion::process_noise(motion, -ahead_s);
                     let h = row.jacobian;
-                    row.variance += crate::gaussian::dot(&h, &crate::gaussian::times_vector(&q, &h));
+                    row.variance += crate::gaussian::dot(&h, &q.times(&h));
                 }
                 for axis in 0..3 {
                     row.jacobian[axis + 3] -= ahead_s * row.jacobian[axis];

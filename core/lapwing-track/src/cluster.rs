@@ -115,6 +115,9 @@ impl Cluster {
     /// Local hypotheses that no global one picks are dropped, and those that agree are merged into the likelier.
     fn merge(&mut self) {
         for member in 0..self.members.len() {
+            if self.locals[member].len() <= 1 {
+                continue;
+            }
             let weights = self.weights(member);
             let mut order: Vec<usize> = (0..weights.len()).filter(|i| weights[*i] > 0.0).collect();
             order.sort_by(|a, b| weights[*b].total_cmp(&weights[*a]).then(a.cmp(b)));
@@ -167,13 +170,13 @@ fn agree(a: &Hypothesis, b: &Hypothesis) -> bool {
     let mut distance = 0.0;
     for i in 0..6 {
         let d = x.mean[i] - y.mean[i];
-        distance += d * d / (0.5 * (x.covariance[i][i] + y.covariance[i][i])).max(1e-9);
+        distance += d * d / (0.5 * (x.covariance[(i, i)] + y.covariance[(i, i)])).max(1e-9);
     }
     if distance > AGREE {
         return false;
     }
     // A narrow and a wide one are not the same.
-    let (p, q) = (x.covariance[0][0] + x.covariance[1][1], y.covariance[0][0] + y.covariance[1][1]);
+    let (p, q) = (x.covariance[(0, 0)] + x.covariance[(1, 1)], y.covariance[(0, 0)] + y.covariance[(1, 1)]);
     p < 2.0 * q && q < 2.0 * p
 }
 

@@ -8,16 +8,17 @@ use crate::cluster::Cluster;
 use crate::clutter::ClutterMap;
 use crate::compete::Competition;
 use crate::config::Config;
-use crate::grid::Grid;
+use crate::grid::{Filed, Grid};
 use crate::imm::Foresight;
 use crate::interface::Label;
+use crate::look::{Choice, Nearby};
 use crate::post::Post;
-use crate::project::{Projection, Scene};
+use crate::project::{Projections, Scene};
 use crate::reading::Reading;
 use crate::region::{RegionId, Regions, moved};
 use crate::slab::Slab;
 use crate::track::{Candidate, Track};
-use lapwing_model::{LocalFrame, Place, Resolution, Time};
+use lapwing_model::{LocalFrame, Resolution, Time};
 use std::collections::{BTreeSet, VecDeque};
 
 /// What is learned of a sensor.
@@ -110,7 +111,6 @@ pub(crate) struct Visible {
     pub(crate) slot: u32,
     /// Its projections: those of its hypotheses, one after the other.
     pub(crate) first: u32,
-    pub(crate) count: u32,
     /// Probability that this look sees it.
     pub(crate) detection: f64,
     /// How far it is ahead of the look, seconds; 0 where it was brought to the look's time.
@@ -137,10 +137,12 @@ pub(crate) struct Work {
     pub(crate) twins: Vec<u32>,
     pub(crate) readings: Vec<Reading>,
     pub(crate) order: Vec<(f64, u32)>,
+    pub(crate) nearby: Nearby,
     pub(crate) log_other: Vec<[f64; 2]>,
     pub(crate) visible: Vec<Visible>,
     pub(crate) weak: Vec<Visible>,
-    pub(crate) projections: Vec<Projection>,
+    pub(crate) projections: Projections,
+    pub(crate) scratch: Projections,
     pub(crate) pairs: Vec<Pair>,
     pub(crate) weak_pairs: Vec<Pair>,
     pub(crate) competition: Competition,
@@ -152,6 +154,8 @@ pub(crate) struct Work {
     /// The first track in view of each cluster, by its slot.
     pub(crate) cluster_owner: Vec<u32>,
     pub(crate) groups: Vec<(u32, u32)>,
+    /// What each track of a group does, with its reading.
+    pub(crate) choices: Vec<(Choice, Option<u32>)>,
     pub(crate) unresolved: Vec<Option<(u32, f64)>>,
     pub(crate) solver: Solver,
     /// What the looking sensor cannot tell apart, where it says.
@@ -196,23 +200,30 @@ impl Filter {
     }
 
     /// Puts a track into every table.
-    pub(crate) fn insert(&mut self, track: Track, regions: &Regions) -> u32 {
-        let mean = track.best.modes.mean();
-        let place = regions.about(track.region, mean[0], mean[1]);
+    pub(crate) fn insert(&mut self, mut track: Track, regions: &Regions) -> u32 {
+        track.filed = None;
         let labels: Vec<Label> = track.labels.iter().map(|(l, _)| *l).collect();
         let slot = self.tracks.insert(track);
         for label in labels {
             self.labels.insert((label, slot));
         }
-        self.file_track(slot, place);
+        self.file_track(slot, regions);
         self.touched.push(slot);
         slot
     }
 
     /// Files a track where it is.
-    fn file_track(&mut self, slot: u32, place: Place) {
+    fn file_track(&mut self, slot: u32, regions: &Regions) {
+        let Some(track) = self.tracks.get_mut(slot) else { return };
+        let (mean, named) = (track.best.modes.mean(), track.is_named());
+        let here = Filed::at(track.region, &mean);
+        if track.filed.is_some_and(|(before, was)| was == named && !here.has_moved_from(before)) {
+            return;
+        }
+        track.filed = Some((here, named));
+        let place = regions.about(track.region, mean[0], mean[1]);
         self.track_grid.file(slot, place);
-        if self.tracks.get(slot).is_some_and(|t| !t.is_named()) {
+        if !named {
             self.unnamed_grid.file(slot, place);
         } else {
             self.unnamed_grid.forget(slot);
@@ -283,8 +294,8 @@ impl Filter {
         let Some(track) = self.tracks.get_mut(slot) else { return };
         track.judge(ctx.config);
         let mean = track.best.modes.mean();
-        let place = ctx.regions.about(track.region, mean[0], mean[1]);
-        if Regions::is_far(&track.best.modes.merged()) {
+        if Regions::is_far(&mean) {
+            let place = ctx.regions.about(track.region, mean[0], mean[1]);
             let to = ctx.regions.at(place);
             if to != track.region {
                 let (from, to_frame) = (*ctx.regions.frame(track.region), *ctx.regions.frame(to));
@@ -299,7 +310,7 @@ impl Filter {
                 }
             }
         }
-        self.file_track(slot, place);
+        self.file_track(slot, ctx.regions);
         self.touched.push(slot);
     }
 

@@ -12,14 +12,81 @@ use lapwing_model::math;
 
 /// A vector of the state space: east, north, up (metres), then their rates (metres per second).
 pub(crate) type Vector = [f64; 6];
-/// A covariance of the state space.
+/// A square matrix of the state space.
 pub(crate) type Matrix = [[f64; 6]; 6];
+
+/// A covariance of the state space: its lower triangle, row after row. Half the memory of a square is half the time where there
+/// are thousands, and it cannot be anything but symmetric.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Covariance([f64; 21]);
+
+/// Where an element of the triangle is.
+const fn place(i: usize, j: usize) -> usize {
+    if i >= j { i * (i + 1) / 2 + j } else { j * (j + 1) / 2 + i }
+}
+
+impl std::ops::Index<(usize, usize)> for Covariance {
+    type Output = f64;
+
+    #[inline]
+    fn index(&self, (i, j): (usize, usize)) -> &f64 {
+        &self.0[place(i, j)]
+    }
+}
+
+impl std::ops::IndexMut<(usize, usize)> for Covariance {
+    #[inline]
+    fn index_mut(&mut self, (i, j): (usize, usize)) -> &mut f64 {
+        &mut self.0[place(i, j)]
+    }
+}
+
+impl Covariance {
+    pub(crate) const ZERO: Self = Self([0.0; 21]);
+
+    /// The lower half of a square, which is taken for symmetric.
+    pub(crate) fn of(square: &Matrix) -> Self {
+        let mut out = Self::ZERO;
+        for i in 0..6 {
+            for j in 0..=i {
+                out[(i, j)] = square[i][j];
+            }
+        }
+        out
+    }
+
+    /// All of it.
+    pub(crate) fn square(&self) -> Matrix {
+        std::array::from_fn(|i| std::array::from_fn(|j| self[(i, j)]))
+    }
+
+    /// Its elements, each once.
+    pub(crate) fn elements_mut(&mut self) -> &mut [f64] {
+        &mut self.0
+    }
+
+    /// `P v`. Most gradients have no velocity part: half the work.
+    #[inline]
+    pub(crate) fn times(&self, v: &Vector) -> Vector {
+        let mut out = [0.0; 6];
+        let still = v[3] == 0.0 && v[4] == 0.0 && v[5] == 0.0;
+        for i in 0..6 {
+            out[i] = self[(i, 0)] * v[0] + self[(i, 1)] * v[1] + self[(i, 2)] * v[2];
+        }
+        if !still {
+            for i in 0..6 {
+                out[i] += self[(i, 3)] * v[3] + self[(i, 4)] * v[4] + self[(i, 5)] * v[5];
+            }
+        }
+        out
+    }
+}
 
 /// Mean and covariance.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Gaussian {
     pub(crate) mean: Vector,
-    pub(crate) covariance: Matrix,
+    pub(crate) covariance: Covariance,
 }
 
 /// A measurement linearised at a state: innovation (measured minus predicted), rows of the Jacobian, variances.
@@ -62,6 +129,7 @@ pub(crate) fn dot(a: &Vector, b: &Vector) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3] + a[4] * b[4] + a[5] * b[5]
 }
 
+#[cfg(test)]
 pub(crate) fn times_vector(m: &Matrix, v: &Vector) -> Vector {
     m.map(|row| dot(&row, v))
 }
@@ -79,28 +147,16 @@ pub(crate) fn times(a: &Matrix, b: &Matrix) -> Matrix {
     out
 }
 
-/// `a p aᵀ`, symmetric to the last bit.
-pub(crate) fn congruent(a: &Matrix, p: &Matrix) -> Matrix {
-    let mut transposed = [[0.0; 6]; 6];
+/// `a p aᵀ`.
+pub(crate) fn congruent(a: &Matrix, p: &Covariance) -> Covariance {
+    let mut out = Covariance::ZERO;
+    let half = times(a, &p.square());
     for i in 0..6 {
-        for j in 0..6 {
-            transposed[j][i] = a[i][j];
+        for j in 0..=i {
+            out[(i, j)] = dot(&half[i], &a[j]);
         }
     }
-    let mut out = times(&times(a, p), &transposed);
-    symmetrise(&mut out);
     out
-}
-
-/// The mean of a matrix and its transpose.
-pub(crate) fn symmetrise(m: &mut Matrix) {
-    for i in 0..6 {
-        for j in 0..i {
-            let mean = 0.5 * (m[i][j] + m[j][i]);
-            m[i][j] = mean;
-            m[j][i] = mean;
-        }
-    }
 }
 
 impl Gaussian {
@@ -111,7 +167,7 @@ impl Gaussian {
         let mut p = self.covariance;
         for row in linear.rows() {
             let h = &row.jacobian;
-            let ph = times_vector(&p, h);
+            let ph = p.times(h);
             let s = dot(h, &ph) + row.variance;
             if !(s > 0.0 && s.is_finite() && row.variance > 0.0) {
                 return None;
@@ -130,13 +186,11 @@ impl Gaussian {
             // the gain enters it squared, so it stays positive definite whatever the rounding of K.
             for i in 0..6 {
                 for j in 0..=i {
-                    let value = p[i][j] - gain[i] * ph[j] - ph[i] * gain[j] + gain[i] * s * gain[j];
-                    p[i][j] = value;
-                    p[j][i] = value;
+                    p[(i, j)] = p[(i, j)] - gain[i] * ph[j] - ph[i] * gain[j] + gain[i] * s * gain[j];
                 }
             }
         }
-        let finite = mean.iter().all(|x| x.is_finite()) && (0..6).all(|i| p[i][i].is_finite() && p[i][i] > 0.0);
+        let finite = mean.iter().all(|x| x.is_finite()) && (0..6).all(|i| p[(i, i)].is_finite() && p[(i, i)] > 0.0);
         finite.then_some(Self { mean, covariance: p })
     }
 
@@ -147,20 +201,21 @@ impl Gaussian {
         let mut s = [[0.0; 4]; 4];
         let mut y = [0.0; 4];
         for (i, row) in rows.iter().enumerate() {
-            let ph = times_vector(&self.covariance, &row.jacobian);
+            let ph = self.covariance.times(&row.jacobian);
             for (j, other) in rows.iter().enumerate().take(i + 1) {
                 s[i][j] = dot(&other.jacobian, &ph);
             }
             s[i][i] += row.variance;
             y[i] = row.innovation;
         }
-        normal(rows.len(), &s, &y)
+        let mut factor = Factor::default();
+        if factor.set(rows.len(), &s) { factor.density(&y) } else { None }
     }
 
     /// Greatest one sigma of the horizontal position, metres.
     pub(crate) fn horizontal_sd_m(&self) -> f64 {
         let p = &self.covariance;
-        let (a, b, c) = (p[0][0], p[0][1], p[1][1]);
+        let (a, b, c) = (p[(0, 0)], p[(0, 1)], p[(1, 1)]);
         let half = 0.5 * (a - c);
         math::sqrt((0.5 * (a + c) + math::hypot(half, b)).max(0.0))
     }
@@ -171,35 +226,58 @@ impl Gaussian {
     }
 }
 
-/// Squared Mahalanobis distance and natural logarithm of the density of `y` under a zero-mean normal distribution of `n`
-/// components with covariance `s` (lower triangle), by Cholesky factorisation. `None` unless positive definite.
-pub(crate) fn normal(n: usize, s: &[[f64; 4]; 4], y: &[f64; 4]) -> Option<(f64, f64)> {
-    let (mut factor, mut solved) = ([[0.0; 4]; 4], [0.0; 4]);
-    let (mut distance, mut determinant) = (0.0, 1.0);
-    for i in 0..n.min(4) {
-        let mut rest = y[i];
-        for j in 0..i {
-            let mut value = s[i][j];
-            for k in 0..j {
-                value -= factor[i][k] * factor[j][k];
+/// A zero-mean normal distribution of up to four components, by the Cholesky factor of its covariance.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Factor {
+    count: usize,
+    /// The factor, lower triangle; on its diagonal the inverse of what stands there.
+    lower: [[f64; 4]; 4],
+    /// Half the natural logarithm of the determinant of 2π times the covariance.
+    half_log_det: f64,
+}
+
+impl Factor {
+    /// Becomes that of a covariance of `n` components (lower triangle). Whether it could: it must be positive definite.
+    pub(crate) fn set(&mut self, n: usize, s: &[[f64; 4]; 4]) -> bool {
+        self.count = n.min(4);
+        let lower = &mut self.lower;
+        let mut determinant = 1.0;
+        for i in 0..self.count {
+            let mut diagonal = s[i][i];
+            for j in 0..i {
+                let mut value = s[i][j];
+                for k in 0..j {
+                    value -= lower[i][k] * lower[j][k];
+                }
+                value *= lower[j][j];
+                lower[i][j] = value;
+                diagonal -= value * value;
             }
-            factor[i][j] = value / factor[j][j];
-            rest -= factor[i][j] * solved[j];
+            if !(diagonal > 0.0 && diagonal.is_finite()) {
+                return false;
+            }
+            lower[i][i] = 1.0 / math::sqrt(diagonal);
+            determinant *= math::TAU * diagonal;
         }
-        let mut diagonal = s[i][i];
-        for k in 0..i {
-            diagonal -= factor[i][k] * factor[i][k];
-        }
-        if !(diagonal > 0.0 && diagonal.is_finite()) {
-            return None;
-        }
-        factor[i][i] = math::sqrt(diagonal);
-        solved[i] = rest / factor[i][i];
-        distance += solved[i] * solved[i];
-        determinant *= math::TAU * diagonal;
+        self.half_log_det = 0.5 * math::log(determinant);
+        true
     }
-    let log_density = -0.5 * (distance + math::log(determinant));
-    (distance.is_finite() && log_density.is_finite()).then_some((distance, log_density))
+
+    /// Squared Mahalanobis distance of `y` and the natural logarithm of its density. `None` where that is no number.
+    pub(crate) fn density(&self, y: &[f64; 4]) -> Option<(f64, f64)> {
+        let mut solved = [0.0; 4];
+        let mut distance = 0.0;
+        for i in 0..self.count {
+            let mut rest = y[i];
+            for j in 0..i {
+                rest -= self.lower[i][j] * solved[j];
+            }
+            solved[i] = rest * self.lower[i][i];
+            distance += solved[i] * solved[i];
+        }
+        let log_density = -0.5 * distance - self.half_log_det;
+        (distance.is_finite() && log_density.is_finite()).then_some((distance, log_density))
+    }
 }
 
 #[cfg(test)]
@@ -213,7 +291,7 @@ mod tests {
         let p = root * root.transpose();
         let state = Gaussian {
             mean: [1.0, -2.0, 3.0, 4.0, 5.0, -6.0],
-            covariance: std::array::from_fn(|i| std::array::from_fn(|j| p[(i, j)])),
+            covariance: Covariance::of(&std::array::from_fn(|i| std::array::from_fn(|j| p[(i, j)]))),
         };
         let mut linear = Linear::default();
         linear.push([1.0, 0.5, 0.0, 0.0, 0.2, 0.0], 3.0, 2.0);
@@ -226,7 +304,7 @@ mod tests {
     fn one_component_at_a_time_is_the_joint_update() {
         let (state, linear) = case();
         let rows = linear.rows();
-        let p = SMatrix::<f64, 6, 6>::from_fn(|i, j| state.covariance[i][j]);
+        let p = SMatrix::<f64, 6, 6>::from_fn(|i, j| state.covariance[(i, j)]);
         let h = SMatrix::<f64, 3, 6>::from_fn(|i, j| rows[i].jacobian[j]);
         let r = Matrix3::from_diagonal(&Vector3::from_fn(|i, _| rows[i].variance));
         let y = Vector3::from_fn(|i, _| rows[i].innovation);
@@ -244,7 +322,7 @@ mod tests {
         for i in 0..6 {
             assert!((got.mean[i] - mean[i]).abs() < 1e-9);
             for j in 0..6 {
-                assert!((got.covariance[i][j] - covariance[(i, j)]).abs() < 1e-9);
+                assert!((got.covariance[(i, j)] - covariance[(i, j)]).abs() < 1e-9);
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Tracks by place: a hash grid over the earth's surface, so that only what is near is asked. Its own table and not a
 //! library's, because the order of a walk must be the same on every machine.
 
+use crate::gaussian::Vector;
+use crate::region::RegionId;
 use lapwing_model::{Place, geo, math};
 
 /// Side of a cell, metres.
@@ -9,7 +11,25 @@ const CELL_M: f64 = 2_000.0;
 const METRES_PER_DEG: f64 = 110_500.0;
 /// How far a thing may be from where it is filed before it must be filed anew, metres.
 pub(crate) const SLACK_M: f64 = 400.0;
+/// How far it may have moved before it is filed anew at all: most looks move an aircraft by a few metres.
+const MOVED_M: f64 = 50.0;
 const NONE: u32 = u32::MAX;
+
+/// Where a thing was filed: region, east and north in it.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Filed(RegionId, f64, f64);
+
+impl Filed {
+    pub(crate) fn at(region: RegionId, mean: &Vector) -> Self {
+        Self(region, mean[0], mean[1])
+    }
+
+    /// Whether a thing that is here now must be filed anew.
+    pub(crate) fn has_moved_from(self, before: Self) -> bool {
+        let far = |a: f64, b: f64| !(math::fabs(a - b) < MOVED_M);
+        self.0 != before.0 || far(self.1, before.1) || far(self.2, before.2)
+    }
+}
 
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Item {

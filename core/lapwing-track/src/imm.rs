@@ -1,7 +1,7 @@
 //! Several ways to move at once: the interacting multiple model filter (Blom & Bar-Shalom 1988, *The interacting multiple
 //! model algorithm for systems with Markovian switching coefficients*).
 
-use crate::gaussian::{Gaussian, Linear, Vector};
+use crate::gaussian::{Covariance, Gaussian, Linear, Vector};
 use crate::motion::{Motion, predict};
 use lapwing_model::math;
 
@@ -124,11 +124,10 @@ impl Modes {
                     *m += share[i] * x;
                 }
             }
-            let mut covariance = [[0.0; 6]; 6];
+            let mut covariance = Covariance::ZERO;
             for i in 0..count {
                 add_spread(&mut covariance, share[i], &old.states[i], &mean);
             }
-            mirror(&mut covariance);
             self.states[j] = Gaussian { mean, covariance };
         }
     }
@@ -155,7 +154,7 @@ impl Modes {
     /// Variances east and north together, each model by its weight, square metres.
     pub(crate) fn place_variance_m2(&self) -> f64 {
         let each = self.states().iter().zip(&self.weights);
-        each.map(|(state, w)| w * (state.covariance[0][0] + state.covariance[1][1])).sum()
+        each.map(|(state, w)| w * (state.covariance[(0, 0)] + state.covariance[(1, 1)])).sum()
     }
 
     /// Each model updated by a measurement linearised at the common mean, and weighed by how well it foresaw it
@@ -228,11 +227,11 @@ impl Modes {
     /// Scales the covariance of every model: the prediction is believed less.
     pub(crate) fn widen(&mut self, factor: f64, height_known: bool) {
         for state in self.states_mut() {
-            for (i, row) in state.covariance.iter_mut().enumerate() {
-                for (j, cell) in row.iter_mut().enumerate() {
+            for i in 0..6 {
+                for j in 0..=i {
                     let vertical = [i, j].iter().any(|k| *k == 2 || *k == 5);
                     if height_known || !vertical {
-                        *cell *= factor;
+                        state.covariance[(i, j)] *= factor;
                     }
                 }
             }
@@ -258,24 +257,15 @@ pub(crate) fn log_sum(weights: &[f64], logs: &[f64], count: usize) -> f64 {
     best + math::log(sum.max(1e-300))
 }
 
-/// Adds one part of a mixture to the covariance around its mean: its lower half, for [`mirror`] after the last.
-pub(crate) fn add_spread(covariance: &mut [[f64; 6]; 6], weight: f64, state: &Gaussian, mean: &Vector) {
+/// Adds one part of a mixture to the covariance around its mean.
+pub(crate) fn add_spread(covariance: &mut Covariance, weight: f64, state: &Gaussian, mean: &Vector) {
     let mut d = [0.0; 6];
     for i in 0..6 {
         d[i] = state.mean[i] - mean[i];
     }
     for i in 0..6 {
         for j in 0..=i {
-            covariance[i][j] += weight * (state.covariance[i][j] + d[i] * d[j]);
-        }
-    }
-}
-
-/// The upper half from the lower.
-pub(crate) fn mirror(covariance: &mut [[f64; 6]; 6]) {
-    for i in 0..6 {
-        for j in 0..i {
-            covariance[j][i] = covariance[i][j];
+            covariance[(i, j)] += weight * (state.covariance[(i, j)] + d[i] * d[j]);
         }
     }
 }
@@ -288,11 +278,10 @@ pub(crate) fn mixture(states: &[Gaussian], weights: &[f64]) -> Gaussian {
             *m += w * x;
         }
     }
-    let mut covariance = [[0.0; 6]; 6];
+    let mut covariance = Covariance::ZERO;
     for (state, w) in states.iter().zip(weights) {
         add_spread(&mut covariance, *w, state, &mean);
     }
-    mirror(&mut covariance);
     Gaussian { mean, covariance }
 }
 

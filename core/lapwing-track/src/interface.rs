@@ -1,5 +1,6 @@
 //! The words other crates use with the tracker.
 
+use crate::gaussian::{Covariance, Gaussian};
 use crate::motion::Motion;
 use lapwing_model::{Classification, Enu, LocalFrame, Measurement, Phase, Position, SensorId, Span, Time, TrackId};
 
@@ -168,14 +169,14 @@ impl Estimate {
     pub fn predict(&self, dt: Span) -> Self {
         let (x, v) = (self.position, self.velocity);
         let mean = [x.east_m, x.north_m, x.up_m, v.east_m, v.north_m, v.up_m];
-        let mut state = crate::gaussian::Gaussian { mean, covariance: self.covariance };
+        let mut state = Gaussian { mean, covariance: Covariance::of(&self.covariance) };
         crate::motion::predict(&mut state, self.motion, dt.as_seconds_f64(), self.height_known);
         let [e, n, u, ve, vn, vu] = state.mean;
         Self {
             at: self.at + dt,
             position: Enu::new(e, n, u),
             velocity: Enu::new(ve, vn, vu),
-            covariance: state.covariance,
+            covariance: state.covariance.square(),
             ..self.clone()
         }
     }

@@ -87,7 +87,7 @@ impl Filter {
         // Where it is by now matters only of what has not been seen for a while.
         let state = if silent > quiet { track.state_at(at, config) } else { track.best.modes.merged() };
         // Of what moves: a speed that is known says what it may be.
-        let speed_sd = math::sqrt(state.covariance[3][3].max(state.covariance[4][4]).max(0.0));
+        let speed_sd = math::sqrt(state.covariance[(3, 3)].max(state.covariance[(4, 4)]).max(0.0));
         track.class.flew(state.speed_mps(), speed_sd);
         if track.last_at.since(at).abs() < STEP {
             track.class.stayed(track.strayed_m, state.speed_mps(), speed_sd);
@@ -156,7 +156,7 @@ impl Filter {
         let at = at.max(track.at).max(gone.at);
         let own = track.state_at(at, config);
         let theirs = self.state_in(&gone, at, track.region, ctx);
-        let size = |s: &Gaussian| s.covariance[0][0] + s.covariance[1][1];
+        let size = |s: &Gaussian| s.covariance[(0, 0)] + s.covariance[(1, 1)];
         let better = (gone.height_known && !track.height_known)
             || (gone.height_known == track.height_known && size(&theirs) < size(&own));
         let Some(track) = self.tracks.get_mut(into) else { return false };
@@ -263,7 +263,7 @@ impl Filter {
                 let seen = Separation {
                     agrees: joinable && distance <= gate(if both { 6 } else { 4 }),
                     offset_m: [de, dn],
-                    variance_m2: [0, 1].map(|i| state.covariance[i][i] + theirs.covariance[i][i]),
+                    variance_m2: [0, 1].map(|i| state.covariance[(i, i)] + theirs.covariance[(i, i)]),
                     look_s: track.interval(ctx.config).max(other.interval(ctx.config)).as_seconds_f64(),
                 };
                 best = Some((rank, seen));
@@ -279,8 +279,8 @@ fn apart(mine: &Gaussian, theirs: &Gaussian, both_heights: bool) -> f64 {
     let mut rest: Vector = [0.0; 6];
     for i in 0..6 {
         rest[i] = theirs.mean[i] - mine.mean[i];
-        for j in 0..6 {
-            sum.covariance[i][j] += theirs.covariance[i][j];
+        for j in 0..=i {
+            sum.covariance[(i, j)] += theirs.covariance[(i, j)];
         }
     }
     // The distance under the summed covariance, as the misfit of measuring "no difference" exactly.

@@ -1,13 +1,16 @@
 //! One look of one sensor: what it could see, what it saw, and what follows for each.
 
+mod nearby;
 mod sight;
 
+pub(crate) use nearby::Nearby;
+
 use crate::config::Config;
-use crate::filter::{Context, Filter, Memory, Pair, Took, Visible};
+use crate::filter::{Context, Filter, Memory, Pair, Took, Visible, Work};
 use crate::grid::SLACK_M;
 use crate::imm::{Foresight, Modes};
 use crate::post::Post;
-use crate::project::{Pose, Projection, Scene, View};
+use crate::project::{Against, Pose, Projection, Scene, View};
 use crate::reading::{Kind, Reading};
 use lapwing_model::{Ecef, Span, Time, math};
 
@@ -36,8 +39,6 @@ pub(crate) struct Look {
 
 /// Tracks beside a look's sector that it may still see, radians.
 const SECTOR_MARGIN_RAD: f64 = 0.12;
-/// Readings of one look up to which all are tried against all.
-const FEW: usize = 6;
 /// The most that one reading can be said to be likelier than clutter, in nats.
 const LOG_RATIO_CAP: f64 = 25.0;
 /// Above this, an unresolved partner explains a miss.
@@ -47,6 +48,17 @@ const AHEAD_MAX: Span = Span::from_seconds(6);
 /// A pair this much less likely than the best of its hypothesis is no pair, nats.
 const UNLIKELY_NATS: f64 = 7.5;
 
+/// What a track that shares nothing does at a look.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choice {
+    detection: f64,
+    /// The weight of having been missed, and of all that may be.
+    nothing: f64,
+    total: f64,
+    /// The pair that is its reading, and how probably.
+    took: Option<(usize, f64)>,
+}
+
 impl Filter {
     /// Takes in a look. Where each reading went is left in `ctx.work.took`.
     pub(crate) fn look(&mut self, look: &Look, ctx: &mut Context<'_>) {
@@ -55,7 +67,6 @@ impl Filter {
         ctx.work.took.resize(look.readings.len(), Took::Held);
         self.prepare(look, ctx);
         self.find_visible(look, ctx);
-        self.pair(look, ctx);
         self.resolve_strong(look, ctx);
         self.resolve_weak(look, ctx);
         self.bear(look, ctx);
@@ -90,7 +101,13 @@ impl Filter {
         let clutter = post.clutter(memory.stray_per_look, config);
         let born = memory.undetected(post, config);
         work.log_other.clear();
+        // Of positions all are alike.
+        let mut of_position: Option<(Kind, [f64; 2])> = None;
         for reading in &work.readings {
+            if let Some((_, both)) = of_position.filter(|(kind, _)| *kind == reading.kind) {
+                work.log_other.push(both);
+                continue;
+            }
             let mut both = [0.0; 2];
             for (i, height_known) in [false, true].into_iter().enumerate() {
                 let (log_volume, log_ground) = post.log_volume(reading, height_known, config);
@@ -102,6 +119,9 @@ impl Filter {
                     density += born / 1e6 * math::exp(log_ground);
                 }
                 both[i] = math::log(density.max(1e-300));
+            }
+            if matches!(reading.kind, Kind::Position { .. }) {
+                of_position = Some((reading.kind, both));
             }
             work.log_other.push(both);
         }
@@ -150,53 +170,66 @@ impl Filter {
             work.groups.push((root, v));
         }
         work.groups.sort_unstable();
-        // Pairs by track, so that each group finds its own.
-        work.pairs.sort_unstable_by_key(|p| (p.visible, p.hypothesis, p.reading));
         let groups = std::mem::take(&mut ctx.work.groups);
         for group in groups.chunk_by(|a, b| a.0 == b.0) {
-            let simple = match group {
-                [(_, v)] => {
-                    let slot = ctx.work.visible[*v as usize].slot;
-                    self.tracks.get(slot).is_some_and(|t| t.cluster.is_none()) && self.alone(*v, look, ctx)
-                }
-                _ => false,
-            };
-            if !simple {
+            if !self.apart(group, look, ctx) {
                 self.together(group, look, ctx);
             }
         }
         ctx.work.groups = groups;
     }
 
-    /// A track that shares nothing: misses, takes its only likely reading, or, when that is unclear, `false`.
-    fn alone(&mut self, v: u32, look: &Look, ctx: &mut Context<'_>) -> bool {
+    /// Tracks of which each is clear by itself, with a reading of its own or none: that they also share unlikely ones makes no
+    /// difference. `false` where any is not.
+    fn apart(&mut self, group: &[(u32, u32)], look: &Look, ctx: &mut Context<'_>) -> bool {
+        let mut choices = std::mem::take(&mut ctx.work.choices);
+        choices.clear();
+        let clear = group.iter().all(|(_, v)| {
+            let choice = self.choice(*v, look, ctx);
+            let own = choice.as_ref().and_then(|c| c.took).map(|(pair, _)| ctx.work.pairs[pair].reading);
+            let free = !choices.iter().any(|(_, reading)| own.is_some() && *reading == own);
+            choice.map(|choice| choices.push((choice, own))).is_some() && free
+        });
+        if clear {
+            for ((_, v), (choice, _)) in group.iter().zip(&choices) {
+                self.alone(*v, choice, look, ctx);
+            }
+        }
+        ctx.work.choices = choices;
+        clear
+    }
+
+    /// What a track does that shares nothing: takes its only likely reading, or misses. `None` when that is unclear.
+    fn choice(&self, v: u32, look: &Look, ctx: &Context<'_>) -> Option<Choice> {
         let unclear = ctx.config.ambiguity_min;
         let visible = ctx.work.visible[v as usize];
-        let pairs = range_of(&ctx.work.pairs, v);
-        let Some(track) = self.tracks.get_mut(visible.slot) else { return true };
+        let track = self.tracks.get(visible.slot).filter(|t| t.cluster.is_none())?;
+        let paired = ctx.work.unresolved.get(v as usize).copied().flatten().is_some();
         let r = track.best.existence;
         let detection = if look.complete && visible.detection > 0.0 { visible.detection } else { 0.0 };
         let nothing = 1.0 - r * detection;
         let mut total = nothing;
-        let mut best: Option<(f64, usize)> = None;
-        for i in pairs.clone() {
+        let mut best: Option<(usize, f64)> = None;
+        for i in range_of(&ctx.work.pairs, v) {
             let w = r * math::exp(ctx.work.pairs[i].log_ratio);
             total += w;
-            if best.is_none_or(|(b, _)| w > b) {
-                best = Some((w, i));
+            if best.is_none_or(|(_, b)| w > b) {
+                best = Some((i, w));
             }
         }
-        let clear = match best {
-            None => true,
-            Some((w, _)) => (1.0 - w / total) < unclear || w / total < unclear,
-        };
-        if !clear {
-            return false;
-        }
+        let best = best.map(|(i, w)| (i, w / total));
+        let clear = best.is_none_or(|(_, p)| 1.0 - p < unclear || p < unclear);
+        (clear && !paired).then(|| Choice { detection, nothing, total, took: best.filter(|(_, p)| *p >= 0.5) })
+    }
+
+    /// A track that shares nothing does what is clear.
+    fn alone(&mut self, v: u32, choice: &Choice, look: &Look, ctx: &mut Context<'_>) {
+        let visible = ctx.work.visible[v as usize];
+        let Choice { detection, nothing, total, took } = *choice;
+        let Some(r) = self.tracks.get(visible.slot).map(|t| t.best.existence) else { return };
         let missed_existence = if nothing > 0.0 { r * (1.0 - detection) / nothing } else { 0.0 };
-        match best.filter(|(w, _)| *w / total >= 0.5) {
-            Some((w, i)) => {
-                let p = w / total;
+        match took {
+            Some((i, p)) => {
                 let pair = ctx.work.pairs[i];
                 let existence = p + (1.0 - p) * missed_existence;
                 self.take(v, &pair, existence, look, ctx);
@@ -204,7 +237,7 @@ impl Filter {
                 ctx.work.took[pair.reading as usize] = Took::Track(visible.slot);
             }
             None => {
-                for i in pairs {
+                for i in range_of(&ctx.work.pairs, v) {
                     let pair = ctx.work.pairs[i];
                     ctx.work.taken[pair.reading as usize] += r * math::exp(pair.log_ratio) / total;
                 }
@@ -214,21 +247,25 @@ impl Filter {
                 self.miss(visible.slot, detection, existence, listens, ctx);
             }
         }
-        true
     }
 
     /// A track takes a reading into its only hypothesis.
     fn take(&mut self, v: u32, pair: &Pair, existence: f64, look: &Look, ctx: &mut Context<'_>) {
         let visible = ctx.work.visible[v as usize];
         let at = (visible.first + pair.hypothesis) as usize;
-        let Some(reading) = ctx.work.readings.get(pair.reading as usize).cloned() else { return };
-        let projection = ctx.work.projections.get(at).filter(|p| p.valid).copied();
         let Some(track) = self.tracks.get(visible.slot) else { return };
         let (region, height_known, mut modes) = (track.region, track.height_known, track.best.modes);
+        // Lent for as long as they are read.
+        let readings = std::mem::take(&mut ctx.work.readings);
+        let projections = std::mem::take(&mut ctx.work.projections);
+        let Some(reading) = readings.get(pair.reading as usize) else {
+            (ctx.work.readings, ctx.work.projections) = (readings, projections);
+            return;
+        };
         self.update_modes(
             &mut modes,
-            &reading,
-            projection.as_ref(),
+            reading,
+            projections.get(at),
             pair,
             visible.ahead_s,
             None,
@@ -236,11 +273,13 @@ impl Filter {
             (region, height_known),
             ctx,
         );
-        let Some(track) = self.tracks.get_mut(visible.slot) else { return };
-        track.best.modes = modes;
-        track.best.existence = existence;
-        track.existence = existence;
-        self.credit(visible.slot, pair.log_ratio, &reading, look, ctx);
+        if let Some(track) = self.tracks.get_mut(visible.slot) {
+            track.best.modes = modes;
+            track.best.existence = existence;
+            track.existence = existence;
+        }
+        self.credit(visible.slot, pair.log_ratio, reading, look, ctx);
+        (ctx.work.readings, ctx.work.projections) = (readings, projections);
     }
 
     /// Updates a hypothesis with a reading. `merged`: the reading is of two aircraft the sensor could not tell apart, and
@@ -406,8 +445,8 @@ impl Filter {
             for state in modes.states_mut() {
                 state.mean[2] = up;
                 state.mean[5] = 0.0;
-                state.covariance[2][2] = variance;
-                state.covariance[5][5] = speed * speed;
+                state.covariance[(2, 2)] = variance;
+                state.covariance[(5, 5)] = speed * speed;
             }
         };
         let Some(track) = self.tracks.get_mut(slot) else { return };

@@ -3,7 +3,7 @@
 //! Singer 1970, *Estimating optimal tracking filter performance for manned maneuvering targets*, with the velocity in the
 //! place of his acceleration).
 
-use crate::gaussian::{Gaussian, Matrix, symmetrise};
+use crate::gaussian::{Covariance, Gaussian};
 use lapwing_model::math;
 
 /// One way to move.
@@ -56,15 +56,14 @@ impl Step {
 }
 
 /// The process noise of `dt_s` seconds.
-pub(crate) fn process_noise(motion: Motion, dt_s: f64) -> Matrix {
+pub(crate) fn process_noise(motion: Motion, dt_s: f64) -> Covariance {
     let step = Step::new(motion, dt_s);
-    let mut out = [[0.0; 6]; 6];
+    let mut out = Covariance::ZERO;
     let psd = [motion.horizontal_psd_m2ps3, motion.horizontal_psd_m2ps3, motion.vertical_psd_m2ps3];
     for (axis, psd) in psd.into_iter().enumerate() {
-        out[axis][axis] = psd * step.q[0];
-        out[axis][axis + 3] = psd * step.q[1];
-        out[axis + 3][axis] = psd * step.q[1];
-        out[axis + 3][axis + 3] = psd * step.q[2];
+        out[(axis, axis)] = psd * step.q[0];
+        out[(axis, axis + 3)] = psd * step.q[1];
+        out[(axis + 3, axis + 3)] = psd * step.q[2];
     }
     out
 }
@@ -75,33 +74,38 @@ pub(crate) fn predict(state: &mut Gaussian, motion: Motion, dt_s: f64, height_kn
     if dt_s == 0.0 {
         return;
     }
-    let Step { a, b, q } = Step::new(motion, dt_s);
-    let (mean, covariance) = (&mut state.mean, &mut state.covariance);
-    // F P Fᵀ with F = [I, a I; 0, b I]: rows, then columns.
-    for axis in 0..3 {
-        mean[axis] += a * mean[axis + 3];
-        mean[axis + 3] *= b;
-        for j in 0..6 {
-            covariance[axis][j] += a * covariance[axis + 3][j];
-            covariance[axis + 3][j] *= b;
+    let step = Step::new(motion, dt_s);
+    if height_known {
+        advance::<3>(state, motion, step);
+    } else {
+        advance::<2>(state, motion, step);
+        forget_height(state);
+    }
+}
+
+/// F P Fᵀ + Q with F = [I, a I; 0, b I], for so many axes. With P = [A, C; Cᵀ, D]: A + a (C + Cᵀ) + a² D, b (C + a D), b² D.
+fn advance<const AXES: usize>(state: &mut Gaussian, motion: Motion, Step { a, b, q }: Step) {
+    let (mean, p) = (&mut state.mean, &mut state.covariance);
+    for i in 0..AXES {
+        mean[i] += a * mean[i + 3];
+        mean[i + 3] *= b;
+        for j in 0..=i {
+            p[(i, j)] += a * (p[(i, j + 3)] + p[(j, i + 3)] + a * p[(i + 3, j + 3)]);
         }
     }
-    for row in covariance.iter_mut() {
-        for axis in 0..3 {
-            row[axis] += a * row[axis + 3];
-            row[axis + 3] *= b;
+    for i in 0..AXES {
+        for j in 0..AXES {
+            p[(i, j + 3)] = b * (p[(i, j + 3)] + a * p[(i + 3, j + 3)]);
         }
     }
     let psd = [motion.horizontal_psd_m2ps3, motion.horizontal_psd_m2ps3, motion.vertical_psd_m2ps3];
-    for (axis, psd) in psd.into_iter().enumerate() {
-        covariance[axis][axis] += psd * q[0];
-        covariance[axis][axis + 3] += psd * q[1];
-        covariance[axis + 3][axis] += psd * q[1];
-        covariance[axis + 3][axis + 3] += psd * q[2];
-    }
-    symmetrise(covariance);
-    if !height_known {
-        forget_height(state);
+    for i in 0..AXES {
+        for j in 0..=i {
+            p[(i + 3, j + 3)] *= b * b;
+        }
+        p[(i, i)] += psd[i] * q[0];
+        p[(i, i + 3)] += psd[i] * q[1];
+        p[(i + 3, i + 3)] += psd[i] * q[2];
     }
 }
 
@@ -110,12 +114,11 @@ pub(crate) fn forget_height(state: &mut Gaussian) {
     for axis in [2, 5] {
         state.mean[axis] = 0.0;
         for i in 0..6 {
-            state.covariance[axis][i] = 0.0;
-            state.covariance[i][axis] = 0.0;
+            state.covariance[(axis, i)] = 0.0;
         }
     }
-    state.covariance[2][2] = UNKNOWN_HEIGHT_VARIANCE[0];
-    state.covariance[5][5] = UNKNOWN_HEIGHT_VARIANCE[1];
+    state.covariance[(2, 2)] = UNKNOWN_HEIGHT_VARIANCE[0];
+    state.covariance[(5, 5)] = UNKNOWN_HEIGHT_VARIANCE[1];
 }
 
 #[cfg(test)]
@@ -127,9 +130,9 @@ mod tests {
     const HOVER: Motion = Motion { velocity_memory_s: 1.5, ..CRUISE };
 
     fn state() -> Gaussian {
-        let mut covariance = [[0.0; 6]; 6];
-        for (i, row) in covariance.iter_mut().enumerate() {
-            row[i] = 10.0 + i as f64;
+        let mut covariance = Covariance::ZERO;
+        for i in 0..6 {
+            covariance[(i, i)] = 10.0 + i as f64;
         }
         Gaussian { mean: [1.0, 2.0, 3.0, 10.0, -5.0, 0.5], covariance }
     }
@@ -149,7 +152,7 @@ mod tests {
             for i in 0..6 {
                 assert!((once.mean[i] - twice.mean[i]).abs() < 1e-9);
                 for j in 0..6 {
-                    assert!((once.covariance[i][j] - twice.covariance[i][j]).abs() < 1e-9, "{i},{j}");
+                    assert!((once.covariance[(i, j)] - twice.covariance[(i, j)]).abs() < 1e-9, "{i},{j}");
                 }
             }
         }
@@ -170,7 +173,7 @@ mod tests {
         let (by_matrix, q) = (congruent(&f, &s.covariance), process_noise(CRUISE, 3.0));
         for i in 0..6 {
             for j in 0..6 {
-                assert!((once.covariance[i][j] - by_matrix[i][j] - q[i][j]).abs() < 1e-9);
+                assert!((once.covariance[(i, j)] - by_matrix[(i, j)] - q[(i, j)]).abs() < 1e-9);
             }
         }
     }
@@ -179,7 +182,7 @@ mod tests {
     fn what_hovers_stays() {
         let far = predicted(&state(), HOVER, 60.0);
         assert!((far.mean[0] - (1.0 + 10.0 * 1.5)).abs() < 1e-6, "it drifts by its velocity times its memory");
-        assert!(far.covariance[3][3] < 4.0 * 1.5 / 2.0 + 1e-6, "the speed stays near zero");
+        assert!(far.covariance[(3, 3)] < 4.0 * 1.5 / 2.0 + 1e-6, "the speed stays near zero");
     }
 
     #[test]
@@ -188,7 +191,7 @@ mod tests {
         let there = predicted(&predicted(&s, CRUISE, -2.0), CRUISE, 2.0);
         for i in 0..6 {
             assert!((there.mean[i] - s.mean[i]).abs() < 1e-9);
-            assert!(there.covariance[i][i] > s.covariance[i][i]);
+            assert!(there.covariance[(i, i)] > s.covariance[(i, i)]);
         }
     }
 
@@ -197,8 +200,8 @@ mod tests {
         let mut s = state();
         forget_height(&mut s);
         predict(&mut s, CRUISE, 60.0, false);
-        assert_eq!(s.covariance[2][2], UNKNOWN_HEIGHT_VARIANCE[0]);
+        assert_eq!(s.covariance[(2, 2)], UNKNOWN_HEIGHT_VARIANCE[0]);
         assert_eq!(s.mean[2], 0.0);
-        assert!(s.covariance[0][0] > 11.0);
+        assert!(s.covariance[(0, 0)] > 11.0);
     }
 }

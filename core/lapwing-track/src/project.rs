@@ -4,10 +4,12 @@
 //! ellipsoid's normal at the sensor. A state is carried into that horizon by a rotation and a shift that are exact (both
 //! frames are Cartesian), so a sensor may stand far from the track's anchor.
 
+mod projection;
+
+pub(crate) use projection::{Against, Projection, Projections};
+
 use crate::config::Config;
-use crate::gaussian::{Gaussian, Linear, Vector};
-use crate::imm::{Foresight, MODES_MAX, Modes, log_sum};
-use crate::motion::{Motion, process_noise};
+use crate::gaussian::{Linear, Vector};
 use crate::reading::{Kind, Reading};
 use lapwing_model::{Ecef, Enu, LocalFrame, math};
 
@@ -70,13 +72,21 @@ pub(crate) struct Rows {
     pub(crate) jacobian: [Vector; 4],
     /// Which components are angles that wrap.
     wraps: [bool; 4],
+    /// Whether they are the first coordinates of the state and nothing else.
+    plain: bool,
     /// Variance added to each component, for a state that is not of the reading's time.
     noise: [f64; 4],
 }
 
 impl Rows {
-    const EMPTY: Self =
-        Self { count: 0, predicted: [0.0; 4], jacobian: [[0.0; 6]; 4], wraps: [false; 4], noise: [0.0; 4] };
+    const EMPTY: Self = Self {
+        count: 0,
+        predicted: [0.0; 4],
+        jacobian: [[0.0; 6]; 4],
+        wraps: [false; 4],
+        plain: false,
+        noise: [0.0; 4],
+    };
 
     fn push(&mut self, predicted: f64, jacobian: Vector, wraps: bool) {
         if let Some(cell) = self.predicted.get_mut(self.count) {
@@ -108,6 +118,12 @@ impl Scene<'_> {
     /// the sensor). `other` is the second place of a range difference.
     pub(crate) fn rows(&self, kind: Kind, mean: &Vector, other: Option<Ecef>) -> Option<Rows> {
         let mut out = Rows::EMPTY;
+        self.fill_rows(kind, mean, other, &mut out)?;
+        Some(out)
+    }
+
+    /// The same into empty rows.
+    fn fill_rows(&self, kind: Kind, mean: &Vector, other: Option<Ecef>, out: &mut Rows) -> Option<()> {
         match kind {
             Kind::Position { height } => {
                 out.push(mean[0], unit(0), false);
@@ -115,6 +131,7 @@ impl Scene<'_> {
                 if height && self.height_known {
                     out.push(mean[2], unit(2), false);
                 }
+                out.plain = true;
             }
             Kind::Polar { elevation, rate } => {
                 let view = View::new(self, mean)?;
@@ -157,7 +174,7 @@ impl Scene<'_> {
                 out.push(difference, gradient, false);
             }
         }
-        Some(out)
+        Some(())
     }
 
     /// Those of a position that is already in the region's frame.
@@ -230,174 +247,6 @@ impl Scene<'_> {
             out.push(rows.jacobian[i], y[i], variance[i]);
         }
         Some(out)
-    }
-}
-
-/// A hypothesis as readings of one kind see it: predicted rows, and what each model adds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Projection {
-    /// Whether it is of anything.
-    pub(crate) valid: bool,
-    pub(crate) rows: Rows,
-    weights: [f64; MODES_MAX],
-    modes: usize,
-    /// Mean of each model less the common mean, in the reading's components.
-    shift: [[f64; 4]; MODES_MAX],
-    /// H P Hᵀ of each model.
-    spread: [[[f64; 4]; 4]; MODES_MAX],
-    /// Four sigma of the prediction in each component, over all models.
-    pub(crate) reach: [f64; 4],
-}
-
-impl Projection {
-    /// Of nothing.
-    pub(crate) const EMPTY: Self = Self {
-        valid: false,
-        rows: Rows::EMPTY,
-        weights: [0.0; MODES_MAX],
-        modes: 0,
-        shift: [[0.0; 4]; MODES_MAX],
-        spread: [[[0.0; 4]; 4]; MODES_MAX],
-        reach: [0.0; 4],
-    };
-
-    pub(crate) fn new(scene: &Scene<'_>, kind: Kind, modes: &Modes, other: Option<Ecef>) -> Option<Self> {
-        let mut out = Self::EMPTY;
-        out.fill(scene, kind, modes.states(), &modes.weights, other, 0.0, None);
-        out.valid.then_some(out)
-    }
-
-    /// Of a single Gaussian.
-    pub(crate) fn of(scene: &Scene<'_>, kind: Kind, state: &Gaussian, other: Option<Ecef>) -> Option<Self> {
-        let mut out = Self::EMPTY;
-        out.fill(scene, kind, std::slice::from_ref(state), &[1.0, 0.0, 0.0], other, 0.0, None);
-        out.valid.then_some(out)
-    }
-
-    /// Fills an empty one; it stays invalid where the geometry says nothing.
-    ///
-    /// For states that are `ahead_s` seconds later than the reading: with F the transition back in time the reading is h(F x)
-    /// plus the process noise in between; the correlation of that noise with the present state is left out (algorithm C in
-    /// Bar-Shalom 2002, *Update with out-of-sequence measurements in tracking: exact solution*): a little less is learned
-    /// than could be, never more.
-    #[expect(clippy::too_many_arguments, reason = "filled in place, for speed")]
-    pub(crate) fn fill(
-        &mut self,
-        scene: &Scene<'_>,
-        kind: Kind,
-        states: &[Gaussian],
-        weights: &[f64; MODES_MAX],
-        other: Option<Ecef>,
-        ahead_s: f64,
-        motion: Option<Motion>,
-    ) {
-        let mut mean = [0.0; 6];
-        match states {
-            [one] => mean = one.mean,
-            _ => {
-                for (state, w) in states.iter().zip(weights) {
-                    for (m, x) in mean.iter_mut().zip(&state.mean) {
-                        *m += w * x;
-                    }
-                }
-            }
-        }
-        let mut then = mean;
-        for axis in 0..3 {
-            then[axis] -= ahead_s * mean[axis + 3];
-        }
-        let Some(rows) = scene.rows(kind, &then, other) else { return };
-        self.rows = rows;
-        if ahead_s > 0.0 {
-            let noise = motion.map(|m| process_noise(m, -ahead_s));
-            for i in 0..self.rows.count {
-                let h = self.rows.jacobian[i];
-                if let Some(q) = &noise {
-                    self.rows.noise[i] = crate::gaussian::dot(&h, &crate::gaussian::times_vector(q, &h));
-                }
-                for axis in 0..3 {
-                    self.rows.jacobian[i][axis + 3] -= ahead_s * h[axis];
-                }
-            }
-        }
-        self.weights = *weights;
-        self.modes = states.len();
-        for (mode, state) in states.iter().enumerate() {
-            self.add(mode, state, &mean, states.len());
-        }
-        self.valid = true;
-    }
-
-    fn add(&mut self, mode: usize, state: &Gaussian, mean: &Vector, modes: usize) {
-        for i in 0..self.rows.count {
-            let h = &self.rows.jacobian[i];
-            let mut ph = [0.0; 6];
-            // Most gradients have no velocity part: half the work.
-            let still = h[3] == 0.0 && h[4] == 0.0 && h[5] == 0.0;
-            for (k, row) in state.covariance.iter().enumerate() {
-                ph[k] = row[0] * h[0] + row[1] * h[1] + row[2] * h[2];
-                if !still {
-                    ph[k] += row[3] * h[3] + row[4] * h[4] + row[5] * h[5];
-                }
-            }
-            for j in 0..=i {
-                let g = &self.rows.jacobian[j];
-                let mut s = 0.0;
-                for k in 0..6 {
-                    s += g[k] * ph[k];
-                }
-                self.spread[mode][i][j] = s;
-            }
-            let mut shift = 0.0;
-            if modes > 1 {
-                for k in 0..6 {
-                    shift += h[k] * (state.mean[k] - mean[k]);
-                }
-            }
-            self.shift[mode][i] = shift;
-            let reach = 4.0 * math::sqrt(self.spread[mode][i][i].max(0.0)) + math::fabs(shift);
-            self.reach[i] = self.reach[i].max(reach);
-        }
-    }
-
-    /// How well a reading was foreseen; `None` when it lies far outside (a quick test in each component), or when the
-    /// numbers break.
-    pub(crate) fn foresight(&self, y: &[f64; 4], variance: &[f64; 4]) -> Option<Foresight> {
-        let n = self.rows.count;
-        for i in 0..n {
-            // |y| > reach + 4 sigma, without the root.
-            let beyond = math::fabs(y[i]) - self.reach[i];
-            if beyond > 0.0 && beyond * beyond > 16.0 * variance[i] {
-                return None;
-            }
-        }
-        let mut out = Foresight {
-            distance: f64::INFINITY,
-            log_likelihood: f64::NEG_INFINITY,
-            by_mode: [f64::NEG_INFINITY; MODES_MAX],
-        };
-        for mode in 0..self.modes {
-            let mut s = self.spread[mode];
-            let mut d = *y;
-            for i in 0..n {
-                s[i][i] += variance[i];
-                d[i] -= self.shift[mode][i];
-            }
-            let (distance, log_likelihood) = crate::gaussian::normal(n, &s, &d)?;
-            out.distance = out.distance.min(distance);
-            out.by_mode[mode] = log_likelihood;
-        }
-        out.log_likelihood = log_sum(&self.weights, &out.by_mode, self.modes);
-        Some(out)
-    }
-
-    /// The reading as linear components, for the update.
-    pub(crate) fn linear(&self, y: &[f64; 4], variance: &[f64; 4]) -> Linear {
-        let mut out = Linear::default();
-        for i in 0..self.rows.count {
-            out.push(self.rows.jacobian[i], y[i], variance[i]);
-        }
-        out
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where a track's numbers live: the east-north-up frame of its region, anchored on the ellipsoid. Tracks of one region
 //! share a frame, so that they can be compared without a conversion, and a sensor's pose in it is found once.
 
-use crate::gaussian::{Gaussian, Matrix, congruent};
+use crate::gaussian::{Gaussian, Matrix, Vector, congruent};
 use crate::imm::Modes;
 use crate::motion::forget_height;
 use crate::project::Pose;
@@ -122,8 +122,8 @@ impl Regions {
     }
 
     /// Whether a state has moved so far from its anchor that it must change its region.
-    pub(crate) fn is_far(state: &Gaussian) -> bool {
-        state.mean[0] * state.mean[0] + state.mean[1] * state.mean[1] > LEAVE_M * LEAVE_M
+    pub(crate) fn is_far(mean: &Vector) -> bool {
+        mean[0] * mean[0] + mean[1] * mean[1] > LEAVE_M * LEAVE_M
     }
 }
 
@@ -181,6 +181,7 @@ pub(crate) fn move_modes(from: &LocalFrame, to: &LocalFrame, modes: &mut Modes, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gaussian::Covariance;
 
     fn state(e: f64, n: f64, u: f64, ve: f64, vn: f64) -> Gaussian {
         let mut covariance = [[0.0; 6]; 6];
@@ -189,7 +190,7 @@ mod tests {
         }
         covariance[0][1] = 30.0;
         covariance[1][0] = 30.0;
-        Gaussian { mean: [e, n, u, ve, vn, 0.0], covariance }
+        Gaussian { mean: [e, n, u, ve, vn, 0.0], covariance: Covariance::of(&covariance) }
     }
 
     fn anchored(place: Place) -> LocalFrame {
@@ -205,14 +206,14 @@ mod tests {
         assert!((p.x_m - q.x_m).abs() < 1e-6 && (p.y_m - q.y_m).abs() < 1e-6 && (p.z_m - q.z_m).abs() < 1e-6);
         assert!(position(&t).horizontal_m() < 0.01, "anchored below the track: {:?}", position(&t));
         assert!((velocity(&t).length_m() - velocity(s).length_m()).abs() < 1e-9);
-        let trace = |g: &Gaussian, from: usize| (from..from + 3).map(|i| g.covariance[i][i]).sum::<f64>();
+        let trace = |g: &Gaussian, from: usize| (from..from + 3).map(|i| g.covariance[(i, i)]).sum::<f64>();
         assert!((trace(&t, 0) - trace(s, 0)).abs() < 1e-9);
         assert!((trace(&t, 3) - trace(s, 3)).abs() < 1e-9);
         let back = moved(&b, &a, &t, true);
         for i in 0..6 {
             assert!((back.mean[i] - s.mean[i]).abs() < 1e-6);
             for j in 0..6 {
-                assert!((back.covariance[i][j] - s.covariance[i][j]).abs() < 1e-9);
+                assert!((back.covariance[(i, j)] - s.covariance[(i, j)]).abs() < 1e-9);
             }
         }
     }

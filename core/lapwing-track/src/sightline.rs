@@ -8,7 +8,7 @@
 
 use crate::birth::{Bearing, unknown_velocity};
 use crate::filter::{Context, Filter};
-use crate::gaussian::Gaussian;
+use crate::gaussian::{Covariance, Gaussian};
 use crate::reading::Kind;
 use crate::region::RegionId;
 use crate::track::Candidate;
@@ -85,11 +85,11 @@ impl Filter {
         if existence < config.candidate_min {
             return false;
         }
-        let mut state = Gaussian { mean: [0.0; 6], covariance: [[0.0; 6]; 6] };
+        let mut state = Gaussian { mean: [0.0; 6], covariance: Covariance::ZERO };
         for r in 0..3 {
             state.mean[r] = meeting.place[r];
             for c in 0..3 {
-                state.covariance[r][c] = meeting.covariance[r][c];
+                state.covariance[(r, c)] = meeting.covariance[r][c];
             }
         }
         unknown_velocity(&mut state, config);

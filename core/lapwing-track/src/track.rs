@@ -4,6 +4,7 @@ use crate::class::Classifier;
 use crate::config::Config;
 use crate::existence::{Existence, confidence_log_ratio};
 use crate::gaussian::Gaussian;
+use crate::grid::Filed;
 use crate::imm::{Models, Modes};
 use crate::interface::Label;
 use crate::reading::Reading;
@@ -88,6 +89,8 @@ pub(crate) struct Track {
     pub(crate) began_at: Time,
     /// The time its hypotheses are for.
     pub(crate) at: Time,
+    /// Where it is filed, and whether under a name.
+    pub(crate) filed: Option<(Filed, bool)>,
     pub(crate) height_known: bool,
     /// The only hypothesis, or that of the best global one.
     pub(crate) best: Hypothesis,
@@ -146,6 +149,7 @@ impl Track {
             region,
             began_at: at,
             at,
+            filed: None,
             height_known,
             best: Hypothesis { modes: Modes::new(state, &config.models), existence: 1.0 },
             cluster: None,
@@ -171,15 +175,18 @@ impl Track {
             fix: None,
             twin: None,
             origin: [state.mean[0], state.mean[1]],
-            origin_variance_m2: state.covariance[0][0] + state.covariance[1][1],
+            origin_variance_m2: state.covariance[(0, 0)] + state.covariance[(1, 1)],
             strayed_m: 0.0,
         }
     }
 
     /// The best state at a time, in its region's frame.
     pub(crate) fn state_at(&self, at: Time, config: &Config) -> Gaussian {
-        let mut modes = self.best.modes;
         let dt = at.since(self.at).as_seconds_f64();
+        if dt == 0.0 {
+            return self.best.modes.merged();
+        }
+        let mut modes = self.best.modes;
         modes.predict(&self.models(config), dt, self.height_known);
         modes.merged()
     }
@@ -401,6 +408,8 @@ pub(crate) struct Candidate {
     pub(crate) line: u64,
     pub(crate) region: RegionId,
     pub(crate) at: Time,
+    /// Where it is filed.
+    pub(crate) filed: Option<Filed>,
     pub(crate) height_known: bool,
     pub(crate) state: Gaussian,
     pub(crate) existence: f64,
@@ -433,6 +442,7 @@ impl Candidate {
             line: key,
             region,
             at,
+            filed: None,
             height_known: true,
             state,
             existence,

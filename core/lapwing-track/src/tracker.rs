@@ -260,7 +260,7 @@ impl Tracker {
             at,
             position: position(&state),
             velocity: velocity(&state),
-            covariance: state.covariance,
+            covariance: state.covariance.square(),
             height_known: track.height_known,
             existence: track.best.existence,
             phase: track.phase,

@@ -7,7 +7,7 @@
 
 use crate::birth::{Bearing, key_of};
 use crate::filter::{Context, Filter};
-use crate::gaussian::Gaussian;
+use crate::gaussian::{Covariance, Gaussian};
 use crate::look::Look;
 use crate::motion::forget_height;
 use crate::post::Post;
@@ -233,13 +233,13 @@ impl Filter {
         if self.occupied(at, region, new.at, ctx) {
             return;
         }
-        let mut state = Gaussian { mean: [at[0], at[1], 0.0, 0.0, 0.0, 0.0], covariance: [[0.0; 6]; 6] };
+        let mut state = Gaussian { mean: [at[0], at[1], 0.0, 0.0, 0.0, 0.0], covariance: Covariance::ZERO };
         for r in 0..2 {
             for c in 0..2 {
-                state.covariance[r][c] = covariance[r][c];
+                state.covariance[(r, c)] = covariance[r][c];
             }
-            state.covariance[r][r] += 400.0;
-            state.covariance[r + 3][r + 3] = config.speed_start_sd_mps * config.speed_start_sd_mps;
+            state.covariance[(r, r)] += 400.0;
+            state.covariance[(r + 3, r + 3)] = config.speed_start_sd_mps * config.speed_start_sd_mps;
         }
         forget_height(&mut state);
         let interval = ctx.posts.get(new.sensor as usize).map_or(config.interval_max, |p| p.sensor.interval);

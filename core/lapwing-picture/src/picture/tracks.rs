@@ -7,8 +7,8 @@ use crate::emitters::{ACCURACY_MAX_M, Fix};
 use crate::identity::{EvidenceSet, weight};
 use lapwing_model::track::{Source, TrailPoint};
 use lapwing_model::{
-    AirText, Claim, Classification, EventBody, EvidenceKind, Heights, Identity, Kinematics, LocalFrame, Name, Phase,
-    Place, Position, Protocol, SensorId, Span, Time, Track, TrackId, Transmitter, limits, math,
+    AirText, Claim, Classification, EventBody, EvidenceKind, Geodetic, Heights, Identity, Kinematics, LocalFrame, Name,
+    Phase, Place, Position, Protocol, SensorId, Span, Time, Track, TrackId, Transmitter, limits, math,
 };
 use lapwing_track::{Change, Estimate};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -344,8 +344,8 @@ impl Picture {
         let Some(entry) = self.tracks.get(&id).filter(|e| !e.announced) else { return };
         let split_from = entry.split_from.clone();
         let Some(estimate) = self.tracker.estimate(id, self.now) else { return };
-        self.learn_geoid(&estimate);
-        if let Some(track) = self.track_at(id, &estimate, true) {
+        let at = self.geodetic_of(&estimate);
+        if let Some(track) = self.track_at(id, &estimate, at, true) {
             if let Some(entry) = self.tracks.get_mut(&id) {
                 (entry.announced, entry.changed, entry.urgent) = (true, false, false);
             }
@@ -371,20 +371,24 @@ impl Picture {
         }
     }
 
-    /// Readers of a height above the sea may not remember: what they will ask for is known before.
-    fn learn_geoid(&mut self, estimate: &Estimate) {
-        self.geoid.undulation_m(estimate.frame.to_geodetic(estimate.position).place());
+    /// Where an estimate is. Readers of a height above the sea may not remember: what they will ask for is known before.
+    fn geodetic_of(&mut self, estimate: &Estimate) -> Geodetic {
+        let at = estimate.frame.to_geodetic(estimate.position);
+        if estimate.height_known {
+            self.geoid.undulation_m(at.place());
+        }
+        at
     }
 
     fn tell_track(&mut self, id: TrackId) {
         if let Some(estimate) = self.tracker.estimate(id, self.now) {
-            self.tell_track_at(id, &estimate);
+            let at = self.geodetic_of(&estimate);
+            self.tell_track_at(id, &estimate, at);
         }
     }
 
-    fn tell_track_at(&mut self, id: TrackId, estimate: &Estimate) {
-        self.learn_geoid(estimate);
-        if let Some(track) = self.track_at(id, estimate, false) {
+    fn tell_track_at(&mut self, id: TrackId, estimate: &Estimate, at: Geodetic) {
+        if let Some(track) = self.track_at(id, estimate, at, false) {
             if let Some(entry) = self.tracks.get_mut(&id) {
                 (entry.changed, entry.urgent) = (false, false);
             }
@@ -397,7 +401,7 @@ impl Picture {
         let changed: Vec<TrackId> = self.tracks.iter().filter(|(_, e)| e.changed).map(|(id, _)| *id).collect();
         for id in changed {
             let Some(estimate) = self.tracker.estimate(id, self.now) else { continue };
-            let place = estimate.frame.to_geodetic(estimate.position).place();
+            let at = self.geodetic_of(&estimate);
             if let Some(entry) = self.tracks.get_mut(&id)
                 && entry.trail_at != Some(entry.last_at)
             {
@@ -405,11 +409,11 @@ impl Picture {
                 if entry.trail.len() >= limits::TRAIL_POINTS_MAX {
                     entry.trail.pop_front();
                 }
-                entry.trail.push_back(TrailPoint { at: self.now, place });
+                entry.trail.push_back(TrailPoint { at: self.now, place: at.place() });
             }
             self.announce(id);
             if self.tracks.get(&id).is_some_and(|e| e.changed) {
-                self.tell_track_at(id, &estimate);
+                self.tell_track_at(id, &estimate, at);
             }
         }
     }
@@ -450,10 +454,11 @@ impl Picture {
 
     /// A track for readers.
     pub(super) fn track(&self, id: TrackId, with_trail: bool) -> Option<Track> {
-        self.track_at(id, &self.tracker.estimate(id, self.now)?, with_trail)
+        let estimate = self.tracker.estimate(id, self.now)?;
+        self.track_at(id, &estimate, estimate.frame.to_geodetic(estimate.position), with_trail)
     }
 
-    fn track_at(&self, id: TrackId, estimate: &Estimate, with_trail: bool) -> Option<Track> {
+    fn track_at(&self, id: TrackId, estimate: &Estimate, at: Geodetic, with_trail: bool) -> Option<Track> {
         let entry = self.tracks.get(&id)?;
         let mut voices: Vec<_> = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).collect();
         // The voice heard last has the say; of equals the younger one.
@@ -473,6 +478,7 @@ impl Picture {
             last_at: entry.last_at,
             kinematics: self.kinematics(
                 estimate,
+                at,
                 &self.claimed_heights(entry),
                 self.said_accuracy_m(id, entry, estimate),
             ),
@@ -509,8 +515,7 @@ impl Picture {
             .unwrap_or_default()
     }
 
-    fn kinematics(&self, e: &Estimate, claimed: &Heights, said_accuracy_m: f64) -> Kinematics {
-        let at = e.frame.to_geodetic(e.position);
+    fn kinematics(&self, e: &Estimate, at: Geodetic, claimed: &Heights, said_accuracy_m: f64) -> Kinematics {
         // States near the anchor differ from the local horizon by less than a thousandth of a radian.
         let here = LocalFrame::new(at);
         let v = here.rotate(e.frame.unrotate(e.velocity));

@@ -8,11 +8,12 @@
 
 use super::{Cluster, Global};
 use crate::config::Config;
-use crate::gaussian::{Gaussian, Matrix, Vector};
-use crate::imm::{add_spread, mirror};
+use crate::gaussian::{Covariance, Gaussian, Vector};
+use crate::imm::{Modes, add_spread};
 use crate::slab::Slab;
 use crate::track::Track;
 use lapwing_model::Time;
+use std::borrow::Cow;
 
 /// Hypotheses of less than this part of the best one's weight say nothing that shows.
 const WEIGHT_MIN: f64 = 0.01;
@@ -31,54 +32,80 @@ impl Cluster {
             .filter(|i| self.members.get(*i).and_then(|m| tracks.get(*m)).is_some_and(|t| t.region == region))
             .collect();
         let own = near.iter().position(|i| *i == index)?;
-        let states: Vec<Vec<(Gaussian, f64)>> = near.iter().map(|i| self.states(*i, tracks, at, config)).collect();
-        let of = |global: &Global, n: usize| {
+        let when = When { tracks, at, config };
+        if near.len() == 1 {
+            return self.alone(index, &when);
+        }
+        // Means of all local hypotheses, with their existence: those of each member from its offset on.
+        let (mut means, mut offsets) = (Vec::new(), Vec::with_capacity(near.len()));
+        for i in &near {
+            offsets.push(means.len());
+            means.extend(self.states(*i, &when).map(|(modes, existence)| (modes.mean(), existence)));
+        }
+        let pick = |global: &Global, n: usize| {
             let pick = near.get(n).and_then(|i| global.picks.get(*i)).copied()?;
-            states.get(n)?.get(usize::from(pick))
+            Some((n, usize::from(pick)))
         };
+        let mean_of_pick = |(n, pick): (usize, usize)| -> Option<&(Vector, f64)> { means.get(offsets.get(n)? + pick) };
         let places = |global: &Global| -> Vec<[f64; 3]> {
-            (0..near.len())
-                .map(|n| of(global, n).map_or([0.0; 3], |(s, _)| [s.mean[0], s.mean[1], s.mean[2]]))
-                .collect()
+            let place = |n| pick(global, n).and_then(mean_of_pick).map_or([0.0; 3], |(m, _)| [m[0], m[1], m[2]]);
+            (0..near.len()).map(place).collect()
         };
         let wanted = places(best);
-        let mut parts: Vec<(f64, &Gaussian)> = Vec::with_capacity(self.globals.len());
+        // Of each hypothesis: its weight, and whose place of it is this track's.
+        let mut parts: Vec<(f64, (usize, usize))> = Vec::with_capacity(self.globals.len());
         for global in &self.globals {
             if global.weight < WEIGHT_MIN * best.weight {
                 break;
             }
             let names = renamed(&wanted, &places(global));
-            let Some((state, existence)) = names.get(own).and_then(|n| of(global, *n)) else { continue };
-            parts.push((global.weight * existence, state));
+            let Some(part) = names.get(own).and_then(|n| pick(global, *n)) else { continue };
+            let existence = mean_of_pick(part).map_or(0.0, |(_, existence)| *existence);
+            parts.push((global.weight * existence, part));
         }
-        let mean = mean_of(&parts)?;
+        let mean = mean_of(parts.iter().filter_map(|(w, part)| Some((*w, &mean_of_pick(*part)?.0))))?;
         // Where plots cannot be told apart the place of a track is as uncertain as which plots were its: all its own hypotheses.
-        let own: Vec<(f64, &Gaussian)> = states
-            .get(own)?
-            .iter()
-            .zip(self.weights(index))
-            .map(|((one, existence), w)| (w * existence, one))
-            .collect();
-        let sure = own.iter().map(|(w, _)| w).sum::<f64>() > 1e-6;
-        Some(Gaussian { mean, covariance: spread(if sure { &own } else { &parts }, &mean) })
+        let weights = self.weights(index);
+        let states = self.states(index, &when).zip(weights);
+        let covariance = spread(states.map(|((modes, existence), w)| (w * existence, modes.merged())), &mean);
+        let covariance = covariance.or_else(|| {
+            let state = |part: (usize, usize)| Some(self.states(*near.get(part.0)?, &when).nth(part.1)?.0.merged());
+            spread(parts.iter().filter_map(|(w, part)| Some((*w, state(*part)?))), &mean)
+        });
+        Some(Gaussian { mean, covariance: covariance? })
     }
 
-    /// The local hypotheses of a member at `at`, with their existence.
-    fn states(&self, index: usize, tracks: &Slab<Track>, at: Time, config: &Config) -> Vec<(Gaussian, f64)> {
-        let (Some(locals), Some(track)) =
-            (self.locals.get(index), self.members.get(index).and_then(|m| tracks.get(*m)))
-        else {
-            return Vec::new();
-        };
-        let dt = at.since(track.at).as_seconds_f64();
-        let models = track.models(config);
-        let at_time = |hypothesis: &crate::track::Hypothesis| {
-            let mut modes = hypothesis.modes;
-            modes.predict(&models, dt, track.height_known);
-            (modes.merged(), hypothesis.existence)
-        };
-        locals.iter().map(at_time).collect()
+    /// The same where there is nobody to change names with.
+    fn alone(&self, index: usize, when: &When<'_>) -> Option<Gaussian> {
+        let weights = self.weights(index);
+        let weighed = || self.states(index, when).zip(&weights).map(|((modes, existence), w)| (w * existence, modes));
+        let means: Vec<(f64, Vector)> = weighed().map(|(w, modes)| (w, modes.mean())).collect();
+        let mean = mean_of(means.iter().map(|(w, mean)| (*w, mean)))?;
+        let covariance = spread(weighed().map(|(w, modes)| (w, modes.merged())), &mean)?;
+        Some(Gaussian { mean, covariance })
     }
+
+    /// The local hypotheses of a member at a time, with their existence.
+    fn states<'a>(&'a self, index: usize, when: &'a When<'_>) -> impl Iterator<Item = (Cow<'a, Modes>, f64)> + 'a {
+        let locals = self.locals.get(index).map_or(&[][..], Vec::as_slice);
+        let track = self.members.get(index).and_then(|m| when.tracks.get(*m));
+        locals.iter().filter_map(move |hypothesis| {
+            let track = track?;
+            let mut modes = Cow::Borrowed(&hypothesis.modes);
+            let dt = when.at.since(track.at).as_seconds_f64();
+            if dt != 0.0 {
+                modes.to_mut().predict(&track.models(when.config), dt, track.height_known);
+            }
+            Some((modes, hypothesis.existence))
+        })
+    }
+}
+
+/// When a cluster is asked for, and what it hangs on.
+struct When<'a> {
+    tracks: &'a Slab<Track>,
+    at: Time,
+    config: &'a Config,
 }
 
 /// Which of `places` goes to each of `wanted`, so that the squares of the distances are small together: exchanges of two, as long
@@ -108,29 +135,28 @@ fn renamed(wanted: &[[f64; 3]], places: &[[f64; 3]]) -> Vec<usize> {
 }
 
 /// Mean of a mixture; `None` without weight.
-fn mean_of(parts: &[(f64, &Gaussian)]) -> Option<Vector> {
-    let total: f64 = parts.iter().map(|(w, _)| w).sum();
-    if !(total > 1e-9) {
-        return None;
-    }
-    let mut mean = [0.0; 6];
-    for (w, state) in parts {
+fn mean_of<'a>(parts: impl Iterator<Item = (f64, &'a Vector)>) -> Option<Vector> {
+    let (mut total, mut mean) = (0.0, [0.0; 6]);
+    for (w, part) in parts {
+        total += w;
         for i in 0..6 {
-            mean[i] += w / total * state.mean[i];
+            mean[i] += w * part[i];
         }
     }
-    Some(mean)
+    (total > 1e-9).then(|| mean.map(|x| x / total))
 }
 
-/// Covariance of a mixture around a mean. There is weight in it.
-fn spread(parts: &[(f64, &Gaussian)], around: &Vector) -> Matrix {
-    let total: f64 = parts.iter().map(|(w, _)| w).sum();
-    let mut covariance = [[0.0; 6]; 6];
+/// Covariance of a mixture around a mean; `None` without weight.
+fn spread(parts: impl Iterator<Item = (f64, Gaussian)>, around: &Vector) -> Option<Covariance> {
+    let (mut total, mut covariance) = (0.0, Covariance::ZERO);
     for (w, state) in parts {
-        add_spread(&mut covariance, *w, state, around);
+        total += w;
+        add_spread(&mut covariance, w, &state, around);
     }
-    mirror(&mut covariance);
-    covariance.map(|row| row.map(|x| x / total))
+    for x in covariance.elements_mut() {
+        *x /= total;
+    }
+    (total > 1e-6).then_some(covariance)
 }
 
 #[cfg(test)]
@@ -147,11 +173,13 @@ mod tests {
 
     #[test]
     fn a_mixture_has_the_spread_of_its_means() {
-        let part = |x: f64| Gaussian { mean: [x, 0.0, 0.0, 0.0, 0.0, 0.0], covariance: [[0.0; 6]; 6] };
-        let (a, b) = (part(-2.0), part(2.0));
-        let parts = [(0.3, &a), (0.1, &b)];
-        let mean = mean_of(&parts).unwrap();
-        assert!((mean[0] + 1.0).abs() < 1e-12 && (spread(&parts, &mean)[0][0] - 3.0).abs() < 1e-12);
-        assert!(mean_of(&[(0.0, &a)]).is_none());
+        let part = |x: f64| Gaussian { mean: [x, 0.0, 0.0, 0.0, 0.0, 0.0], covariance: Covariance::ZERO };
+        let parts = [(0.3, part(-2.0)), (0.1, part(2.0))];
+        let mean = mean_of(parts.iter().map(|(w, g)| (*w, &g.mean))).unwrap();
+        assert!((mean[0] + 1.0).abs() < 1e-12);
+        assert!((spread(parts.into_iter(), &mean).unwrap()[(0, 0)] - 3.0).abs() < 1e-12);
+        assert!(
+            mean_of([(0.0, &mean)].into_iter()).is_none() && spread([(0.0, part(1.0))].into_iter(), &mean).is_none()
+        );
     }
 }

@@ -1,6 +1,9 @@
 //! What a look makes of tracks that share readings or hypotheses.
 
 use super::*;
+use crate::filter::Visible;
+use crate::project::Projection;
+use crate::reading::Reading;
 
 /// What a member does under a child hypothesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +23,16 @@ struct Member {
     partner: Option<u32>,
     /// Whether it is the less sure of the two.
     hides: bool,
+}
+
+/// A reading on its way into a local hypothesis.
+struct Taken {
+    reading: u32,
+    /// Variances to add, where it is of two aircraft the sensor could not tell apart.
+    merged: Option<[f64; 4]>,
+    /// The pair they make, where it lies in the gate.
+    known: Option<Pair>,
+    visible: Visible,
 }
 
 /// What one claim may speak against a hypothesis at most, nats.
@@ -176,18 +189,19 @@ impl Filter {
         ctx: &mut Context<'_>,
     ) {
         let mut locals: Vec<Vec<Hypothesis>> = vec![Vec::new(); members.len()];
-        let mut made: Vec<BTreeMap<(u16, Deed), u16>> = vec![BTreeMap::new(); members.len()];
+        // What made each local hypothesis, in their order.
+        let mut made: Vec<Vec<(u16, Deed)>> = vec![Vec::new(); members.len()];
         let mut globals = Vec::with_capacity(children.len());
         for (log_weight, deeds) in children {
             let mut picks = Vec::with_capacity(members.len());
             for (row, (parent, deed)) in deeds.iter().enumerate() {
-                let next = locals[row].len() as u16;
-                let index = *made[row].entry((*parent, *deed)).or_insert(next);
-                if index == next {
+                let known = made[row].iter().position(|m| *m == (*parent, *deed));
+                picks.push(known.unwrap_or(made[row].len()) as u16);
+                if known.is_none() {
+                    made[row].push((*parent, *deed));
                     let before = cluster.locals[row][usize::from(*parent)];
                     locals[row].push(self.child(before, *parent, *deed, &members[row], look, ctx));
                 }
-                picks.push(index);
             }
             globals.push(Global { weight: math::exp(log_weight - best), picks });
         }
@@ -239,40 +253,60 @@ impl Filter {
         let known = range_of(&ctx.work.pairs, v)
             .map(|i| ctx.work.pairs[i])
             .find(|p| p.reading == reading && p.hypothesis == u32::from(parent));
-        let projection =
-            ctx.work.projections.get((visible.first + u32::from(parent)) as usize).filter(|p| p.valid).copied();
         let Some(track) = self.tracks.get(member.slot) else { return out };
         let (region, height_known) = (track.region, track.height_known);
-        let Some(value) = ctx.work.readings.get(reading as usize).cloned() else { return out };
-        let pair = match known {
+        // Lent for as long as they are read.
+        let readings = std::mem::take(&mut ctx.work.readings);
+        let projections = std::mem::take(&mut ctx.work.projections);
+        let projection = projections.get((visible.first + u32::from(parent)) as usize);
+        if let Some(value) = readings.get(reading as usize) {
+            let taken = Taken { reading, merged, known, visible };
+            if self.child_takes(&mut out, value, projection, &taken, look, (region, height_known), ctx) && !shared {
+                out.existence = 1.0;
+            }
+        }
+        (ctx.work.readings, ctx.work.projections) = (readings, projections);
+        out
+    }
+
+    /// A local hypothesis takes a reading. Whether it could.
+    #[expect(clippy::too_many_arguments, reason = "the whole context of one update")]
+    fn child_takes(
+        &self,
+        out: &mut Hypothesis,
+        value: &Reading,
+        projection: Option<&Projection>,
+        taken: &Taken,
+        look: &Look,
+        (region, height_known): (u16, bool),
+        ctx: &mut Context<'_>,
+    ) -> bool {
+        let pair = match taken.known {
             Some(pair) => pair,
             None => {
                 // A shared reading may lie outside the gate: then it says nothing of this one.
-                let Some(projection) = projection.as_ref() else { return out };
+                let Some(projection) = projection else { return false };
                 let scene = ctx.scene(look.sensor, region, height_known);
-                let (y, mut variance) = scene.innovations(&value, &projection.rows);
-                for (v, m) in variance.iter_mut().zip(&merged.unwrap_or_default()) {
+                let (y, mut variance) = scene.innovations(value, &projection.rows);
+                for (v, m) in variance.iter_mut().zip(&taken.merged.unwrap_or_default()) {
                     *v += m;
                 }
-                let Some(foresight) = projection.foresight(&y, &variance) else { return out };
-                Pair { visible: v, hypothesis: u32::from(parent), reading, log_ratio: 0.0, foresight }
+                let Some(foresight) = projection.foresight(&y, &variance) else { return false };
+                Pair { visible: 0, hypothesis: 0, reading: taken.reading, log_ratio: 0.0, foresight }
             }
         };
         self.update_modes(
             &mut out.modes,
-            &value,
-            projection.as_ref(),
+            value,
+            projection,
             &pair,
-            visible.ahead_s,
-            merged,
+            taken.visible.ahead_s,
+            taken.merged,
             look,
             (region, height_known),
             ctx,
         );
-        if !shared {
-            out.existence = 1.0;
-        }
-        out
+        true
     }
 
     /// Whether a member's partner has no likely reading of its own: then this one is of both.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::Config;
-use crate::gaussian::Gaussian;
+use crate::gaussian::{Covariance, Gaussian};
 use crate::interface::{Observation, Scan};
 use crate::tracker::Tracker;
 use lapwing_model::Time;
@@ -122,7 +122,9 @@ fn parts_undo_a_product() {
         modes: crate::imm::Modes::new(
             Gaussian {
                 mean: [east, 0.0, 0.0, 0.0, 0.0, 0.0],
-                covariance: std::array::from_fn(|i| std::array::from_fn(|j| if i == j { 1.0 } else { 0.0 })),
+                covariance: Covariance::of(&std::array::from_fn(|i| {
+                    std::array::from_fn(|j| if i == j { 1.0 } else { 0.0 })
+                })),
             },
             &Config::default().models,
         ),

@@ -3,11 +3,16 @@
 use super::*;
 
 impl Filter {
-    /// Finds what the look may see, brings it to the look's time, and projects it into the sensor's readings.
+    /// Finds what the look may see, brings it to the look's time, projects it into the sensor's readings, and finds those that
+    /// may be its: all that while it is at hand, for there may be thousands.
     pub(super) fn find_visible(&mut self, look: &Look, ctx: &mut Context<'_>) {
         ctx.work.visible.clear();
         ctx.work.weak.clear();
         ctx.work.projections.clear();
+        ctx.work.pairs.clear();
+        ctx.work.weak_pairs.clear();
+        let gaze = Gaze::new(self, look, ctx);
+        ctx.work.nearby.lay_out(&ctx.work.readings, gaze.kind.filter(|_| !gaze.mixed));
         let Some(post) = ctx.posts.get_mut(look.sensor as usize) else { return };
         let disc = post.disc;
         // The poses are looked up for each track: taken out, so that sensor and frames can be read beside them.
@@ -18,7 +23,6 @@ impl Filter {
             Some((place, range)) => self.track_grid.near(place, range + SLACK_M, &mut near),
             None => near.extend(self.tracks.slots()),
         }
-        let gaze = Gaze::new(self, look, ctx);
         for slot in &near {
             self.show_track(*slot, look, &gaze, &mut poses, ctx);
         }
@@ -70,19 +74,16 @@ impl Filter {
             mean = track.best.modes.mean();
         }
         let d = pose.map(|pose| pose.to(&mean));
-        let first = ctx.work.projections.len() as u32;
+        let first = ctx.work.projections.len();
         let projections = &mut ctx.work.projections;
         let cluster = track.cluster.and_then(|c| self.clusters.get(c));
-        let count = cluster.map_or(1, |c| c.hypotheses(slot).len());
         if let Some(kind) = gaze.kind {
             let motion = if ahead_s > 0.0 { track.models(config).motions.first().copied() } else { None };
             let mut show = |modes: &Modes| {
-                projections.push(Projection::EMPTY);
-                if let Some(projection) = projections.last_mut() {
-                    projection.fill(&scene, kind, modes.states(), &modes.weights, gaze.other, ahead_s, motion);
-                    if gaze.clock_s != 0.0 {
-                        projection.delayed(&scene, kind, &mean, gaze.clock_s);
-                    }
+                let projection = projections.next();
+                projection.fill(&scene, kind, modes.states(), &modes.weights, gaze.other, ahead_s, motion);
+                if gaze.clock_s != 0.0 {
+                    projection.delayed(&scene, kind, &mean, gaze.clock_s);
                 }
             };
             match cluster {
@@ -102,7 +103,14 @@ impl Filter {
             detection = -detection;
         }
         let polar = d.filter(|_| gaze.resolves).map(polar_of);
-        ctx.work.visible.push(Visible { slot, first, count: count as u32, detection, ahead_s, polar });
+        let v = ctx.work.visible.len() as u32;
+        let visible = Visible { slot, first: first as u32, detection, ahead_s, polar };
+        ctx.work.visible.push(visible);
+        let projections = std::mem::take(&mut ctx.work.projections);
+        for (h, projection) in projections.from(first).iter().enumerate().filter(|(_, p)| p.valid) {
+            self.pair_one((v, h as u32, true), &visible, projection, &scene, gaze, ctx.work);
+        }
+        ctx.work.projections = projections;
     }
 
     fn show_candidate(
@@ -133,14 +141,6 @@ impl Filter {
         }
         let frame = ctx.regions.frame(candidate.region);
         let scene = Scene { frame, pose, height_known, signal_speed_mps: post.signal_speed_mps, config };
-        let first = ctx.work.projections.len() as u32;
-        if let Some(kind) = gaze.kind {
-            ctx.work.projections.push(Projection::EMPTY);
-            if let Some(projection) = ctx.work.projections.last_mut() {
-                let one = std::slice::from_ref(&candidate.state);
-                projection.fill(&scene, kind, one, &[1.0, 0.0, 0.0], gaze.other, 0.0, None);
-            }
-        }
         let d = pose.map(|pose| pose.to(&candidate.state.mean));
         let mut detection = post.detection(d.unwrap_or([0.0; 3]), height_known, margin, config);
         if !gaze.misses {
@@ -149,97 +149,58 @@ impl Filter {
         if beside || (post.listens && !candidate.heard.emits()) {
             detection = -detection;
         }
-        ctx.work.weak.push(Visible { slot, first, count: 1, detection, ahead_s: 0.0, polar: None });
+        let v = ctx.work.weak.len() as u32;
+        let visible = Visible { slot, first: 0, detection, ahead_s: 0.0, polar: None };
+        ctx.work.weak.push(visible);
+        let Some(kind) = gaze.kind else { return };
+        // Of a candidate the projection is not needed again.
+        let mut scratch = std::mem::take(&mut ctx.work.scratch);
+        scratch.clear();
+        let projection = scratch.next();
+        let one = std::slice::from_ref(&candidate.state);
+        projection.fill(&scene, kind, one, &[1.0, 0.0, 0.0], gaze.other, 0.0, None);
+        if projection.valid {
+            self.pair_one((v, 0, false), &visible, projection, &scene, gaze, ctx.work);
+        }
+        ctx.work.scratch = scratch;
     }
 
-    /// Finds the pairs that may be: gates each reading against each projection near it.
-    pub(super) fn pair(&mut self, look: &Look, ctx: &mut Context<'_>) {
-        ctx.work.pairs.clear();
-        ctx.work.weak_pairs.clear();
-        let Some(kind) = look.readings.first().map(|r| r.kind) else { return };
-        // Readings in the order of their sharpest component, so that each projection asks only those near it.
-        let mixed = look.readings.iter().any(|r| r.kind != kind);
-        let all = look.readings.len() <= FEW || mixed;
-        let work = &mut *ctx.work;
-        work.order.clear();
-        work.order.extend(work.readings.iter().enumerate().map(|(i, r)| (sort_key(r), i as u32)));
-        if !all {
-            work.order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        }
-        // Errors within a scan are alike; the greatest is taken.
-        let mut widest = [0.0; 4];
-        for reading in &work.readings {
-            for (w, v) in widest.iter_mut().zip(&reading.variance) {
-                *w = f64::max(*w, *v);
-            }
-        }
-        let widest = widest.map(|w| 4.0 * math::sqrt(w));
-        let projections = std::mem::take(&mut work.projections);
-        let visible = std::mem::take(&mut work.visible);
-        let weak = std::mem::take(&mut work.weak);
-        let context = PairContext { kind, all, mixed, widest, sensor: look.sensor };
-        for (strong, list) in [(true, &visible), (false, &weak)] {
-            for (v, one) in list.iter().enumerate() {
-                let of = if strong {
-                    self.tracks.get(one.slot).map(|t| (t.region, t.height_known))
-                } else {
-                    self.candidates.get(one.slot).map(|c| (c.region, c.height_known))
-                };
-                let Some(place) = of else { continue };
-                for h in 0..one.count {
-                    let at = (one.first + h) as usize;
-                    if let Some(projection) = projections.get(at).filter(|p| p.valid) {
-                        self.pair_one((v as u32, h, strong), one, projection, place, &context, ctx);
-                    }
-                }
-            }
-        }
-        ctx.work.projections = projections;
-        ctx.work.visible = visible;
-        ctx.work.weak = weak;
-    }
-
+    /// Finds the readings that may be of one projection.
     fn pair_one(
         &self,
         (v, h, strong): (u32, u32, bool),
         visible: &Visible,
         projection: &Projection,
-        (region, height_known): (u16, bool),
-        context: &PairContext,
-        ctx: &mut Context<'_>,
+        scene: &Scene<'_>,
+        gaze: &Gaze,
+        work: &mut Work,
     ) {
-        let readings = std::mem::take(&mut ctx.work.readings);
-        let order = std::mem::take(&mut ctx.work.order);
-        let mut found = std::mem::take(if strong { &mut ctx.work.pairs } else { &mut ctx.work.weak_pairs });
-        let log_other = std::mem::take(&mut ctx.work.log_other);
-        let windows = if context.all {
-            two((0, order.len()), (0, 0))
-        } else {
-            windows(context, projection, &order, ctx.regions.frame(region))
-        };
-        if windows.iter().any(|(from, to)| from < to) {
-            let log_detection = math::log(math::fabs(visible.detection).max(1e-3));
-            let scene = ctx.scene(context.sensor, region, height_known);
-            let start = found.len();
-            for (_, r) in windows.iter().flat_map(|(from, to)| order.get(*from..*to).unwrap_or(&[])) {
-                let Some(reading) = readings.get(*r as usize) else { continue };
-                let foresight = if !context.mixed || reading.kind == context.kind {
-                    let (y, variance) = scene.innovations(reading, &projection.rows);
-                    projection.foresight(&y, &variance)
-                } else {
-                    self.foresee_other(visible.slot, strong, reading, &scene)
-                };
-                let Some(foresight) = foresight.filter(|f| f.distance <= gate(projection.rows.count)) else { continue };
-                let other = log_other.get(*r as usize).map_or(0.0, |o| o[usize::from(height_known)]);
-                let log_ratio = (log_detection + foresight.log_likelihood - other).min(LOG_RATIO_CAP);
-                found.push(Pair { visible: v, hypothesis: h, reading: *r, log_ratio, foresight });
-            }
-            drop_unlikely(&mut found, start);
+        let Work { readings, nearby, log_other, pairs, weak_pairs, .. } = work;
+        let found = if strong { pairs } else { weak_pairs };
+        let log_detection = math::log(math::fabs(visible.detection).max(1e-3));
+        let start = found.len();
+        let mut against = Against::new(projection);
+        nearby.each(projection, scene.frame, |r| {
+            let Some(reading) = readings.get(r as usize) else { return };
+            let foresight = if !gaze.mixed || gaze.kind == Some(reading.kind) {
+                let (y, variance) = scene.innovations(reading, &projection.rows);
+                if projection.is_beyond(&y, &variance) {
+                    return;
+                }
+                against.foresight(&y, &variance)
+            } else {
+                self.foresee_other(visible.slot, strong, reading, scene)
+            };
+            let Some(foresight) = foresight.filter(|f| f.distance <= gate(projection.rows.count)) else { return };
+            let other = log_other.get(r as usize).map_or(0.0, |o| o[usize::from(scene.height_known)]);
+            let log_ratio = (log_detection + foresight.log_likelihood - other).min(LOG_RATIO_CAP);
+            found.push(Pair { visible: v, hypothesis: h, reading: r, log_ratio, foresight });
+        });
+        drop_unlikely(found, start);
+        // So the whole list is in order: by what is seen, its hypothesis, the reading.
+        if let Some(own) = found.get_mut(start..) {
+            own.sort_unstable_by_key(|p| p.reading);
         }
-        ctx.work.readings = readings;
-        ctx.work.order = order;
-        ctx.work.log_other = log_other;
-        *(if strong { &mut ctx.work.pairs } else { &mut ctx.work.weak_pairs }) = found;
     }
 
     /// A scan of several kinds is rare: what is not of the first kind is projected again.
@@ -281,95 +242,6 @@ impl Projection {
     }
 }
 
-/// Stretches of readings that may be near a projection, at most; beyond, all are tried.
-const STRETCHES_MAX: usize = 8;
-/// Height of a band of latitude, degrees (about 200 m).
-const BAND_DEG: f64 = 0.0018;
-/// What lies between one band and the next in the order: more than all longitudes.
-const BAND_STRIDE: f64 = 1_000.0;
-
-/// The band of a latitude.
-fn band_of(latitude_deg: f64) -> f64 {
-    math::floor(latitude_deg / BAND_DEG)
-}
-
-type Stretches = [(usize, usize); STRETCHES_MAX];
-
-/// Two stretches and no more.
-fn two(a: (usize, usize), b: (usize, usize)) -> Stretches {
-    let mut all = [(0, 0); STRETCHES_MAX];
-    (all[0], all[1]) = (a, b);
-    all
-}
-
-/// Where in the sorted readings those near a projection are.
-fn windows(
-    context: &PairContext,
-    projection: &Projection,
-    order: &[(f64, u32)],
-    frame: &lapwing_model::LocalFrame,
-) -> Stretches {
-    let everything = two((0, order.len()), (0, 0));
-    let stretch =
-        |from: f64, to: f64| (order.partition_point(|(k, _)| *k < from), order.partition_point(|(k, _)| *k <= to));
-    match context.kind {
-        Kind::Polar { .. } | Kind::Bearing { .. } => {
-            let at = usize::from(matches!(context.kind, Kind::Polar { .. }));
-            let (middle, half) = (projection.rows.predicted[at], projection.reach[at] + context.widest[1]);
-            if half >= math::PI {
-                return everything;
-            }
-            let (from, to) = (middle - half, middle + half);
-            if from < -math::PI {
-                two(stretch(-4.0, to), stretch(from + math::TAU, 4.0))
-            } else if to > math::PI {
-                two(stretch(from, 4.0), stretch(-4.0, to - math::TAU))
-            } else {
-                two(stretch(from, to), (0, 0))
-            }
-        }
-        Kind::Position { .. } => {
-            let origin = frame.origin();
-            if math::fabs(origin.latitude_deg) > 70.0 || math::fabs(origin.longitude_deg) > 179.0 {
-                return everything;
-            }
-            let (e, n) = (projection.rows.predicted[0], projection.rows.predicted[1]);
-            // To second order; the reach gets two metres and a hundredth of the way for what is left out.
-            let half_m = projection.reach[0] + context.widest[0] + 2.0;
-            let phi = math::rad(origin.latitude_deg) + n / 6_372_000.0;
-            let per_deg = 111_320.0 * math::cos(phi) * 1.001;
-            let middle = origin.longitude_deg + e / per_deg;
-            let half = half_m / per_deg * 1.02 + math::fabs(e) / per_deg * 0.005;
-            // A parallel bends away from the east axis: by e² tan φ / 2R, to 70 degrees.
-            let half_m = projection.reach[1] + context.widest[1] + 2.0 + 0.01 * math::fabs(n) + e * e / 4.6e6;
-            let (north, half_north) = (origin.latitude_deg + n / 111_300.0, half_m / 110_500.0);
-            let (first, last) = (band_of(north - half_north), band_of(north + half_north));
-            if last - first >= STRETCHES_MAX as f64 {
-                return everything;
-            }
-            let mut stretches = [(0, 0); STRETCHES_MAX];
-            for (i, place) in stretches.iter_mut().enumerate().take((last - first) as usize + 1) {
-                let band = (first + i as f64) * BAND_STRIDE;
-                *place = stretch(band + middle - half, band + middle + half);
-            }
-            stretches
-        }
-        Kind::RangeDifference => {
-            let (middle, half) = (projection.rows.predicted[0], projection.reach[0] + context.widest[0]);
-            two(stretch(middle - half, middle + half), (0, 0))
-        }
-    }
-}
-
-/// What readings are sorted by: their sharpest component; places by bands of latitude, and in them by longitude.
-fn sort_key(reading: &Reading) -> f64 {
-    match reading.kind {
-        Kind::Position { .. } => band_of(reading.place.latitude_deg) * BAND_STRIDE + reading.place.longitude_deg,
-        Kind::RangeDifference => reading.value[0],
-        Kind::Polar { .. } | Kind::Bearing { .. } => reading.value[1],
-    }
-}
-
 /// Of the pairs of one hypothesis, those far less likely than its best only tie it to others for nothing.
 fn drop_unlikely(pairs: &mut Vec<Pair>, start: usize) {
     let best = pairs.iter().skip(start).map(|p| p.log_ratio).fold(f64::NEG_INFINITY, f64::max);
@@ -387,21 +259,11 @@ fn polar_of(d: [f64; 3]) -> (f64, f64) {
     (math::sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]), math::atan2(d[0], d[1]))
 }
 
-/// What the pairing of one look needs throughout.
-struct PairContext {
-    kind: Kind,
-    /// Whether every reading is tried with every projection.
-    all: bool,
-    /// Whether readings of other kinds are among them.
-    mixed: bool,
-    /// Four sigma of each component of the readings, the greatest.
-    widest: [f64; 4],
-    sensor: u32,
-}
-
 /// What is found once a look, for all that it may see.
 struct Gaze {
+    /// That of the first reading, and whether there are others among them.
     kind: Option<Kind>,
+    mixed: bool,
     other: Option<Ecef>,
     clock_s: f64,
     far_m: Option<f64>,
@@ -418,6 +280,7 @@ impl Gaze {
         let first = look.readings.first();
         Self {
             kind: first.map(|r| r.kind),
+            mixed: look.readings.iter().any(|r| first.is_some_and(|f| f.kind != r.kind)),
             other: first.map(|r| r.point),
             clock_s: filter.memories.get(look.sensor as usize).map_or(0.0, |m| m.bias.clock_s(ctx.config)),
             far_m: post.and_then(|p| p.sensor.coverage.range_max_m),

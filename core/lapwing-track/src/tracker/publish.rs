@@ -147,7 +147,7 @@ impl Tracker {
             let mut distance = 0.0;
             for i in [0, 1, 3, 4] {
                 let d = mine.mean[i] - theirs.mean[i];
-                distance += d * d / (mine.covariance[i][i] + theirs.covariance[i][i]).max(1e-6);
+                distance += d * d / (mine.covariance[(i, i)] + theirs.covariance[(i, i)]).max(1e-6);
             }
             let named = track.labels.iter().any(|(l, _)| old.carries(*l));
             if distance < 25.0 || named {

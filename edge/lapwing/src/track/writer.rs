@@ -163,7 +163,7 @@ impl Writer {
     /// A number with so many decimals at most: fixed point, for rows are many and the general way is slow.
     fn number(&mut self, number: f64, decimals: u8) {
         let scale = 10_u64.pow(u32::from(decimals));
-        let scaled = (number.abs() * scale as f64).round();
+        let scaled = number.abs() * scale as f64 + 0.5;
         if scaled.is_nan() || scaled >= 9e15 {
             // Beyond what fixed point holds; what is not finite has no JSON.
             let _ = if number.is_finite() { write!(self.out, "{number:e}") } else { write!(self.out, "null") };
@@ -173,22 +173,34 @@ impl Writer {
         if number < 0.0 && scaled > 0 {
             self.text("-");
         }
-        self.whole(scaled / scale);
-        let mut fraction = scaled % scale;
-        if fraction == 0 {
-            return;
+        // From the last digit on: the fraction, without the zeros it ends with, the point, the whole.
+        let (mut whole, mut fraction) = (scaled / scale, scaled % scale);
+        let mut digits = [0_u8; 32];
+        let mut first = digits.len();
+        let mut put = |digit: u8| {
+            first -= 1;
+            digits[first] = digit;
+        };
+        if fraction > 0 {
+            let mut shown = false;
+            for _ in 0..decimals {
+                let digit = (fraction % 10) as u8;
+                fraction /= 10;
+                shown |= digit > 0;
+                if shown {
+                    put(b'0' + digit);
+                }
+            }
+            put(b'.');
         }
-        let mut digits = [b'0'; 20];
-        let mut length = usize::from(decimals).min(digits.len());
-        for digit in digits.iter_mut().take(length).rev() {
-            *digit = b'0' + (fraction % 10) as u8;
-            fraction /= 10;
+        loop {
+            put(b'0' + (whole % 10) as u8);
+            whole /= 10;
+            if whole == 0 {
+                break;
+            }
         }
-        while length > 0 && digits[length - 1] == b'0' {
-            length -= 1;
-        }
-        self.text(".");
-        self.out.extend_from_slice(&digits[..length]);
+        self.out.extend_from_slice(&digits[first..]);
     }
 
     fn whole(&mut self, mut number: u64) {

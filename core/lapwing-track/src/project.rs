@@ -177,12 +177,14 @@ impl Scene<'_> {
         Some(())
     }
 
-    /// Those of a position that is already in the region's frame.
-    pub(crate) fn position_innovations(reading: &Reading, at: &[f64; 3], rows: &Rows) -> ([f64; 4], [f64; 4]) {
+    /// Those of a position and the variances of its axes.
+    pub(crate) fn position_innovations(&self, point: Ecef, errors: &[f64; 4], rows: &Rows) -> ([f64; 4], [f64; 4]) {
+        let z = self.frame.ecef_to_enu(point);
+        let at = [z.east_m, z.north_m, z.up_m];
         let (mut y, mut variance) = ([0.0; 4], [0.0; 4]);
         for i in 0..rows.count.min(3) {
             y[i] = at[i] - rows.predicted[i];
-            variance[i] = reading.variance[i] + rows.noise[i];
+            variance[i] = errors[i] + rows.noise[i];
         }
         (y, variance)
     }
@@ -192,8 +194,7 @@ impl Scene<'_> {
         let (mut y, mut variance) = ([0.0; 4], [0.0; 4]);
         match reading.kind {
             Kind::Position { .. } => {
-                let z = self.frame.ecef_to_enu(reading.point);
-                return Self::position_innovations(reading, &[z.east_m, z.north_m, z.up_m], rows);
+                return self.position_innovations(reading.point, &reading.variance, rows);
             }
             Kind::Polar { elevation, rate } => {
                 let (mut range, mut range_variance) = (reading.value[0], reading.variance[0]);

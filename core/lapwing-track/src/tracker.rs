@@ -51,7 +51,7 @@ const COPY_EVERY: Span = Span::from_millis(250);
 const COPY_EVERY_CALM: Span = Span::from_seconds(2);
 /// Copies kept at most, and tracks and candidates in all of them together.
 const COPIES_MAX: usize = 7;
-const COPIED_MAX: usize = 40_000;
+const COPIED_MAX: usize = 20_000;
 /// Scan numbers remembered per sensor, to know a repetition.
 const SCANS_KEPT: usize = 64;
 /// Parts a turn of a rotating sensor is taken in by.

@@ -1,14 +1,18 @@
-//! The steady state allocates nothing per observation.
+//! The steady state allocates nothing per observation, and what is held is bounded.
 #![allow(unsafe_code, reason = "a global allocator that counts can only be written with it")]
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
-use lapwing_model::{Coverage, Enu, ErrorModel, Geodetic, Measurement, Sensor, SensorId, SensorKind, Span, Time};
+use lapwing_model::{
+    Coverage, Enu, ErrorModel, Geodetic, Heights, LocalFrame, Measurement, Sensor, SensorId, SensorKind, Span, Time,
+};
 use lapwing_track::{Config, Observation, Outcome, Scan, Tracker};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    /// Bytes taken and not given back, by this thread.
+    static LIVE: Cell<i64> = const { Cell::new(0) };
 }
 
 /// The system's allocator, counting by thread what is asked of it.
@@ -18,15 +22,18 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.with(|c| c.set(c.get() + 1));
+        LIVE.with(|l| l.set(l.get() + layout.size() as i64));
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.with(|l| l.set(l.get() - layout.size() as i64));
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         COUNT.with(|c| c.set(c.get() + 1));
+        LIVE.with(|l| l.set(l.get() + size as i64 - layout.size() as i64));
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
@@ -36,6 +43,10 @@ static ALLOCATOR: Counting = Counting;
 
 fn counted() -> u64 {
     COUNT.with(Cell::get)
+}
+
+fn live() -> i64 {
+    LIVE.with(Cell::get)
 }
 
 const HOME: Geodetic = Geodetic { latitude_deg: 47.3, longitude_deg: 8.7, height_ellipsoid_m: 500.0 };
@@ -115,4 +126,71 @@ fn the_steady_state_does_not_allocate_per_observation() {
     println!("{per_plot:.4} for each plot more, {:.2} a scan", few as f64 / 100.0);
     assert!(per_plot < 0.01, "{per_plot}");
     assert!(few <= 100 * 10, "{few}");
+}
+
+/// Ten thousand aircraft 300 m apart and as many more plots as an overload brings, each of them new every time.
+fn crowd(second: i64, aircraft: usize, strays: usize, out: &mut Vec<Observation>) {
+    out.clear();
+    let at = Time::from_seconds(1_800_000_000 + second);
+    let frame = LocalFrame::new(HOME);
+    let position = |e: f64, n: f64| Measurement::Position {
+        place: frame.to_geodetic(Enu::new(e, n, 0.0)).place(),
+        heights: Heights::UNKNOWN,
+        horizontal_sd_m: Some(10.0),
+        vertical_sd_m: None,
+    };
+    for i in 0..aircraft {
+        let (row, column) = ((i / 100) as f64, (i % 100) as f64);
+        let wobble = ((second * 7 + i as i64 * 3) % 11) as f64 - 5.0;
+        let (e, n) = (300.0 * column - 15_000.0 + 4.0 * second as f64, 300.0 * row - 15_000.0 + wobble);
+        out.push(Observation::new(at, position(e, n)));
+    }
+    let mut dice = second as u64;
+    let mut uniform = || {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        30_000.0 * ((dice >> 33) as f64 / f64::from(u32::MAX >> 1)) - 15_000.0
+    };
+    for _ in 0..strays {
+        let (e, n) = (uniform(), uniform());
+        out.push(Observation::new(at, position(e, n)));
+    }
+}
+
+/// Most bytes that the tracker held, after each of some scans; and how many tracks it had in the end.
+fn held(aircraft: usize, strays: usize, scans: i64) -> (i64, usize) {
+    let sensor = Sensor::new(SensorId::new("mlat").unwrap(), SensorKind::Multilateration, None, Span::from_seconds(1));
+    let before = live();
+    let mut tracker = Tracker::new(Config::default());
+    let mut most = 0;
+    for second in 0..scans {
+        let (mut plots, mut outcomes) = (Vec::new(), Vec::new());
+        crowd(second, aircraft, strays, &mut plots);
+        let began_at = Time::from_seconds(1_800_000_000 + second);
+        tracker.advance(began_at);
+        let of = Scan { number: Some(second as u64), began_at, complete: true };
+        tracker.observe_scan(&sensor, of, &plots, &mut outcomes);
+        while tracker.poll().is_some() {}
+        drop((plots, outcomes));
+        most = most.max(live() - before);
+    }
+    (most, tracker.ids().count())
+}
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+#[test]
+fn ten_thousand_tracks_take_256_mib_at_most() {
+    let (bytes, tracks) = held(10_000, 0, 24);
+    println!("{tracks} tracks: {:.0} MiB, with the copies to go back to", bytes as f64 / MIB);
+    assert!(tracks >= 10_000);
+    assert!(bytes as f64 / MIB <= 256.0, "{:.0} MiB", bytes as f64 / MIB);
+}
+
+#[test]
+fn memory_is_bounded_under_ten_times_the_load() {
+    // What ten times the plots take, most of them false, does not go on growing.
+    let (early, _) = held(10_000, 90_000, 4);
+    let (late, tracks) = held(10_000, 90_000, 8);
+    println!("{tracks} tracks: {:.0} MiB after 4 scans, {:.0} after 8", early as f64 / MIB, late as f64 / MIB);
+    assert!((late as f64) < 1.25 * early as f64, "{early} {late}");
 }

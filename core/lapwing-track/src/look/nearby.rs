@@ -5,7 +5,7 @@
 
 use crate::project::Projection;
 use crate::reading::{Kind, Reading};
-use lapwing_model::{LocalFrame, math};
+use lapwing_model::{Ecef, LocalFrame, math};
 
 /// Readings of one look up to which all are tried against all.
 const FEW: usize = 6;
@@ -19,14 +19,35 @@ const LONGITUDE_MAX_DEG: f64 = 179.0;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Nearby {
     kind: Option<Kind>,
-    /// Each reading with what it is sorted or laid out by: the sharpest component, or latitude and longitude in degrees.
-    readings: Vec<(f64, f64, u32)>,
+    readings: Vec<Near>,
     /// Four sigma of each component of the readings, the greatest.
     widest: [f64; 4],
     grid: Grid,
     /// The readings before they are laid out, and the cell of each.
     cells: Vec<u32>,
-    unsorted: Vec<(f64, f64, u32)>,
+    unsorted: Vec<Near>,
+}
+
+/// A reading with what is asked of it most, side by side with those near it: there may be too many for the nearest memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Near {
+    /// What it is sorted or laid out by: the sharpest component, or latitude and longitude in degrees.
+    key: (f64, f64),
+    /// The position, of one that is a position.
+    pub(crate) point: Ecef,
+    pub(crate) variance: [f64; 4],
+    pub(crate) reading: u32,
+}
+
+impl Near {
+    fn new(number: usize, reading: &Reading) -> Self {
+        let key = match reading.kind {
+            Kind::Position { .. } => (reading.place.latitude_deg, reading.place.longitude_deg),
+            Kind::RangeDifference => (reading.value[0], 0.0),
+            Kind::Polar { .. } | Kind::Bearing { .. } => (reading.value[1], 0.0),
+        };
+        Self { key, point: reading.point, variance: reading.variance, reading: number as u32 }
+    }
 }
 
 /// Cells over the box that the positions are in, row after row from the south-west.
@@ -72,15 +93,12 @@ impl Nearby {
         }
         self.widest = widest.map(|w| 4.0 * math::sqrt(w));
         self.readings.clear();
-        let key = |r: &Reading| match r.kind {
-            Kind::Position { .. } => (r.place.latitude_deg, r.place.longitude_deg),
-            Kind::RangeDifference => (r.value[0], 0.0),
-            Kind::Polar { .. } | Kind::Bearing { .. } => (r.value[1], 0.0),
-        };
-        self.readings.extend(readings.iter().enumerate().map(|(i, r)| (key(r).0, key(r).1, i as u32)));
+        self.readings.extend(readings.iter().enumerate().map(|(i, reading)| Near::new(i, reading)));
         match self.kind {
             Some(Kind::Position { .. }) => self.lay_in_cells(),
-            Some(_) => self.readings.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(&b.2))),
+            Some(_) => {
+                self.readings.sort_unstable_by(|a, b| a.key.0.total_cmp(&b.key.0).then(a.reading.cmp(&b.reading)))
+            }
             None => {}
         }
     }
@@ -89,7 +107,7 @@ impl Nearby {
     fn lay_in_cells(&mut self) {
         let mut from = (f64::INFINITY, f64::INFINITY);
         let mut to = (f64::NEG_INFINITY, f64::NEG_INFINITY);
-        for (latitude, longitude, _) in &self.readings {
+        for Near { key: (latitude, longitude), .. } in &self.readings {
             from = (from.0.min(*latitude), from.1.min(*longitude));
             to = (to.0.max(*latitude), to.1.max(*longitude));
         }
@@ -99,7 +117,7 @@ impl Nearby {
         starts.clear();
         starts.resize(latitude.cells * longitude.cells + 1, 0);
         self.cells.clear();
-        for (n, e, _) in &self.readings {
+        for Near { key: (n, e), .. } in &self.readings {
             let cell = latitude.cell(*n) * longitude.cells + longitude.cell(*e);
             self.cells.push(cell as u32);
             starts[cell + 1] += 1;
@@ -109,8 +127,7 @@ impl Nearby {
         }
         // From the last on, each goes to the end of what is left of its cell: equal cells keep the order of the look.
         std::mem::swap(&mut self.readings, &mut self.unsorted);
-        self.readings.clear();
-        self.readings.resize(self.unsorted.len(), (0.0, 0.0, 0));
+        self.readings.clone_from(&self.unsorted);
         for (reading, cell) in self.unsorted.iter().zip(&self.cells).rev() {
             let end = &mut starts[*cell as usize + 1];
             *end -= 1;
@@ -127,14 +144,14 @@ impl Nearby {
     }
 
     /// Calls `found` with each reading that may be near a projection, and some more.
-    pub(crate) fn each(&self, projection: &Projection, frame: &LocalFrame, mut found: impl FnMut(u32)) {
+    pub(crate) fn each(&self, projection: &Projection, frame: &LocalFrame, mut found: impl FnMut(&Near)) {
         let mut all = |from: usize, to: usize| {
-            for (_, _, reading) in self.readings.get(from..to).unwrap_or(&[]) {
-                found(*reading);
+            for near in self.readings.get(from..to).unwrap_or(&[]) {
+                found(near);
             }
         };
         let stretch = |from: f64, to: f64| {
-            (self.readings.partition_point(|k| k.0 < from), self.readings.partition_point(|k| k.0 <= to))
+            (self.readings.partition_point(|k| k.key.0 < from), self.readings.partition_point(|k| k.key.0 <= to))
         };
         let (predicted, reach) = (&projection.rows.predicted, &projection.reach);
         match self.kind {
@@ -167,9 +184,9 @@ impl Nearby {
                 let (first, last) = (longitude.cell(window.west_deg), longitude.cell(window.east_deg));
                 for row in latitude.cell(window.south_deg)..=latitude.cell(window.north_deg) {
                     let at = |column: usize| starts.get(row * longitude.cells + column).map_or(0, |s| *s as usize);
-                    for (n, e, reading) in self.readings.get(at(first)..at(last + 1)).unwrap_or(&[]) {
-                        if window.contains(*n, *e) {
-                            found(*reading);
+                    for near in self.readings.get(at(first)..at(last + 1)).unwrap_or(&[]) {
+                        if window.contains(near.key.0, near.key.1) {
+                            found(near);
                         }
                     }
                 }
@@ -263,7 +280,7 @@ mod tests {
             let state = Gaussian { mean: [*e, *n, 0.0, 0.0, 0.0, 0.0], covariance };
             let Some(projection) = Projection::of(&scene, kind, &state, Some(readings[0].point)) else { continue };
             let mut found = Vec::new();
-            nearby.each(&projection, &frame, |reading| found.push(reading));
+            nearby.each(&projection, &frame, |near| found.push(near.reading));
             found.sort_unstable();
             let count = found.len();
             found.dedup();

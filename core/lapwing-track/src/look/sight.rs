@@ -180,16 +180,21 @@ impl Filter {
         let log_detection = math::log(math::fabs(visible.detection).max(1e-3));
         let start = found.len();
         let mut against = Against::new(projection);
-        nearby.each(projection, scene.frame, |r| {
-            let Some(reading) = readings.get(r as usize) else { return };
-            let foresight = if !gaze.mixed || gaze.kind == Some(reading.kind) {
-                let (y, variance) = scene.innovations(reading, &projection.rows);
-                if projection.is_beyond(&y, &variance) {
-                    return;
-                }
-                against.foresight(&y, &variance)
+        let mut foresee = |(y, variance): ([f64; 4], [f64; 4])| {
+            if projection.is_beyond(&y, &variance) { None } else { against.foresight(&y, &variance) }
+        };
+        let position = !gaze.mixed && matches!(gaze.kind, Some(Kind::Position { .. }));
+        nearby.each(projection, scene.frame, |near| {
+            let r = near.reading;
+            let foresight = if position {
+                foresee(scene.position_innovations(near.point, &near.variance, &projection.rows))
             } else {
-                self.foresee_other(visible.slot, strong, reading, scene)
+                let Some(reading) = readings.get(r as usize) else { return };
+                if gaze.mixed && gaze.kind != Some(reading.kind) {
+                    self.foresee_other(visible.slot, strong, reading, scene)
+                } else {
+                    foresee(scene.innovations(reading, &projection.rows))
+                }
             };
             let Some(foresight) = foresight.filter(|f| f.distance <= gate(projection.rows.count)) else { return };
             let other = log_other.get(r as usize).map_or(0.0, |o| o[usize::from(scene.height_known)]);

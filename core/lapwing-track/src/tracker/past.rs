@@ -57,9 +57,7 @@ impl Tracker {
         }
         self.republish(&before);
         self.wait_on(due);
-        if self.spare.is_empty() {
-            self.spare.push(before.filter);
-        }
+        self.keep_for_its_memory(before.filter);
         self.tell_late(late);
         self.forget_old();
     }
@@ -101,6 +99,12 @@ impl Tracker {
         let Some(head) = self.head else { return };
         let calm = self.late_at.is_none_or(|at| head.at.since(at) > Span::from_seconds(10));
         let every = if calm { COPY_EVERY_CALM } else { COPY_EVERY };
+        // Where there can be few, they lie evenly over the lag: the oldest must soon be one from just before it, or ever more would
+        // have to be kept and taken in again.
+        let most = self.copies_max();
+        let few = most < COPIES_MAX;
+        let even = Span::from_nanos(self.config.lag_max.as_nanos() / (most as i64 - 1) + 1);
+        let every = if few { every.max(even) } else { every };
         let due = self.copies.last().is_none_or(|(at, _)| head.at.since(at.at) >= every);
         if !due {
             return;
@@ -114,15 +118,21 @@ impl Tracker {
         while i + 1 < self.copies.len() {
             let (Some(a), Some(b)) = (self.copies.get(i - 1), self.copies.get(i + 1)) else { break };
             let age = head.at.since(b.0.at).as_nanos();
-            let crowded = self.copies.len() > self.copies_max();
-            if b.0.at.since(a.0.at).as_nanos() <= age / 2 || (crowded && i == 1) {
+            if !few && b.0.at.since(a.0.at).as_nanos() <= age / 2 {
                 let (_, filter) = self.copies.remove(i);
                 self.spare.push(filter);
             } else {
                 i += 1;
             }
         }
-        self.spare.truncate(1);
+        self.spare.truncate(usize::from(!few));
+    }
+
+    /// A copy that is no longer needed saves the next one its allocations; where it is large, its memory is worth more.
+    fn keep_for_its_memory(&mut self, filter: Filter) {
+        if self.spare.is_empty() && self.copies_max() == COPIES_MAX {
+            self.spare.push(filter);
+        }
     }
 
     /// Copies kept: fewer of much, at least two, so that going back costs time before it costs memory.
@@ -140,9 +150,7 @@ impl Tracker {
         // One copy from before the lag must stay.
         while self.copies.len() > 1 && self.copies.get(1).is_some_and(|(at, _)| at.at < oldest) {
             let (_, filter) = self.copies.remove(0);
-            if self.spare.is_empty() {
-                self.spare.push(filter);
-            }
+            self.keep_for_its_memory(filter);
         }
         let settled = self.copies.first().map_or(Time::MIN, |(at, _)| at.at);
         while self.items.front().is_some_and(|item| item.order.at < settled.min(oldest))

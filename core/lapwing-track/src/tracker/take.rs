@@ -87,8 +87,9 @@ impl Tracker {
         // At the end, but for an order while something waits.
         let place = self.items.partition_point(|other| other.order < item.order);
         self.items.insert(place, item);
-        self.copy_if_due();
+        // In this order: what one copy gives up the next may take.
         self.forget_old();
+        self.copy_if_due();
     }
 
     /// Lets the filter take in one thing.

@@ -180,8 +180,12 @@ impl Filter {
     }
 
     /// Tracks of which each is clear by itself, with a reading of its own or none: that they also share unlikely ones makes no
-    /// difference. `false` where any is not.
+    /// difference. `false` where any is not, and where the sensor may give one plot for two: then nothing near another is clear.
     fn apart(&mut self, group: &[(u32, u32)], look: &Look, ctx: &mut Context<'_>) -> bool {
+        let resolves = ctx.posts.get(look.sensor as usize).is_some_and(|p| p.sensor.resolution.azimuth_deg.is_none());
+        if group.len() > 1 && !resolves {
+            return false;
+        }
         let mut choices = std::mem::take(&mut ctx.work.choices);
         choices.clear();
         let clear = group.iter().all(|(_, v)| {

@@ -49,8 +49,9 @@ const READINGS_KEPT: usize = 200_000;
 const COPY_EVERY: Span = Span::from_millis(250);
 /// The same while nothing comes late.
 const COPY_EVERY_CALM: Span = Span::from_seconds(2);
-/// Copies kept at most, and tracks and candidates in all of them together.
-const COPIES_MAX: usize = 7;
+/// Where there is room for so many copies they lie the denser the nearer to now, which makes about ten; else there are fewer, and
+/// they lie evenly. The room is for so many tracks in all of them together.
+const COPIES_DENSE: usize = 7;
 const COPIED_MAX: usize = 20_000;
 /// Scan numbers remembered per sensor, to know a repetition.
 const SCANS_KEPT: usize = 64;

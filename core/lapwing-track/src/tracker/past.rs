@@ -102,7 +102,7 @@ impl Tracker {
         // Where there can be few, they lie evenly over the lag: the oldest must soon be one from just before it, or ever more would
         // have to be kept and taken in again.
         let most = self.copies_max();
-        let few = most < COPIES_MAX;
+        let few = most < COPIES_DENSE;
         let even = Span::from_nanos(self.config.lag_max.as_nanos() / (most as i64 - 1) + 1);
         let every = if few { every.max(even) } else { every };
         let due = self.copies.last().is_none_or(|(at, _)| head.at.since(at.at) >= every);
@@ -113,12 +113,12 @@ impl Tracker {
         let mut copy = self.spare.pop().unwrap_or_default();
         copy.copy_from(&self.filter);
         self.copies.push((head, copy));
-        // Thin out: a copy whose neighbours are closer together than half their age is not needed.
+        // Thin out: a copy whose neighbours are closer together than their age is not needed.
         let mut i = 1;
         while i + 1 < self.copies.len() {
             let (Some(a), Some(b)) = (self.copies.get(i - 1), self.copies.get(i + 1)) else { break };
             let age = head.at.since(b.0.at).as_nanos();
-            if !few && b.0.at.since(a.0.at).as_nanos() <= age / 2 {
+            if !few && b.0.at.since(a.0.at).as_nanos() <= age {
                 let (_, filter) = self.copies.remove(i);
                 self.spare.push(filter);
             } else {
@@ -130,15 +130,16 @@ impl Tracker {
 
     /// A copy that is no longer needed saves the next one its allocations; where it is large, its memory is worth more.
     fn keep_for_its_memory(&mut self, filter: Filter) {
-        if self.spare.is_empty() && self.copies_max() == COPIES_MAX {
+        if self.spare.is_empty() && self.copies_max() == COPIES_DENSE {
             self.spare.push(filter);
         }
     }
 
-    /// Copies kept: fewer of much, at least two, so that going back costs time before it costs memory.
+    /// Copies there is room for: fewer of much, at least two, so that going back costs time before it costs memory.
     fn copies_max(&self) -> usize {
-        let live = self.filter.tracks.len() + self.filter.candidates.len();
-        (COPIED_MAX / live.max(1)).clamp(2, COPIES_MAX)
+        // A candidate is a quarter of a track, and has no hypotheses.
+        let live = self.filter.tracks.len() + self.filter.candidates.len() / 4;
+        (COPIED_MAX / live.max(1)).clamp(2, COPIES_DENSE)
     }
 
     /// Forgets what can no longer be gone back to.

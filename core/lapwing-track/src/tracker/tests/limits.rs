@@ -82,7 +82,7 @@ fn a_flood_of_clutter_does_not_pile_up() {
     assert!(candidates < 60_000, "{candidates}");
     // The lag and two seconds more, until the next copy, at 700 readings a second.
     assert!(readings <= 9 * 700 && items <= 9 * 2, "{readings} in {items}");
-    assert!(copies <= COPIES_MAX + 1 && bearings <= 3 * 200, "{copies}, {bearings}");
+    assert!(copies <= COPIES_DENSE + 4 && bearings <= 3 * 200, "{copies}, {bearings}");
 }
 
 /// More than can be kept: the oldest looks are settled before their time, and what is kept is still consistent.

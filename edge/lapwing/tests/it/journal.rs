@@ -4,7 +4,7 @@
 use crate::mix::{INPUTS, Mix};
 use crate::support::{Folder, Server, claim, free_port, http, input, json, run, run_well, sum, text, until};
 use lapwing_journal::{Entry, Reader};
-use lapwing_model::Time;
+use lapwing_model::{Span, Time};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -85,7 +85,9 @@ fn a_reception_is_of_when_it_was_received() {
         if let Entry::Reception(reception) = entry {
             all += 1;
             exact += usize::from(at == reception.received_at);
-            assert!(at == reception.received_at.max(before), "{at} after {before}: {reception:?}");
+            // Time may have been let pass in between, which is no entry: then it was that moment.
+            let late = at.since(reception.received_at.max(before));
+            assert!((Span::ZERO..Span::from_millis(5)).contains(&late), "{at} after {before}: {reception:?}");
         }
         before = at;
     }

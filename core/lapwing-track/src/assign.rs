@@ -335,15 +335,15 @@ mod tests {
             let ranked = solver.ranked(rows, columns, &cost, 12, f64::INFINITY);
             let few = (rows <= FEW_ROWS).then(|| enumerated(rows, columns, &cost, 12, f64::INFINITY));
             for got in [Some(ranked), few].into_iter().flatten() {
-            prop_assert_eq!(got.len(), truth.len().min(12));
-            for ((sum, choice), want) in got.iter().zip(&truth) {
-                prop_assert!((sum - want).abs() < 1e-9, "{} against {}", sum, want);
-                check(rows, columns, &cost, choice, *sum);
-            }
-            let mut choices: Vec<_> = got.iter().map(|(_, c)| c.clone()).collect();
-            choices.sort();
-            choices.dedup();
-            prop_assert_eq!(choices.len(), got.len(), "no choice twice");
+                prop_assert_eq!(got.len(), truth.len().min(12));
+                for ((sum, choice), want) in got.iter().zip(&truth) {
+                    prop_assert!((sum - want).abs() < 1e-9, "{} against {}", sum, want);
+                    check(rows, columns, &cost, choice, *sum);
+                }
+                let mut choices: Vec<_> = got.iter().map(|(_, c)| c.clone()).collect();
+                choices.sort();
+                choices.dedup();
+                prop_assert_eq!(choices.len(), got.len(), "no choice twice");
             }
         }
 

@@ -8,7 +8,7 @@
 mod estimate;
 mod settle;
 
-use crate::filter::{Context, Filter, Pair, Took};
+use crate::filter::{Context, Filter, Took};
 use crate::look::{Look, range_of};
 use crate::marginal::{Edge, Pairs};
 use crate::track::Hypothesis;

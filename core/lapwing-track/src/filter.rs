@@ -142,7 +142,6 @@ pub(crate) struct Work {
     pub(crate) visible: Vec<Visible>,
     pub(crate) weak: Vec<Visible>,
     pub(crate) projections: Projections,
-    pub(crate) scratch: Projections,
     pub(crate) pairs: Vec<Pair>,
     pub(crate) weak_pairs: Vec<Pair>,
     pub(crate) competition: Competition,

@@ -270,7 +270,7 @@ impl Filter {
             &mut modes,
             reading,
             projections.get(at),
-            pair,
+            &pair.foresight,
             visible.ahead_s,
             None,
             look,
@@ -294,7 +294,7 @@ impl Filter {
         modes: &mut Modes,
         reading: &Reading,
         projection: Option<&Projection>,
-        pair: &Pair,
+        foresight: &Foresight,
         ahead_s: f64,
         merged: Option<[f64; 4]>,
         look: &Look,
@@ -333,7 +333,7 @@ impl Filter {
         let bent = matches!(reading.kind, Kind::Bearing { .. }) && projection.reach[0] > 0.8;
         if bent && ahead_s == 0.0 {
             let mut trial = *modes;
-            trial.update(&linear, &pair.foresight.by_mode);
+            trial.update(&linear, &foresight.by_mode);
             let there = trial.mean();
             if let Some(again) = scene.linear(reading, &there) {
                 let mut moved = again;
@@ -346,7 +346,7 @@ impl Filter {
                 linear = moved;
             }
         }
-        modes.update(&linear, &pair.foresight.by_mode);
+        modes.update(&linear, &foresight.by_mode);
         if let Some(velocity) = reading.velocity {
             use_velocity(modes, velocity, scene.frame, height_known, config);
         }

@@ -1,7 +1,7 @@
 //! What a look makes of tracks that share readings or hypotheses.
 
 use super::*;
-use crate::filter::Visible;
+use crate::imm::Foresight;
 use crate::project::Projection;
 use crate::reading::Reading;
 
@@ -27,12 +27,11 @@ struct Member {
 
 /// A reading on its way into a local hypothesis.
 struct Taken {
-    reading: u32,
     /// Variances to add, where it is of two aircraft the sensor could not tell apart.
     merged: Option<[f64; 4]>,
-    /// The pair they make, where it lies in the gate.
-    known: Option<Pair>,
-    visible: Visible,
+    /// How well it was foreseen, where it lies in the gate.
+    known: Option<Foresight>,
+    ahead_s: f64,
 }
 
 /// What one claim may speak against a hypothesis at most, nats.
@@ -252,7 +251,8 @@ impl Filter {
         let merged = merged.filter(|_| shared || self.is_shared(member, reading, ctx));
         let known = range_of(&ctx.work.pairs, v)
             .map(|i| ctx.work.pairs[i])
-            .find(|p| p.reading == reading && p.hypothesis == u32::from(parent));
+            .find(|p| p.reading == reading && p.hypothesis == u32::from(parent))
+            .map(|p| p.foresight);
         let Some(track) = self.tracks.get(member.slot) else { return out };
         let (region, height_known) = (track.region, track.height_known);
         // Lent for as long as they are read.
@@ -260,7 +260,7 @@ impl Filter {
         let projections = std::mem::take(&mut ctx.work.projections);
         let projection = projections.get((visible.first + u32::from(parent)) as usize);
         if let Some(value) = readings.get(reading as usize) {
-            let taken = Taken { reading, merged, known, visible };
+            let taken = Taken { merged, known, ahead_s: visible.ahead_s };
             if self.child_takes(&mut out, value, projection, &taken, look, (region, height_known), ctx) && !shared {
                 out.existence = 1.0;
             }
@@ -281,8 +281,8 @@ impl Filter {
         (region, height_known): (u16, bool),
         ctx: &mut Context<'_>,
     ) -> bool {
-        let pair = match taken.known {
-            Some(pair) => pair,
+        let foresight = match taken.known {
+            Some(foresight) => foresight,
             None => {
                 // A shared reading may lie outside the gate: then it says nothing of this one.
                 let Some(projection) = projection else { return false };
@@ -292,15 +292,15 @@ impl Filter {
                     *v += m;
                 }
                 let Some(foresight) = projection.foresight(&y, &variance) else { return false };
-                Pair { visible: 0, hypothesis: 0, reading: taken.reading, log_ratio: 0.0, foresight }
+                foresight
             }
         };
         self.update_modes(
             &mut out.modes,
             value,
             projection,
-            &pair,
-            taken.visible.ahead_s,
+            &foresight,
+            taken.ahead_s,
             taken.merged,
             look,
             (region, height_known),

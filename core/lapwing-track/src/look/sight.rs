@@ -154,15 +154,15 @@ impl Filter {
         ctx.work.weak.push(visible);
         let Some(kind) = gaze.kind else { return };
         // Of a candidate the projection is not needed again.
-        let mut scratch = std::mem::take(&mut ctx.work.scratch);
-        scratch.clear();
-        let projection = scratch.next();
+        let mut projections = std::mem::take(&mut ctx.work.projections);
+        let at = projections.len();
         let one = std::slice::from_ref(&candidate.state);
-        projection.fill(&scene, kind, one, &[1.0, 0.0, 0.0], gaze.other, 0.0, None);
-        if projection.valid {
+        projections.next().fill(&scene, kind, one, &[1.0, 0.0, 0.0], gaze.other, 0.0, None);
+        if let Some(projection) = projections.get(at) {
             self.pair_one((v, 0, false), &visible, projection, &scene, gaze, ctx.work);
         }
-        ctx.work.scratch = scratch;
+        projections.give_back(at);
+        ctx.work.projections = projections;
     }
 
     /// Finds the readings that may be of one projection.
@@ -180,9 +180,7 @@ impl Filter {
         let log_detection = math::log(math::fabs(visible.detection).max(1e-3));
         let start = found.len();
         let mut against = Against::new(projection);
-        let mut foresee = |(y, variance): ([f64; 4], [f64; 4])| {
-            if projection.is_beyond(&y, &variance) { None } else { against.foresight(&y, &variance) }
-        };
+        let mut foresee = |(y, variance): ([f64; 4], [f64; 4])| against.foresight(&y, &variance);
         let position = !gaze.mixed && matches!(gaze.kind, Some(Kind::Position { .. }));
         nearby.each(projection, scene.frame, |near| {
             let r = near.reading;

@@ -35,6 +35,11 @@ impl Projections {
         self.used = 0;
     }
 
+    /// Gives back those from a number on.
+    pub(crate) fn give_back(&mut self, first: usize) {
+        self.used = self.used.min(first);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.used
     }
@@ -181,9 +186,6 @@ impl Projection {
 
     /// How well a reading was foreseen; `None` when it lies far outside, or when the numbers break.
     pub(crate) fn foresight(&self, y: &[f64; 4], variance: &[f64; 4]) -> Option<Foresight> {
-        if self.is_beyond(y, variance) {
-            return None;
-        }
         Against::new(self).foresight(y, variance)
     }
 
@@ -224,8 +226,11 @@ impl<'a> Against<'a> {
         });
     }
 
-    /// How well a reading was foreseen; `None` when the numbers break.
+    /// How well a reading was foreseen; `None` when it lies far outside, or when the numbers break.
     pub(crate) fn foresight(&mut self, y: &[f64; 4], variance: &[f64; 4]) -> Option<Foresight> {
+        if self.projection.is_beyond(y, variance) {
+            return None;
+        }
         if self.variance != *variance {
             self.make_ready(variance);
         }

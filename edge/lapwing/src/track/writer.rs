@@ -174,7 +174,7 @@ impl Writer {
             self.text("-");
         }
         // From the last digit on: the fraction, without the zeros it ends with, the point, the whole.
-        let (mut whole, mut fraction) = (scaled / scale, scaled % scale);
+        let (whole, mut fraction) = (scaled / scale, scaled % scale);
         let mut digits = [0_u8; 32];
         let mut first = digits.len();
         let mut put = |digit: u8| {
@@ -193,28 +193,29 @@ impl Writer {
             }
             put(b'.');
         }
-        loop {
-            put(b'0' + (whole % 10) as u8);
-            whole /= 10;
-            if whole == 0 {
-                break;
-            }
-        }
+        from_last_digit(whole, put);
         self.out.extend_from_slice(&digits[first..]);
     }
 
-    fn whole(&mut self, mut number: u64) {
+    fn whole(&mut self, number: u64) {
         let mut digits = [0_u8; 20];
         let mut first = digits.len();
-        loop {
+        from_last_digit(number, |digit| {
             first -= 1;
-            digits[first] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
-        }
+            digits[first] = digit;
+        });
         self.out.extend_from_slice(&digits[first..]);
+    }
+}
+
+/// The digits of a number, the last one first.
+fn from_last_digit(mut number: u64, mut put: impl FnMut(u8)) {
+    loop {
+        put(b'0' + (number % 10) as u8);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
     }
 }
 

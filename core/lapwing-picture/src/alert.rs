@@ -451,8 +451,9 @@ impl AlertBook {
 
 /// The entries of one track: they stand together.
 fn of_track<V>(map: &BTreeMap<(TrackId, ZoneId), V>, track: TrackId) -> impl Iterator<Item = (&(TrackId, ZoneId), &V)> {
-    // No id is less than "0" (ids begin with a letter or digit), so this is before the track's first one.
-    let first = ZoneId::new("0").ok().map(|zone| (track, zone));
+    // No id is less than "0" (ids begin with a letter or digit), so this is before the track's first one. Mostly there are no
+    // alerts, and this is asked of each track for each of its plots.
+    let first = if map.is_empty() { None } else { ZoneId::new("0").ok().map(|zone| (track, zone)) };
     let from = first.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Included);
     map.range((from, std::ops::Bound::Unbounded)).take_while(move |((t, _), _)| *t == track)
 }

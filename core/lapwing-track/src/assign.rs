@@ -5,6 +5,8 @@
 //! algorithms*), ranked by partitioning (Murty 1968, *An algorithm for ranking all the assignments in order of increasing
 //! cost*). Every row may also stay alone at cost 0.
 
+use smallvec::SmallVec;
+
 /// A pair that cannot be.
 pub(crate) const INFEASIBLE: f64 = f64::INFINITY;
 
@@ -12,8 +14,10 @@ pub(crate) const INFEASIBLE: f64 = f64::INFINITY;
 const FEW_ROWS: usize = 3;
 const FEW_COLUMNS: usize = 6;
 
-/// A choice and its cost: the column of each row.
-pub(crate) type Choice = (f64, Vec<Option<usize>>);
+/// The column of each row.
+type Columns = SmallVec<[Option<u16>; 8]>;
+/// A choice and its cost.
+pub(crate) type Choice = (f64, Columns);
 
 /// Working memory, kept between calls so that the steady state allocates nothing.
 #[derive(Debug, Clone, Default)]
@@ -37,9 +41,9 @@ impl Solver {
         rows: usize,
         columns: usize,
         cost: &[f64],
-        fixed: &[Option<usize>],
+        fixed: &[Option<u16>],
         barred: &[usize],
-        choice: &mut Vec<Option<usize>>,
+        choice: &mut Columns,
     ) -> Option<f64> {
         // Column columns + i is row i's own place to stay alone.
         let width = columns + rows;
@@ -52,7 +56,7 @@ impl Solver {
         let price = |row: usize, column: usize| -> f64 {
             if let Some(kept) = fixed.get(row) {
                 let own = match kept {
-                    Some(c) => *c == column,
+                    Some(c) => usize::from(*c) == column,
                     None => column == columns + row,
                 };
                 return if !own {
@@ -87,7 +91,7 @@ impl Solver {
             }
             sum += price(row, column);
             if column < columns {
-                choice[row] = Some(column);
+                choice[row] = Some(column as u16);
             }
         }
         Some(sum)
@@ -165,27 +169,35 @@ impl Solver {
     }
 
     /// The `k` best choices in order of cost, best first. Stops early once a choice is worse than the best by more than
-    /// `span`.
-    pub(crate) fn k_best(&mut self, rows: usize, columns: usize, cost: &[f64], k: usize, span: f64) -> Vec<Choice> {
+    /// `span`. Of columns beyond the first 65,535 there is no saying: there are never so many.
+    pub(crate) fn k_best(
+        &mut self,
+        rows: usize,
+        columns: usize,
+        cost: &[f64],
+        k: usize,
+        span: f64,
+        out: &mut Vec<Choice>,
+    ) {
+        out.clear();
         if rows <= FEW_ROWS && columns <= FEW_COLUMNS {
-            enumerated(rows, columns, cost, k, span)
+            enumerated(rows, columns, cost, k, span, out);
         } else {
-            self.ranked(rows, columns, cost, k, span)
+            self.ranked(rows, columns, cost, k, span, out);
         }
     }
 
     /// The same by partitioning.
-    fn ranked(&mut self, rows: usize, columns: usize, cost: &[f64], k: usize, span: f64) -> Vec<Choice> {
+    fn ranked(&mut self, rows: usize, columns: usize, cost: &[f64], k: usize, span: f64, out: &mut Vec<Choice>) {
         struct Node {
             cost: f64,
-            choice: Vec<Option<usize>>,
+            choice: Columns,
             fixed: usize,
-            barred: Vec<usize>,
+            barred: SmallVec<[usize; 4]>,
         }
-        let mut out: Vec<Choice> = Vec::new();
-        let mut choice = Vec::new();
-        let Some(best) = self.constrained(rows, columns, cost, &[], &[], &mut choice) else { return out };
-        let mut open = vec![Node { cost: best, choice, fixed: 0, barred: Vec::new() }];
+        let mut choice = Columns::new();
+        let Some(best) = self.constrained(rows, columns, cost, &[], &[], &mut choice) else { return };
+        let mut open = vec![Node { cost: best, choice, fixed: 0, barred: SmallVec::new() }];
         while out.len() < k {
             let Some(at) = (0..open.len()).min_by(|a, b| open[*a].cost.total_cmp(&open[*b].cost)) else { break };
             let node = open.swap_remove(at);
@@ -195,10 +207,10 @@ impl Solver {
             // Partition what is left: the first rows as here, the next one otherwise.
             if out.len() + 1 < k {
                 for row in node.fixed..rows {
-                    let mut barred = if row == node.fixed { node.barred.clone() } else { Vec::new() };
-                    barred.push(node.choice.get(row).copied().flatten().unwrap_or(columns));
+                    let mut barred = if row == node.fixed { node.barred.clone() } else { SmallVec::new() };
+                    barred.push(node.choice.get(row).copied().flatten().map_or(columns, usize::from));
                     let fixed = node.choice.get(..row).unwrap_or(&[]);
-                    let mut choice = Vec::new();
+                    let mut choice = Columns::new();
                     if let Some(cost) = self.constrained(rows, columns, cost, fixed, &barred, &mut choice)
                         && cost <= best + span
                     {
@@ -208,20 +220,17 @@ impl Solver {
             }
             out.push((node.cost, node.choice));
         }
-        out
     }
 }
 
 /// The same one by one, which is quicker where there are few. Each row's least price bounds what the rows after may still gain.
-fn enumerated(rows: usize, columns: usize, cost: &[f64], k: usize, span: f64) -> Vec<Choice> {
-    let mut search =
-        Search { columns, cost, k, span, least_after: [0.0; FEW_ROWS + 1], best: f64::INFINITY, out: Vec::new() };
+fn enumerated(rows: usize, columns: usize, cost: &[f64], k: usize, span: f64, out: &mut Vec<Choice>) {
+    let mut search = Search { columns, cost, k, span, least_after: [0.0; FEW_ROWS + 1], best: f64::INFINITY, out };
     for row in (0..rows).rev() {
         let prices = cost.get(row * columns..(row + 1) * columns).unwrap_or(&[]);
         search.least_after[row] = search.least_after[row + 1] + prices.iter().copied().fold(0.0, f64::min);
     }
     search.go(&mut [None; FEW_ROWS], 0, rows, 0.0);
-    search.out
 }
 
 struct Search<'a> {
@@ -233,11 +242,11 @@ struct Search<'a> {
     least_after: [f64; FEW_ROWS + 1],
     best: f64,
     /// In order.
-    out: Vec<Choice>,
+    out: &'a mut Vec<Choice>,
 }
 
 impl Search<'_> {
-    fn go(&mut self, choice: &mut [Option<usize>; FEW_ROWS], row: usize, rows: usize, sum: f64) {
+    fn go(&mut self, choice: &mut [Option<u16>; FEW_ROWS], row: usize, rows: usize, sum: f64) {
         let full = self.out.len() >= self.k;
         let worst = if full { self.out.last().map_or(f64::NEG_INFINITY, |(c, _)| *c) } else { f64::INFINITY };
         let least = sum + self.least_after[row];
@@ -246,7 +255,7 @@ impl Search<'_> {
         }
         if row == rows {
             let at = self.out.partition_point(|(c, _)| *c <= sum);
-            self.out.insert(at, (sum, choice.get(..rows).unwrap_or(&[]).to_vec()));
+            self.out.insert(at, (sum, Columns::from_slice(choice.get(..rows).unwrap_or(&[]))));
             self.out.truncate(self.k);
             self.best = self.best.min(sum);
             let most = self.best + self.span;
@@ -257,9 +266,10 @@ impl Search<'_> {
         self.go(choice, row + 1, rows, sum);
         for column in 0..self.columns {
             let price = self.cost.get(row * self.columns + column).copied().unwrap_or(INFEASIBLE);
-            let taken = choice.get(..row).is_some_and(|c| c.contains(&Some(column)));
+            let own = Some(column as u16);
+            let taken = choice.get(..row).is_some_and(|c| c.contains(&own));
             if price < INFEASIBLE && !taken {
-                choice[row] = Some(column);
+                choice[row] = own;
                 self.go(choice, row + 1, rows, sum + price);
             }
         }
@@ -303,12 +313,12 @@ mod tests {
         out
     }
 
-    fn check(rows: usize, columns: usize, cost: &[f64], choice: &[Option<usize>], sum: f64) {
+    fn check(rows: usize, columns: usize, cost: &[f64], choice: &[Option<u16>], sum: f64) {
         let mut used = vec![false; columns];
         let mut own = 0.0;
         for (row, c) in choice.iter().enumerate() {
-            if let Some(c) = c {
-                assert!(!std::mem::replace(&mut used[*c], true), "each column once");
+            if let Some(c) = c.map(usize::from) {
+                assert!(!std::mem::replace(&mut used[c], true), "each column once");
                 own += cost[row * columns + c];
             }
         }
@@ -331,10 +341,12 @@ mod tests {
         fn the_k_best_are_the_k_best(rows in 1usize..5, columns in 0usize..5, seed in any::<u64>()) {
             let cost = costs(rows, columns, seed);
             let truth = all(rows, columns, &cost);
-            let mut solver = Solver::default();
-            let ranked = solver.ranked(rows, columns, &cost, 12, f64::INFINITY);
-            let few = (rows <= FEW_ROWS).then(|| enumerated(rows, columns, &cost, 12, f64::INFINITY));
-            for got in [Some(ranked), few].into_iter().flatten() {
+            let (mut ranked, mut few) = (Vec::new(), Vec::new());
+            Solver::default().ranked(rows, columns, &cost, 12, f64::INFINITY, &mut ranked);
+            if rows <= FEW_ROWS {
+                enumerated(rows, columns, &cost, 12, f64::INFINITY, &mut few);
+            }
+            for got in std::iter::once(ranked).chain((rows <= FEW_ROWS).then_some(few)) {
                 prop_assert_eq!(got.len(), truth.len().min(12));
                 for ((sum, choice), want) in got.iter().zip(&truth) {
                     prop_assert!((sum - want).abs() < 1e-9, "{} against {}", sum, want);
@@ -353,8 +365,10 @@ mod tests {
             let cost = costs(rows, columns, seed);
             let truth = all(rows, columns, &cost);
             let want = truth.iter().filter(|c| **c <= truth[0] + span).count().min(6);
-            prop_assert_eq!(enumerated(rows, columns, &cost, 6, span).len(), want);
-            prop_assert_eq!(Solver::default().ranked(rows, columns, &cost, 6, span).len(), want);
+            let (mut ranked, mut few) = (Vec::new(), Vec::new());
+            enumerated(rows, columns, &cost, 6, span, &mut few);
+            Solver::default().ranked(rows, columns, &cost, 6, span, &mut ranked);
+            prop_assert_eq!((few.len(), ranked.len()), (want, want));
         }
     }
 }

@@ -142,7 +142,7 @@ impl Filter {
         let likeliest = best_of(list, chances);
         // A copy only where it may be needed.
         let branches = likeliest.get(1).is_some_and(|(p, _)| *p >= BRANCH_MIN);
-        let before = if branches { self.candidates.get(visible.slot).cloned() } else { None };
+        let before = if branches { self.candidates.get(visible.slot).copied() } else { None };
         for (n, (p, reading)) in likeliest.into_iter().take(list.len()).enumerate() {
             if n > 0 && p < BRANCH_MIN {
                 break;
@@ -151,8 +151,11 @@ impl Filter {
                 ctx.work.owner[v] = 1;
                 visible.slot
             } else {
-                let Some(mut copy) = before.clone().filter(|_| self.candidates.len() < CANDIDATES_MAX) else { break };
-                (copy.key, copy.filed) = (key_of(copy.key, n), None);
+                let Some(mut copy) = before.filter(|_| self.candidates.len() < CANDIDATES_MAX) else { break };
+                (copy.key, copy.filed, copy.shares_line) = (key_of(copy.key, n), None, true);
+                if let Some(first) = self.candidates.get_mut(visible.slot) {
+                    first.shares_line = true;
+                }
                 self.candidates.insert(copy)
             };
             // What it loses by the likeliest being wrong stays with the first.

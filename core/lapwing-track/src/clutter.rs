@@ -3,6 +3,7 @@
 //! over the coverage would take them for hovering drones.
 
 use lapwing_model::math;
+use std::sync::OnceLock;
 
 /// Cells around the compass.
 const AZIMUTHS: usize = 72;
@@ -25,6 +26,14 @@ fn cell(range_m: f64, range_max_m: f64, azimuth_rad: f64) -> usize {
     let a = (math::wrap_tau(azimuth_rad) / math::TAU * AZIMUTHS as f64) as usize;
     let r = (range_m / range_max_m * RANGES as f64).max(0.0) as usize;
     r.min(RANGES - 1) * AZIMUTHS + a.min(AZIMUTHS - 1)
+}
+
+/// What is left of a mean after so many looks without a plot.
+fn kept(looks: u32) -> f64 {
+    static KEPT: OnceLock<[f64; 256]> = OnceLock::new();
+    let power = |looks: f64| math::pow(1.0 - WEIGHT, looks);
+    let known = KEPT.get_or_init(|| std::array::from_fn(|looks| power(looks as f64)));
+    known.get(looks as usize).copied().unwrap_or_else(|| power(f64::from(looks)))
 }
 
 impl ClutterMap {
@@ -53,7 +62,7 @@ impl ClutterMap {
         if *mean == 0.0 {
             return 0.0;
         }
-        f64::from(*mean) * math::pow(1.0 - WEIGHT, f64::from(self.looks.saturating_sub(*touched)))
+        f64::from(*mean) * kept(self.looks.saturating_sub(*touched))
     }
 
     /// Stray plots expected per look in the cell around a place, in units of an even spread of `per_look` over all cells;

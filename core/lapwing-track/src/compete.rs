@@ -14,6 +14,9 @@ const ROUNDS: usize = 4;
 /// Existence of a line at most: nothing is quite certain before it is a track.
 const EXISTENCE_MAX: f64 = 1.0 - 1e-6;
 
+/// No number: of a line that has none yet, of a candidate after which there is none.
+const NONE: u32 = u32::MAX;
+
 /// What came of it, and working memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Competition {
@@ -23,18 +26,24 @@ pub(crate) struct Competition {
     pub(crate) passed: Vec<f64>,
     /// By reading: the probability that neither a track nor a candidate gave it.
     pub(crate) free: Vec<f64>,
-    /// Line and number in view of each candidate, sorted.
-    lines: Vec<(u64, u32)>,
+    /// Line and number in view of each candidate that may not be the only one of its line, sorted.
+    shared: Vec<(u64, u32)>,
     line_of: Vec<u32>,
+    /// The first candidate of each line, and of each candidate the next one of its line.
+    first_of: Vec<u32>,
+    next_of: Vec<u32>,
     /// By line: the probability that it gives no reading, as far as it alone decides.
     nothing: Vec<f64>,
     /// By line: existence of all its copies together; then what each copy's is multiplied by, so that this is one at most.
     scale: Vec<f64>,
     /// By line: the probability of all its pairs.
     given: Vec<f64>,
-    /// What each pair weighs, by line and reading.
-    wants: Vec<(Edge, u32)>,
-    /// The same, pairs of one line and reading together.
+    /// By pair: what it weighs, and the edge it is a part of.
+    weights: Vec<f64>,
+    edge_of: Vec<u32>,
+    /// Readings of a line of several candidates, with their pairs.
+    together: Vec<(u32, u32)>,
+    /// Pairs of one line and reading together, line after line, reading after reading.
     edges: Vec<Edge>,
     marginals: Vec<f64>,
     messages: Messages,
@@ -44,9 +53,9 @@ impl Filter {
     /// How likely each candidate gave each reading of a look.
     pub(crate) fn compete(&self, look: &Look, work: &mut Work) {
         let mut c = std::mem::take(&mut work.competition);
-        c.find_lines(self, look, work);
-        c.weigh(self, look, work);
-        c.join_edges();
+        c.find_lines(look, work);
+        c.weigh(look, work);
+        c.make_edges(work);
         let pairs = Pairs { tracks: c.nothing.len(), plots: look.readings.len(), edges: &c.edges };
         pairs.propagate(ROUNDS, &mut c.messages, &mut c.marginals);
         c.share(work);
@@ -55,34 +64,30 @@ impl Filter {
 }
 
 impl Competition {
-    /// Numbers the lines of the candidates in view.
-    fn find_lines(&mut self, filter: &Filter, look: &Look, work: &Work) {
-        self.lines.clear();
-        for (v, visible) in work.weak.iter().enumerate() {
-            let line = filter.candidates.get(visible.slot).map_or(0, |c| c.line);
-            self.lines.push((line, v as u32));
+    /// Numbers the lines of the candidates in view, in the order of their first ones: what is near in memory stays near.
+    fn find_lines(&mut self, look: &Look, work: &Work) {
+        self.shared.clear();
+        self.shared
+            .extend(work.weak.iter().enumerate().filter(|(_, w)| w.shares_line).map(|(v, w)| (w.line, v as u32)));
+        self.shared.sort_unstable();
+        for list in [&mut self.line_of, &mut self.next_of] {
+            list.clear();
+            list.resize(work.weak.len(), NONE);
         }
-        self.lines.sort_unstable();
-        self.line_of.clear();
-        self.line_of.resize(work.weak.len(), 0);
+        self.first_of.clear();
         self.nothing.clear();
         self.scale.clear();
-        let mut before = None;
-        for (line, v) in &self.lines {
-            if before != Some(*line) {
-                self.nothing.push(0.0);
-                self.scale.push(0.0);
-                before = Some(*line);
+        for (v, weak) in work.weak.iter().enumerate() {
+            if self.line_of.get(v).is_none_or(|line| *line != NONE) {
+                continue;
             }
-            let Some(visible) = work.weak.get(*v as usize) else { continue };
-            let r = filter.candidates.get(visible.slot).map_or(0.0, |c| c.existence);
-            let number = self.nothing.len() as u32 - 1;
-            if let (Some(of), Some(nothing), Some(all)) =
-                (self.line_of.get_mut(*v as usize), self.nothing.last_mut(), self.scale.last_mut())
-            {
-                *of = number;
-                *nothing += r * seen(look, visible.detection);
-                *all += r;
+            let number = self.first_of.len() as u32;
+            self.first_of.push(v as u32);
+            self.nothing.push(0.0);
+            self.scale.push(0.0);
+            self.add(number, v as u32, look, work);
+            if weak.shares_line {
+                self.add_others(number, v as u32, weak.line, look, work);
             }
         }
         // Copies of other lines that were found to be one with a copy of this brought their existence with them.
@@ -92,41 +97,86 @@ impl Competition {
         }
     }
 
-    /// What each pair weighs against "the line gave nothing, and the reading is of something else".
-    fn weigh(&mut self, filter: &Filter, look: &Look, work: &Work) {
-        self.free.clear();
-        self.free.extend((0..look.readings.len()).map(|j| 1.0 - work.taken.get(j).copied().unwrap_or(1.0)));
-        self.wants.clear();
-        for (i, pair) in work.weak_pairs.iter().enumerate() {
-            let v = pair.visible as usize;
-            let (Some(visible), Some(line)) = (work.weak.get(v), self.line_of.get(v)) else { continue };
-            let r = filter.candidates.get(visible.slot).map_or(0.0, |c| c.existence);
-            let left = self.free.get(pair.reading as usize).map_or(0.0, |f| f.max(0.0));
-            let nothing = self.nothing.get(*line as usize).copied().unwrap_or(1.0);
-            let r = r * self.scale.get(*line as usize).copied().unwrap_or(1.0);
-            let weight = r * left * math::exp(pair.log_ratio) / nothing;
-            self.wants.push((Edge { track: *line, plot: pair.reading, weight }, i as u32));
+    /// Adds a candidate to the line numbered last.
+    fn add(&mut self, number: u32, v: u32, look: &Look, work: &Work) {
+        let Some(weak) = work.weak.get(v as usize) else { return };
+        if let Some(of) = self.line_of.get_mut(v as usize) {
+            *of = number;
         }
-        self.wants.sort_unstable_by_key(|(e, i)| (e.track, e.plot, *i));
+        if let (Some(nothing), Some(all)) = (self.nothing.last_mut(), self.scale.last_mut()) {
+            *nothing += weak.existence * seen(look, weak.detection);
+            *all += weak.existence;
+        }
     }
 
-    fn join_edges(&mut self) {
+    /// Adds the others of a line after its first.
+    fn add_others(&mut self, number: u32, first: u32, line: u64, look: &Look, work: &Work) {
+        let mut last = first;
+        let mut at = self.shared.partition_point(|(other, _)| *other < line);
+        while let Some((_, v)) = self.shared.get(at).copied().filter(|(other, _)| *other == line) {
+            at += 1;
+            if v != first {
+                self.add(number, v, look, work);
+                if let Some(next) = self.next_of.get_mut(last as usize) {
+                    *next = v;
+                }
+                last = v;
+            }
+        }
+    }
+
+    /// What each pair weighs against "the line gave nothing, and the reading is of something else".
+    fn weigh(&mut self, look: &Look, work: &Work) {
+        self.free.clear();
+        self.free.extend((0..look.readings.len()).map(|j| 1.0 - work.taken.get(j).copied().unwrap_or(1.0)));
+        self.weights.clear();
+        for pair in &work.weak_pairs {
+            let v = pair.visible as usize;
+            let line = self.line_of.get(v).map_or(usize::MAX, |line| *line as usize);
+            let r = work.weak.get(v).map_or(0.0, |weak| weak.existence);
+            let left = self.free.get(pair.reading as usize).map_or(0.0, |f| f.max(0.0));
+            let nothing = self.nothing.get(line).copied().unwrap_or(1.0);
+            let r = r * self.scale.get(line).copied().unwrap_or(1.0);
+            self.weights.push(r * left * math::exp(pair.log_ratio) / nothing);
+        }
+    }
+
+    /// Pairs of one line and reading become one.
+    fn make_edges(&mut self, work: &Work) {
         self.edges.clear();
-        for (edge, _) in &self.wants {
-            match self.edges.last_mut().filter(|last| last.track == edge.track && last.plot == edge.plot) {
-                Some(last) => last.weight += edge.weight,
-                None => self.edges.push(*edge),
+        self.edge_of.clear();
+        self.edge_of.resize(work.weak_pairs.len(), NONE);
+        for line in 0..self.first_of.len() as u32 {
+            let Some(first) = self.first_of.get(line as usize).copied() else { continue };
+            let several = self.next_of.get(first as usize).is_some_and(|next| *next != NONE);
+            self.together.clear();
+            let mut v = first;
+            while let Some(weak) = work.weak.get(v as usize) {
+                let (from, to) = weak.pairs;
+                let readings = work.weak_pairs.get(from as usize..to as usize).unwrap_or(&[]);
+                self.together.extend((from..).zip(readings).map(|(i, pair)| (pair.reading, i)));
+                v = self.next_of.get(v as usize).copied().unwrap_or(NONE);
+            }
+            if several {
+                self.together.sort_unstable();
+            }
+            for (plot, i) in &self.together {
+                let weight = self.weights.get(*i as usize).copied().unwrap_or(0.0);
+                match self.edges.last_mut().filter(|last| last.track == line && last.plot == *plot) {
+                    Some(last) => last.weight += weight,
+                    None => self.edges.push(Edge { track: line, plot: *plot, weight }),
+                }
+                if let Some(edge) = self.edge_of.get_mut(*i as usize) {
+                    *edge = self.edges.len() as u32 - 1;
+                }
             }
         }
     }
 
     /// Gives each pair its share of what its line and reading came to.
     fn share(&mut self, work: &Work) {
-        self.chances.clear();
-        self.chances.resize(work.weak_pairs.len(), 0.0);
         self.given.clear();
         self.given.resize(self.nothing.len(), 0.0);
-        let mut wants = self.wants.iter().peekable();
         for (edge, p) in self.edges.iter().zip(&self.marginals) {
             if let Some(given) = self.given.get_mut(edge.track as usize) {
                 *given += p;
@@ -134,14 +184,17 @@ impl Competition {
             if let Some(free) = self.free.get_mut(edge.plot as usize) {
                 *free -= p;
             }
-            while let Some((want, i)) = wants.next_if(|(w, _)| w.track == edge.track && w.plot == edge.plot) {
-                if let Some(chance) = self.chances.get_mut(*i as usize).filter(|_| edge.weight > 0.0) {
-                    *chance = p * want.weight / edge.weight;
-                }
-            }
+        }
+        self.chances.clear();
+        for (weight, edge) in self.weights.iter().zip(&self.edge_of) {
+            let (all, p) = match (self.edges.get(*edge as usize), self.marginals.get(*edge as usize)) {
+                (Some(edge), Some(p)) => (edge.weight, *p),
+                _ => (0.0, 0.0),
+            };
+            self.chances.push(if all > 0.0 { p * weight / all } else { 0.0 });
         }
         self.passed.clear();
-        for line in &self.line_of {
+        for line in self.line_of.iter().take(work.weak.len()) {
             let given = self.given.get(*line as usize).copied().unwrap_or(0.0);
             let nothing = self.nothing.get(*line as usize).copied().unwrap_or(1.0);
             let scale = self.scale.get(*line as usize).copied().unwrap_or(1.0);

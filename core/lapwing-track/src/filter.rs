@@ -4,7 +4,7 @@
 use crate::align::BiasFilter;
 use crate::assign::Solver;
 use crate::birth::Bearing;
-use crate::cluster::Cluster;
+use crate::cluster::{Child, Cluster};
 use crate::clutter::ClutterMap;
 use crate::compete::Competition;
 use crate::config::Config;
@@ -13,11 +13,11 @@ use crate::imm::Foresight;
 use crate::interface::Label;
 use crate::look::{Choice, Nearby};
 use crate::post::Post;
-use crate::project::{Projections, Scene};
+use crate::project::{Against, Projections, Scene};
 use crate::reading::Reading;
 use crate::region::{RegionId, Regions, moved};
 use crate::slab::Slab;
-use crate::track::{Candidate, Track};
+use crate::track::{Candidate, Hypothesis, Track};
 use lapwing_model::{LocalFrame, Resolution, Time};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -117,6 +117,22 @@ pub(crate) struct Visible {
     pub(crate) ahead_s: f64,
     /// Predicted range and azimuth, for what has them.
     pub(crate) polar: Option<(f64, f64)>,
+    /// Where its pairs are in the list of them: from and to.
+    pub(crate) pairs: (u32, u32),
+}
+
+/// What one look at a time may see of the candidates, with what is asked of it: there may be too many to ask them again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Weak {
+    pub(crate) slot: u32,
+    /// Probability that this look sees it, if it exists.
+    pub(crate) detection: f64,
+    pub(crate) existence: f64,
+    /// See [`Candidate::line`]; and whether others may be of it.
+    pub(crate) line: u64,
+    pub(crate) shares_line: bool,
+    /// Where its pairs are in the list of them: from and to.
+    pub(crate) pairs: (u32, u32),
 }
 
 /// A pair of a hypothesis and a reading that may be.
@@ -138,9 +154,11 @@ pub(crate) struct Work {
     pub(crate) readings: Vec<Reading>,
     pub(crate) order: Vec<(f64, u32)>,
     pub(crate) nearby: Nearby,
+    pub(crate) against: Against,
+    /// By reading: log of the density of all else that it may be, for what has no height and for what has one.
     pub(crate) log_other: Vec<[f64; 2]>,
     pub(crate) visible: Vec<Visible>,
-    pub(crate) weak: Vec<Visible>,
+    pub(crate) weak: Vec<Weak>,
     pub(crate) projections: Projections,
     pub(crate) pairs: Vec<Pair>,
     pub(crate) weak_pairs: Vec<Pair>,
@@ -157,11 +175,28 @@ pub(crate) struct Work {
     pub(crate) choices: Vec<(Choice, Option<u32>)>,
     pub(crate) unresolved: Vec<Option<(u32, f64)>>,
     pub(crate) solver: Solver,
+    pub(crate) assignments: Vec<crate::assign::Choice>,
+    /// Children of the cluster that is settled, and their local hypotheses.
+    pub(crate) children: Vec<Child>,
+    pub(crate) locals: Vec<Hypothesis>,
     /// What the looking sensor cannot tell apart, where it says.
     pub(crate) resolution: Option<Resolution>,
     pub(crate) took: Vec<Took>,
     pub(crate) cost: Vec<f64>,
     pub(crate) marginals: Vec<f64>,
+}
+
+impl Work {
+    /// Where the pairs of a track in view are.
+    pub(crate) fn range_of(&self, visible: u32) -> std::ops::Range<usize> {
+        let (from, to) = self.visible.get(visible as usize).map_or((0, 0), |v| v.pairs);
+        from as usize..to as usize
+    }
+
+    /// The pairs of a track in view.
+    pub(crate) fn pairs_of(&self, visible: u32) -> &[Pair] {
+        self.pairs.get(self.range_of(visible)).unwrap_or(&[])
+    }
 }
 
 /// What stays outside the filter: configuration, sensors, frames, working memory.

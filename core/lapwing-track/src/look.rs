@@ -10,7 +10,7 @@ use crate::filter::{Context, Filter, Memory, Pair, Took, Visible, Work};
 use crate::grid::SLACK_M;
 use crate::imm::{Foresight, Modes};
 use crate::post::Post;
-use crate::project::{Against, Pose, Projection, Scene, View};
+use crate::project::{Pose, Projection, Scene, View};
 use crate::reading::{Kind, Reading};
 use lapwing_model::{Ecef, Span, Time, math};
 
@@ -214,7 +214,7 @@ impl Filter {
         let nothing = 1.0 - r * detection;
         let mut total = nothing;
         let mut best: Option<(usize, f64)> = None;
-        for i in range_of(&ctx.work.pairs, v) {
+        for i in ctx.work.range_of(v) {
             let w = r * math::exp(ctx.work.pairs[i].log_ratio);
             total += w;
             if best.is_none_or(|(_, b)| w > b) {
@@ -241,7 +241,7 @@ impl Filter {
                 ctx.work.took[pair.reading as usize] = Took::Track(visible.slot);
             }
             None => {
-                for i in range_of(&ctx.work.pairs, v) {
+                for i in ctx.work.range_of(v) {
                     let pair = ctx.work.pairs[i];
                     ctx.work.taken[pair.reading as usize] += r * math::exp(pair.log_ratio) / total;
                 }
@@ -257,8 +257,7 @@ impl Filter {
     fn take(&mut self, v: u32, pair: &Pair, existence: f64, look: &Look, ctx: &mut Context<'_>) {
         let visible = ctx.work.visible[v as usize];
         let at = (visible.first + pair.hypothesis) as usize;
-        let Some(track) = self.tracks.get(visible.slot) else { return };
-        let (region, height_known, mut modes) = (track.region, track.height_known, track.best.modes);
+        let Some(track) = self.tracks.get_mut(visible.slot) else { return };
         // Lent for as long as they are read.
         let readings = std::mem::take(&mut ctx.work.readings);
         let projections = std::mem::take(&mut ctx.work.projections);
@@ -266,90 +265,13 @@ impl Filter {
             (ctx.work.readings, ctx.work.projections) = (readings, projections);
             return;
         };
-        self.update_modes(
-            &mut modes,
-            reading,
-            projections.get(at),
-            &pair.foresight,
-            visible.ahead_s,
-            None,
-            look,
-            (region, height_known),
-            ctx,
-        );
-        if let Some(track) = self.tracks.get_mut(visible.slot) {
-            track.best.modes = modes;
-            track.best.existence = existence;
-            track.existence = existence;
-        }
+        let place = (track.region, track.height_known);
+        let modes = &mut track.best.modes;
+        update_modes(modes, reading, projections.get(at), &pair.foresight, visible.ahead_s, None, look, place, ctx);
+        track.best.existence = existence;
+        track.existence = existence;
         self.credit(visible.slot, pair.log_ratio, reading, look, ctx);
         (ctx.work.readings, ctx.work.projections) = (readings, projections);
-    }
-
-    /// Updates a hypothesis with a reading. `merged`: the reading is of two aircraft the sensor could not tell apart, and
-    /// these variances are added to it.
-    #[expect(clippy::too_many_arguments, reason = "the whole context of one update")]
-    pub(crate) fn update_modes(
-        &self,
-        modes: &mut Modes,
-        reading: &Reading,
-        projection: Option<&Projection>,
-        foresight: &Foresight,
-        ahead_s: f64,
-        merged: Option<[f64; 4]>,
-        look: &Look,
-        (region, height_known): (u16, bool),
-        ctx: &mut Context<'_>,
-    ) {
-        let config = ctx.config;
-        let scene = ctx.scene(look.sensor, region, height_known);
-        let same = projection.filter(|_| look.readings.first().is_some_and(|r| r.kind == reading.kind));
-        let rebuilt;
-        let projection = match same {
-            Some(p) => p,
-            None => match Projection::new(&scene, reading.kind, modes, Some(reading.point)) {
-                Some(p) => {
-                    rebuilt = p;
-                    &rebuilt
-                }
-                None => return,
-            },
-        };
-        let (y, mut variance) = scene.innovations(reading, &projection.rows);
-        if let Some(more) = merged {
-            for (v, m) in variance.iter_mut().zip(&more) {
-                *v += m;
-            }
-        }
-        if reading.correlated {
-            // A sensor's own track repeats its past in each of its states (Bar-Shalom & Li 1995, *Multitarget-Multisensor
-            // Tracking*, 8.4): each is taken for a quarter of the information it claims.
-            for v in &mut variance {
-                *v *= 4.0;
-            }
-        }
-        let mut linear = projection.linear(&y, &variance);
-        // A bearing whose cone is wide at the state is bent: linearise again where the first update leads.
-        let bent = matches!(reading.kind, Kind::Bearing { .. }) && projection.reach[0] > 0.8;
-        if bent && ahead_s == 0.0 {
-            let mut trial = *modes;
-            trial.update(&linear, &foresight.by_mode);
-            let there = trial.mean();
-            if let Some(again) = scene.linear(reading, &there) {
-                let mut moved = again;
-                let here = modes.mean();
-                for row in moved.rows_mut() {
-                    for i in 0..6 {
-                        row.innovation -= row.jacobian[i] * (here[i] - there[i]);
-                    }
-                }
-                linear = moved;
-            }
-        }
-        modes.update(&linear, &foresight.by_mode);
-        if let Some(velocity) = reading.velocity {
-            use_velocity(modes, velocity, scene.frame, height_known, config);
-        }
     }
 
     /// Notes with a track that a reading supported it.
@@ -464,6 +386,71 @@ impl Filter {
     }
 }
 
+/// Updates a hypothesis with a reading. `merged`: the reading is of two aircraft the sensor could not tell apart, and
+/// these variances are added to it.
+#[expect(clippy::too_many_arguments, reason = "the whole context of one update")]
+pub(crate) fn update_modes(
+    modes: &mut Modes,
+    reading: &Reading,
+    projection: Option<&Projection>,
+    foresight: &Foresight,
+    ahead_s: f64,
+    merged: Option<[f64; 4]>,
+    look: &Look,
+    (region, height_known): (u16, bool),
+    ctx: &mut Context<'_>,
+) {
+    let config = ctx.config;
+    let scene = ctx.scene(look.sensor, region, height_known);
+    let same = projection.filter(|_| look.readings.first().is_some_and(|r| r.kind == reading.kind));
+    let rebuilt;
+    let projection = match same {
+        Some(p) => p,
+        None => match Projection::new(&scene, reading.kind, modes, Some(reading.point)) {
+            Some(p) => {
+                rebuilt = p;
+                &rebuilt
+            }
+            None => return,
+        },
+    };
+    let (y, mut variance) = scene.innovations(reading, &projection.rows);
+    if let Some(more) = merged {
+        for (v, m) in variance.iter_mut().zip(&more) {
+            *v += m;
+        }
+    }
+    if reading.correlated {
+        // A sensor's own track repeats its past in each of its states (Bar-Shalom & Li 1995, *Multitarget-Multisensor
+        // Tracking*, 8.4): each is taken for a quarter of the information it claims.
+        for v in &mut variance {
+            *v *= 4.0;
+        }
+    }
+    let mut linear = projection.linear(&y, &variance);
+    // A bearing whose cone is wide at the state is bent: linearise again where the first update leads.
+    let bent = matches!(reading.kind, Kind::Bearing { .. }) && projection.reach[0] > 0.8;
+    if bent && ahead_s == 0.0 {
+        let mut trial = *modes;
+        trial.update(&linear, &foresight.by_mode);
+        let there = trial.mean();
+        if let Some(again) = scene.linear(reading, &there) {
+            let mut moved = again;
+            let here = modes.mean();
+            for row in moved.rows_mut() {
+                for i in 0..6 {
+                    row.innovation -= row.jacobian[i] * (here[i] - there[i]);
+                }
+            }
+            linear = moved;
+        }
+    }
+    modes.update(&linear, &foresight.by_mode);
+    if let Some(velocity) = reading.velocity {
+        use_velocity(modes, velocity, scene.frame, height_known, config);
+    }
+}
+
 /// The height a reading measures: up in the scene's frame, with its variance.
 pub(crate) fn up_of(scene: &Scene<'_>, reading: &Reading) -> Option<(f64, f64)> {
     match reading.kind {
@@ -531,13 +518,6 @@ pub(crate) fn gate(components: usize) -> f64 {
         5 => 23.2,
         _ => 25.3,
     }
-}
-
-/// The pairs of one track, in a list sorted by track.
-pub(crate) fn range_of(pairs: &[Pair], visible: u32) -> std::ops::Range<usize> {
-    let from = pairs.partition_point(|p| p.visible < visible);
-    let to = pairs.partition_point(|p| p.visible <= visible);
-    from..to
 }
 
 fn find(root: &mut [u32], mut i: u32) -> u32 {

@@ -110,8 +110,9 @@ impl Regions {
         if math::fabs(origin.latitude_deg) > 80.0 {
             return frame.to_geodetic(Enu::new(east_m, north_m, 0.0)).place();
         }
-        // Radii of curvature of the ellipsoid (meridian, prime vertical) at the origin.
-        let s = math::sin(math::rad(origin.latitude_deg));
+        // Radii of curvature of the ellipsoid (meridian, prime vertical) at the origin. Up there leans from the earth's axis by the
+        // latitude: its part along the axis is the sine.
+        let [_, _, [_, _, s]] = frame.rotation();
         let w2 = 1.0 - 0.006_694_38 * s * s;
         let n = 6_378_137.0 / math::sqrt(w2);
         let m = n * (1.0 - 0.006_694_38) / w2;

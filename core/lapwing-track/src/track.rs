@@ -10,6 +10,7 @@ use crate::interface::Label;
 use crate::reading::Reading;
 use crate::region::RegionId;
 use lapwing_model::{Phase, Position, Span, Time, TrackId, limits, math};
+use std::num::NonZeroU32;
 
 /// Sensors remembered per track; the one silent for longest gives way.
 const SENSORS_PER_TRACK: usize = 8;
@@ -56,12 +57,29 @@ impl Heard {
     }
 }
 
-/// When a sensor last contributed.
+/// When a sensor last contributed. Small: a track has several, and there may be thousands of tracks.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct SensorMark {
-    pub(crate) sensor: u32,
+    /// One more than its number.
+    number: NonZeroU32,
+    /// Its interval in microseconds; the longest is more than an hour.
+    interval_us: u32,
     pub(crate) at: Time,
-    pub(crate) interval: Span,
+}
+
+impl SensorMark {
+    fn new(sensor: u32, at: Time, interval: Span) -> Self {
+        let interval_us = u32::try_from((interval.as_nanos() / 1_000).max(0)).unwrap_or(u32::MAX);
+        Self { number: NonZeroU32::MIN.saturating_add(sensor), interval_us, at }
+    }
+
+    fn is_of(&self, sensor: u32) -> bool {
+        self.number == NonZeroU32::MIN.saturating_add(sensor)
+    }
+
+    fn interval(&self) -> Span {
+        Span::from_nanos(i64::from(self.interval_us) * 1_000)
+    }
 }
 
 /// The latest self-report of a track, as it was said.
@@ -78,7 +96,7 @@ pub(crate) struct Fix {
 }
 
 /// A track. Of constant size but for its labels, of which there are few.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Track {
     /// Says which it is, whatever order things arrived in.
     pub(crate) key: u64,
@@ -118,8 +136,9 @@ pub(crate) struct Track {
     pub(crate) fast: bool,
     pub(crate) labels: Vec<(Label, bool)>,
     pub(crate) sensors: [Option<SensorMark>; SENSORS_PER_TRACK],
-    recent: [Option<(u32, Time, u64)>; RECENT_PER_TRACK],
-    recent_next: usize,
+    /// What tells a measurement from all others; 0 is none.
+    recent: [u64; RECENT_PER_TRACK],
+    recent_next: u8,
     pub(crate) class: Classifier,
     pub(crate) first_entries: [Option<Position>; FIRST_ENTRIES],
     pub(crate) fix: Option<Fix>,
@@ -131,6 +150,19 @@ pub(crate) struct Track {
     origin_variance_m2: f64,
     /// Greatest distance from there that is no error of either place, metres.
     pub(crate) strayed_m: f64,
+}
+
+impl Clone for Track {
+    fn clone(&self) -> Self {
+        Self { labels: self.labels.clone(), ..*self }
+    }
+
+    /// Without a copy in between: there may be thousands to copy over.
+    fn clone_from(&mut self, from: &Self) {
+        let mut labels = std::mem::take(&mut self.labels);
+        labels.clone_from(&from.labels);
+        *self = Self { labels, ..*from };
+    }
 }
 
 impl Track {
@@ -168,7 +200,7 @@ impl Track {
             fast: state.speed_mps() > config.speed_fast_mps,
             labels: Vec::new(),
             sensors: [None; SENSORS_PER_TRACK],
-            recent: [None; RECENT_PER_TRACK],
+            recent: [0; RECENT_PER_TRACK],
             recent_next: 0,
             class: Classifier::default(),
             first_entries: [None; FIRST_ENTRIES],
@@ -212,11 +244,11 @@ impl Track {
 
     /// Notes that a reading of a sensor was taken in.
     pub(crate) fn remember(&mut self, sensor: u32, interval: Span, reading: &Reading, listens: bool) {
-        if let Some(slot) = self.recent.get_mut(self.recent_next) {
-            *slot = Some((sensor, reading.at, reading.fingerprint));
+        if let Some(slot) = self.recent.get_mut(usize::from(self.recent_next)) {
+            *slot = told_by(sensor, reading);
         }
-        self.recent_next = (self.recent_next + 1) % RECENT_PER_TRACK;
-        self.mark_sensor(SensorMark { sensor, at: reading.at, interval });
+        self.recent_next = (self.recent_next + 1) % RECENT_PER_TRACK as u8;
+        self.mark_sensor(SensorMark::new(sensor, reading.at, interval));
         self.last_at = self.last_at.max(reading.at);
         // One bearing to a bird that flies before a transmitter makes it no transmitter.
         if let Some(evidence) = reading.classes.as_ref().filter(|_| !listens || self.heard.emits()) {
@@ -230,36 +262,37 @@ impl Track {
     }
 
     fn mark_sensor(&mut self, mark: SensorMark) {
-        let own = self.sensors.iter_mut().position(|s| s.is_some_and(|s| s.sensor == mark.sensor));
+        let own = self.sensors.iter().position(|s| s.is_some_and(|s| s.number == mark.number));
         let slot = own.or_else(|| (0..SENSORS_PER_TRACK).min_by_key(|i| self.sensors[*i].map(|s| s.at)));
         if let Some(slot) = slot.and_then(|i| self.sensors.get_mut(i)) {
-            let newest = slot.filter(|s| s.sensor == mark.sensor && s.at > mark.at).map_or(mark.at, |s| s.at);
+            let newest = slot.filter(|s| s.number == mark.number && s.at > mark.at).map_or(mark.at, |s| s.at);
             *slot = Some(SensorMark { at: newest, ..mark });
         }
     }
 
     /// Whether this very measurement was used already.
     pub(crate) fn repeats(&self, sensor: u32, reading: &Reading) -> bool {
-        self.recent.contains(&Some((sensor, reading.at, reading.fingerprint)))
+        self.recent.contains(&told_by(sensor, reading))
     }
 
     /// When `sensor` last contributed.
     pub(crate) fn seen_by(&self, sensor: u32) -> Option<Time> {
-        self.sensors.iter().flatten().find(|s| s.sensor == sensor).map(|s| s.at)
+        self.sensors.iter().flatten().find(|s| s.is_of(sensor)).map(|s| s.at)
     }
 
     /// Whether one sensor saw both in one look: then they are two.
     pub(crate) fn seen_apart(&self, other: &Self) -> bool {
         self.sensors.iter().flatten().any(|s| {
-            let half = Span::from_nanos(s.interval.as_nanos() / 2);
-            other.seen_by(s.sensor).is_some_and(|at| at.since(s.at).abs() <= half)
+            let half = Span::from_nanos(s.interval().as_nanos() / 2);
+            let theirs = other.sensors.iter().flatten().find(|t| t.number == s.number);
+            theirs.is_some_and(|t| t.at.since(s.at).abs() <= half)
         })
     }
 
     /// Interval of its quickest sensor among those heard lately.
     pub(crate) fn interval(&self, config: &Config) -> Span {
         let recent = |s: &&SensorMark| self.last_at.since(s.at) <= config.end_claimed_after;
-        let quickest = self.sensors.iter().flatten().filter(recent).map(|s| s.interval).min();
+        let quickest = self.sensors.iter().flatten().filter(recent).map(SensorMark::interval).min();
         quickest.unwrap_or(config.interval_max).clamp(config.interval_min, config.interval_max)
     }
 
@@ -399,13 +432,22 @@ impl Track {
     }
 }
 
+/// A number that a measurement of a sensor has alone.
+fn told_by(sensor: u32, reading: &Reading) -> u64 {
+    let at = reading.at.as_nanos() as u64 ^ (u64::from(sensor) << 32);
+    let mixed = (reading.fingerprint ^ at.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed ^ (mixed >> 31)).max(1)
+}
+
 /// What may be an aircraft one day: a few plots that fit together.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Candidate {
     pub(crate) key: u64,
     /// The key of the candidate it is a copy of, or its own: candidates of one line are one aircraft, in ways that exclude
     /// each other.
     pub(crate) line: u64,
+    /// Whether it is or was one of several.
+    pub(crate) shares_line: bool,
     pub(crate) region: RegionId,
     pub(crate) at: Time,
     /// Where it is filed.
@@ -440,6 +482,7 @@ impl Candidate {
         Self {
             key,
             line: key,
+            shares_line: false,
             region,
             at,
             filed: None,
@@ -485,7 +528,7 @@ impl Candidate {
         track.first_entries = self.first_entries;
         track.last_at = self.last_at;
         track.measured_at_start(self.existence, self.plots, config);
-        track.sensors[0] = Some(SensorMark { sensor: self.sensor, at: self.last_at, interval: self.interval });
+        track.sensors[0] = Some(SensorMark::new(self.sensor, self.last_at, self.interval));
         track
     }
 }

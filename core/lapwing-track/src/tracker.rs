@@ -47,8 +47,8 @@ const DELAY_MAX: Span = Span::from_millis(500);
 const READINGS_KEPT: usize = 200_000;
 /// Time between copies of the filter.
 const COPY_EVERY: Span = Span::from_millis(250);
-/// The same while nothing comes late.
-const COPY_EVERY_CALM: Span = Span::from_seconds(2);
+/// The same while nothing comes late: the first that does costs so much of taking in again, and all the copies before it nothing.
+const COPY_EVERY_CALM: Span = Span::from_seconds(4);
 /// Where there is room for so many copies they lie the denser the nearer to now, which makes about ten; else there are fewer, and
 /// they lie evenly. The room is for so many tracks in all of them together.
 const COPIES_DENSE: usize = 7;
@@ -250,8 +250,8 @@ impl Tracker {
 
     /// The state of a live track at `at`: predicted from its last update, forwards or backwards.
     pub fn estimate(&self, id: TrackId, at: Time) -> Option<Estimate> {
-        let track = self.track(id)?;
         let slot = *self.slots.get(&id)?;
+        let track = self.filter.tracks.get(slot)?;
         let cluster = track.cluster.and_then(|c| self.filter.clusters.get(c));
         let state = cluster
             .and_then(|cluster| cluster.estimate(slot, &self.filter.tracks, at, &self.config))

@@ -6,7 +6,7 @@
 //! bullets: how to find minimum mean OSPA estimates*): each hypothesis is renamed so that its places lie nearest to those of the
 //! best one, and then the mean is taken.
 
-use super::{Cluster, Global};
+use super::{Cluster, Global, Short};
 use crate::config::Config;
 use crate::gaussian::{Covariance, Gaussian, Vector};
 use crate::imm::{Modes, add_spread};
@@ -28,7 +28,7 @@ impl Cluster {
         let best = self.globals.first()?;
         let region = tracks.get(slot)?.region;
         // Members of another region count in other axes: they keep their names.
-        let near: Vec<usize> = (0..self.members.len())
+        let near: Short<usize, 8> = (0..self.members.len())
             .filter(|i| self.members.get(*i).and_then(|m| tracks.get(*m)).is_some_and(|t| t.region == region))
             .collect();
         let own = near.iter().position(|i| *i == index)?;
@@ -37,7 +37,7 @@ impl Cluster {
             return self.alone(index, &when);
         }
         // Means of all local hypotheses, with their existence: those of each member from its offset on.
-        let (mut means, mut offsets) = (Vec::new(), Vec::with_capacity(near.len()));
+        let (mut means, mut offsets): (Short<(Vector, f64), 8>, Short<usize, 8>) = (Short::new(), Short::new());
         for i in &near {
             offsets.push(means.len());
             means.extend(self.states(*i, &when).map(|(modes, existence)| (modes.mean(), existence)));
@@ -47,13 +47,13 @@ impl Cluster {
             Some((n, usize::from(pick)))
         };
         let mean_of_pick = |(n, pick): (usize, usize)| -> Option<&(Vector, f64)> { means.get(offsets.get(n)? + pick) };
-        let places = |global: &Global| -> Vec<[f64; 3]> {
+        let places = |global: &Global| -> Short<[f64; 3], 8> {
             let place = |n| pick(global, n).and_then(mean_of_pick).map_or([0.0; 3], |(m, _)| [m[0], m[1], m[2]]);
             (0..near.len()).map(place).collect()
         };
         let wanted = places(best);
         // Of each hypothesis: its weight, and whose place of it is this track's.
-        let mut parts: Vec<(f64, (usize, usize))> = Vec::with_capacity(self.globals.len());
+        let mut parts: Short<(f64, (usize, usize)), 8> = Short::new();
         for global in &self.globals {
             if global.weight < WEIGHT_MIN * best.weight {
                 break;
@@ -79,7 +79,7 @@ impl Cluster {
     fn alone(&self, index: usize, when: &When<'_>) -> Option<Gaussian> {
         let weights = self.weights(index);
         let weighed = || self.states(index, when).zip(&weights).map(|((modes, existence), w)| (w * existence, modes));
-        let means: Vec<(f64, Vector)> = weighed().map(|(w, modes)| (w, modes.mean())).collect();
+        let means: Short<(f64, Vector), 8> = weighed().map(|(w, modes)| (w, modes.mean())).collect();
         let mean = mean_of(means.iter().map(|(w, mean)| (*w, mean)))?;
         let covariance = spread(weighed().map(|(w, modes)| (w, modes.merged())), &mean)?;
         Some(Gaussian { mean, covariance })
@@ -87,7 +87,7 @@ impl Cluster {
 
     /// The local hypotheses of a member at a time, with their existence.
     fn states<'a>(&'a self, index: usize, when: &'a When<'_>) -> impl Iterator<Item = (Cow<'a, Modes>, f64)> + 'a {
-        let locals = self.locals.get(index).map_or(&[][..], Vec::as_slice);
+        let locals = self.locals_of(index);
         let track = self.members.get(index).and_then(|m| when.tracks.get(*m));
         locals.iter().filter_map(move |hypothesis| {
             let track = track?;
@@ -110,8 +110,8 @@ struct When<'a> {
 
 /// Which of `places` goes to each of `wanted`, so that the squares of the distances are small together: exchanges of two, as long
 /// as one helps. Two of a kind that changed names are found at once, and more are hardly ever exchanged in a ring.
-fn renamed(wanted: &[[f64; 3]], places: &[[f64; 3]]) -> Vec<usize> {
-    let mut names: Vec<usize> = (0..wanted.len()).collect();
+fn renamed(wanted: &[[f64; 3]], places: &[[f64; 3]]) -> Short<usize, 8> {
+    let mut names: Short<usize, 8> = (0..wanted.len()).collect();
     let cost = |n: usize, name: usize| -> f64 {
         let (Some(a), Some(b)) = (wanted.get(n), places.get(name)) else { return 0.0 };
         (0..3).map(|i| (a[i] - b[i]) * (a[i] - b[i])).sum()
@@ -167,8 +167,8 @@ mod tests {
     fn an_exchange_of_names_is_undone() {
         let wanted = [[0.0, 0.0, 0.0], [10.0, 0.0, 0.0], [0.0, 10.0, 0.0]];
         let places = [[9.0, 1.0, 0.0], [1.0, 9.0, 0.0], [1.0, 1.0, 0.0]];
-        assert_eq!(renamed(&wanted, &places), vec![2, 0, 1]);
-        assert_eq!(renamed(&wanted, &wanted), vec![0, 1, 2]);
+        assert_eq!(renamed(&wanted, &places)[..], [2, 0, 1]);
+        assert_eq!(renamed(&wanted, &wanted)[..], [0, 1, 2]);
     }
 
     #[test]

@@ -7,12 +7,17 @@ use crate::reading::Reading;
 
 /// What a member does under a child hypothesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Deed {
+pub(crate) enum Deed {
     Miss,
     Take(u32),
     /// Shares a reading with a partner the sensor cannot tell from it.
     Share(u32),
 }
+
+/// What each member does under a child, with the local hypothesis of its parent; and the child with the logarithm of its weight.
+type Deeds = Short<(u16, Deed), 8>;
+pub(crate) type Child = (f64, Deeds);
+type Members = Short<Member, 4>;
 
 /// One member of a group while it is settled.
 struct Member {
@@ -58,7 +63,7 @@ impl Filter {
         let config = ctx.config;
         // The cluster of all: those there are, and a new one for each track that was alone.
         let mut joint: Option<Cluster> = None;
-        let mut known: Vec<u32> = Vec::new();
+        let mut known: Short<u32, 8> = Short::new();
         let most = config.hypotheses_max.max(1);
         for (_, v) in group {
             let slot = ctx.work.visible[*v as usize].slot;
@@ -72,19 +77,15 @@ impl Filter {
                         None => continue,
                     }
                 }
-                None => Cluster {
-                    members: vec![slot],
-                    locals: vec![vec![track.best]],
-                    globals: vec![Global { weight: 1.0, picks: vec![0] }],
-                },
+                None => Cluster::single(slot, track.best),
             };
             joint = Some(match joint {
                 None => own,
                 Some(so_far) => so_far.product(own, most),
             });
         }
-        let Some(mut cluster) = joint else { return };
-        let members: Vec<Member> = cluster
+        let Some(cluster) = joint else { return };
+        let members: Members = cluster
             .members
             .iter()
             .map(|slot| {
@@ -99,19 +100,19 @@ impl Filter {
             })
             .collect();
         if cluster.members.len() > config.cluster_tracks_max {
-            self.crowd(&mut cluster, &members, look, ctx);
+            self.crowd(cluster, &members, look, ctx);
         } else {
-            self.branch(&mut cluster, &members, look, ctx);
+            self.branch(cluster, &members, look, ctx);
         }
     }
 
     /// The readings of a group, ascending.
-    fn readings_of(members: &[Member], ctx: &Context<'_>) -> Vec<u32> {
-        let mut out: Vec<u32> = members
+    fn readings_of(members: &[Member], ctx: &Context<'_>) -> Short<u32, 16> {
+        let mut out: Short<u32, 16> = members
             .iter()
             .filter_map(|m| m.visible)
-            .flat_map(|v| range_of(&ctx.work.pairs, v))
-            .map(|i| ctx.work.pairs[i].reading)
+            .flat_map(|v| ctx.work.pairs_of(v))
+            .map(|pair| pair.reading)
             .collect();
         out.sort_unstable();
         out.dedup();
@@ -119,15 +120,16 @@ impl Filter {
     }
 
     /// Each global hypothesis branches into its best pairings.
-    fn branch(&mut self, cluster: &mut Cluster, members: &[Member], look: &Look, ctx: &mut Context<'_>) {
+    fn branch(&mut self, cluster: Cluster, members: &[Member], look: &Look, ctx: &mut Context<'_>) {
         let config = ctx.config;
         let readings = Self::readings_of(members, ctx);
         let columns = readings.len();
         let span = -math::log(config.hypothesis_min.clamp(1e-12, 0.5));
         let mut solver = std::mem::take(&mut ctx.work.solver);
         let mut cost = std::mem::take(&mut ctx.work.cost);
-        // Children: weight, and for each member the parent's pick and what it does.
-        let mut children: Vec<(f64, Vec<(u16, Deed)>)> = Vec::new();
+        let mut choices = std::mem::take(&mut ctx.work.assignments);
+        let mut children = std::mem::take(&mut ctx.work.children);
+        children.clear();
         let most = config.hypotheses_max.max(1);
         for global in &cluster.globals {
             cost.clear();
@@ -135,13 +137,12 @@ impl Filter {
             let mut log_missed = 0.0;
             for (row, member) in members.iter().enumerate() {
                 let pick = global.picks[row];
-                let r = cluster.locals[row][usize::from(pick)].existence;
+                let r = cluster.locals_of(row)[usize::from(pick)].existence;
                 let detection = self.unseen(member, ctx);
                 let missed = (1.0 - r * detection).max(1e-9);
                 log_missed += math::log(missed);
                 let Some(v) = member.visible else { continue };
-                for i in range_of(&ctx.work.pairs, v) {
-                    let pair = &ctx.work.pairs[i];
+                for pair in ctx.work.pairs_of(v) {
                     if pair.hypothesis != u32::from(pick) {
                         continue;
                     }
@@ -151,24 +152,22 @@ impl Filter {
                 }
             }
             let k = ((most as f64 * global.weight) as usize + 1).min(most);
-            for (sum, choice) in solver.k_best(members.len(), columns, &cost, k, span) {
+            solver.k_best(members.len(), columns, &cost, k, span, &mut choices);
+            for (sum, choice) in &choices {
                 let log_weight = math::log(global.weight.max(1e-300)) + log_missed - sum;
-                let mut deeds: Vec<(u16, Deed)> = choice
-                    .iter()
-                    .enumerate()
-                    .map(|(row, c)| (global.picks[row], c.map_or(Deed::Miss, |c| Deed::Take(readings[c]))))
-                    .collect();
+                let deed = |c: Option<u16>| c.map_or(Deed::Miss, |c| Deed::Take(readings[usize::from(c)]));
+                let mut deeds: Deeds = global.picks.iter().zip(choice).map(|(pick, c)| (*pick, deed(*c))).collect();
                 share(&mut deeds, members);
                 children.push((log_weight, deeds));
             }
         }
-        ctx.work.solver = solver;
-        ctx.work.cost = cost;
+        (ctx.work.solver, ctx.work.cost, ctx.work.assignments) = (solver, cost, choices);
         children.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         children.truncate(most);
         let best = children.first().map_or(0.0, |c| c.0);
         children.retain(|c| c.0 >= best - span);
         self.adopt(cluster, members, &children, best, look, ctx);
+        ctx.work.children = children;
     }
 
     /// The probability that a member would have given a plot of its own: less where a partner's plot may be its.
@@ -180,31 +179,38 @@ impl Filter {
     /// Makes the children's hypotheses, merges those that agree, and puts the cluster back, split where it falls apart.
     fn adopt(
         &mut self,
-        cluster: &mut Cluster,
+        mut cluster: Cluster,
         members: &[Member],
-        children: &[(f64, Vec<(u16, Deed)>)],
+        children: &[Child],
         best: f64,
         look: &Look,
         ctx: &mut Context<'_>,
     ) {
-        let mut locals: Vec<Vec<Hypothesis>> = vec![Vec::new(); members.len()];
-        // What made each local hypothesis, in their order.
-        let mut made: Vec<Vec<(u16, Deed)>> = vec![Vec::new(); members.len()];
+        let mut locals = std::mem::take(&mut ctx.work.locals);
+        locals.clear();
         let mut globals = Vec::with_capacity(children.len());
-        for (log_weight, deeds) in children {
-            let mut picks = Vec::with_capacity(members.len());
-            for (row, (parent, deed)) in deeds.iter().enumerate() {
-                let known = made[row].iter().position(|m| *m == (*parent, *deed));
-                picks.push(known.unwrap_or(made[row].len()) as u16);
+        let blank = |(log_weight, _): &Child| Global { weight: math::exp(log_weight - best), picks: Picks::new() };
+        globals.extend(children.iter().map(blank));
+        for (row, member) in members.iter().enumerate() {
+            let first = locals.len();
+            // What made each of its local hypotheses, in their order.
+            let mut made: Short<(u16, Deed), 8> = Short::new();
+            for (global, (_, deeds)) in globals.iter_mut().zip(children) {
+                let Some(cause) = deeds.get(row).copied() else { continue };
+                let known = made.iter().position(|m| *m == cause);
+                global.picks.push(known.unwrap_or(made.len()) as u16);
                 if known.is_none() {
-                    made[row].push((*parent, *deed));
-                    let before = cluster.locals[row][usize::from(*parent)];
-                    locals[row].push(self.child(before, *parent, *deed, &members[row], look, ctx));
+                    made.push(cause);
+                    locals.push(cluster.locals_of(row)[usize::from(cause.0)]);
+                    if let Some(child) = locals.last_mut() {
+                        self.make_child(child, cause, member, look, ctx);
+                    }
                 }
             }
-            globals.push(Global { weight: math::exp(log_weight - best), picks });
+            cluster.firsts[row] = first as u32;
         }
-        cluster.locals = locals;
+        cluster.locals.clone_from(&locals);
+        ctx.work.locals = locals;
         cluster.globals = globals;
         cluster.normalise();
         // What each reading went to, over all hypotheses.
@@ -215,45 +221,45 @@ impl Filter {
                 }
             }
         }
-        let first: Vec<Deed> = children.first().map_or_else(Vec::new, |(_, d)| d.iter().map(|(_, d)| *d).collect());
-        let parents: Vec<u16> = children.first().map_or_else(Vec::new, |(_, d)| d.iter().map(|(p, _)| *p).collect());
         cluster.merge();
         self.put_back(cluster);
-        for ((member, deed), parent) in members.iter().zip(first).zip(parents) {
-            self.finish(member, parent, deed, look, ctx);
+        if let Some((_, first)) = children.first() {
+            for (member, (parent, deed)) in members.iter().zip(first) {
+                self.finish(member, *parent, *deed, look, ctx);
+            }
         }
     }
 
-    /// A local hypothesis after a deed.
-    fn child(
+    /// Makes of a local hypothesis what it is after a deed.
+    fn make_child(
         &mut self,
-        before: Hypothesis,
-        parent: u16,
-        deed: Deed,
+        out: &mut Hypothesis,
+        (parent, deed): (u16, Deed),
         member: &Member,
         look: &Look,
         ctx: &mut Context<'_>,
-    ) -> Hypothesis {
-        let mut out = before;
+    ) {
         let (reading, shared) = match deed {
             Deed::Miss => {
                 let detection = self.unseen(member, ctx);
                 let missed = 1.0 - out.existence * detection;
                 out.existence = if missed > 0.0 { out.existence * (1.0 - detection) / missed } else { 0.0 };
-                return out;
+                return;
             }
             Deed::Take(reading) => (reading, false),
             Deed::Share(reading) => (reading, true),
         };
-        let Some(v) = member.visible else { return out };
+        let Some(v) = member.visible else { return };
         let visible = ctx.work.visible[v as usize];
         let merged = self.shared_variance(member, ctx).filter(|_| shared || member.partner.is_some());
         let merged = merged.filter(|_| shared || self.is_shared(member, reading, ctx));
-        let known = range_of(&ctx.work.pairs, v)
-            .map(|i| ctx.work.pairs[i])
+        let known = ctx
+            .work
+            .pairs_of(v)
+            .iter()
             .find(|p| p.reading == reading && p.hypothesis == u32::from(parent))
             .map(|p| p.foresight);
-        let Some(track) = self.tracks.get(member.slot) else { return out };
+        let Some(track) = self.tracks.get(member.slot) else { return };
         let (region, height_known) = (track.region, track.height_known);
         // Lent for as long as they are read.
         let readings = std::mem::take(&mut ctx.work.readings);
@@ -261,18 +267,15 @@ impl Filter {
         let projection = projections.get((visible.first + u32::from(parent)) as usize);
         if let Some(value) = readings.get(reading as usize) {
             let taken = Taken { merged, known, ahead_s: visible.ahead_s };
-            if self.child_takes(&mut out, value, projection, &taken, look, (region, height_known), ctx) && !shared {
+            if Self::child_takes(out, value, projection, &taken, look, (region, height_known), ctx) && !shared {
                 out.existence = 1.0;
             }
         }
         (ctx.work.readings, ctx.work.projections) = (readings, projections);
-        out
     }
 
     /// A local hypothesis takes a reading. Whether it could.
-    #[expect(clippy::too_many_arguments, reason = "the whole context of one update")]
     fn child_takes(
-        &self,
         out: &mut Hypothesis,
         value: &Reading,
         projection: Option<&Projection>,
@@ -295,7 +298,7 @@ impl Filter {
                 foresight
             }
         };
-        self.update_modes(
+        crate::look::update_modes(
             &mut out.modes,
             value,
             projection,
@@ -312,10 +315,7 @@ impl Filter {
     /// Whether a member's partner has no likely reading of its own: then this one is of both.
     fn is_shared(&self, member: &Member, reading: u32, ctx: &Context<'_>) -> bool {
         let Some(partner) = member.partner else { return false };
-        !range_of(&ctx.work.pairs, partner).any(|i| {
-            let p = &ctx.work.pairs[i];
-            p.reading != reading && p.log_ratio > 3.0
-        })
+        !ctx.work.pairs_of(partner).iter().any(|p| p.reading != reading && p.log_ratio > 3.0)
     }
 
     /// What the mean of two unresolved aircraft may be off each of them: up to half a resolution cell, as variances of range,
@@ -355,8 +355,7 @@ impl Filter {
                 let log_ratio = member
                     .visible
                     .into_iter()
-                    .flat_map(|v| range_of(&ctx.work.pairs, v))
-                    .map(|i| ctx.work.pairs[i])
+                    .flat_map(|v| ctx.work.pairs_of(v))
                     .find(|p| p.reading == reading && p.hypothesis == u32::from(parent))
                     .map_or(0.0, |p| p.log_ratio);
                 if let Some(value) = ctx.work.readings.get(reading as usize).cloned() {
@@ -383,32 +382,30 @@ impl Filter {
             cluster.normalise();
             cluster.globals.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.picks.cmp(&b.picks)));
         }
-        self.put_back(&mut cluster);
+        self.put_back(cluster);
     }
 
     /// Puts a cluster's members back: those with one hypothesis are alone again, the rest stay together as far as they depend
     /// on each other.
-    fn put_back(&mut self, cluster: &mut Cluster) {
-        let mut alone = Vec::new();
+    fn put_back(&mut self, mut cluster: Cluster) {
         let mut index = 0;
         while index < cluster.members.len() {
             let slot = cluster.members[index];
-            let weights = cluster.weights(index);
             let best = cluster.globals.first().map_or(0, |g| usize::from(g.picks[index]));
-            let existence: f64 = cluster.locals[index].iter().zip(&weights).map(|(h, w)| h.existence * w).sum();
-            if let (Some(track), Some(hypothesis)) = (self.tracks.get_mut(slot), cluster.locals[index].get(best)) {
+            let locals = cluster.locals_of(index);
+            let existence: f64 = locals.iter().zip(&cluster.weights(index)).map(|(h, w)| h.existence * w).sum();
+            if let (Some(track), Some(hypothesis)) = (self.tracks.get_mut(slot), locals.get(best)) {
                 track.best = *hypothesis;
                 track.existence = existence;
                 track.cluster = None;
             }
-            if cluster.locals[index].len() <= 1 {
-                alone.push(slot);
+            if locals.len() <= 1 {
                 cluster.drop_member(index);
             } else {
                 index += 1;
             }
         }
-        for part in cluster.parts() {
+        cluster.split(|part| {
             let slots = part.members.clone();
             let id = self.clusters.insert(part);
             for slot in slots {
@@ -416,23 +413,22 @@ impl Filter {
                     track.cluster = Some(id);
                 }
             }
-        }
+        });
     }
 
     /// Too many tracks to keep several hypotheses. The rule: probabilities of all pairs by belief propagation, pairs fixed
     /// greedily from the most probable on, each track's existence from the marginals. Costs in proportion to the pairs.
-    fn crowd(&mut self, cluster: &mut Cluster, members: &[Member], look: &Look, ctx: &mut Context<'_>) {
+    fn crowd(&mut self, cluster: Cluster, members: &[Member], look: &Look, ctx: &mut Context<'_>) {
         let readings = Self::readings_of(members, ctx);
-        let picks = cluster.globals.first().map_or_else(|| vec![0; members.len()], |g| g.picks.clone());
+        let picks = cluster.globals.first().map_or_else(|| smallvec![0; members.len()], |g| g.picks.clone());
         let mut edges: Vec<Edge> = Vec::new();
         let mut before = Vec::with_capacity(members.len());
         for (row, member) in members.iter().enumerate() {
-            let r = cluster.locals[row][usize::from(picks[row])].existence;
+            let r = cluster.locals_of(row)[usize::from(picks[row])].existence;
             before.push(r);
             let missed = (1.0 - r * self.unseen(member, ctx)).max(1e-9);
             let Some(v) = member.visible else { continue };
-            for i in range_of(&ctx.work.pairs, v) {
-                let pair = &ctx.work.pairs[i];
+            for pair in ctx.work.pairs_of(v) {
                 if pair.hypothesis != u32::from(picks[row]) {
                     continue;
                 }
@@ -460,7 +456,7 @@ impl Filter {
                 used[plot] = true;
             }
         }
-        let mut deeds: Vec<(u16, Deed)> = choice
+        let mut deeds: Deeds = choice
             .iter()
             .enumerate()
             .map(|(row, c)| (picks[row], c.map_or(Deed::Miss, |c| Deed::Take(readings[c]))))

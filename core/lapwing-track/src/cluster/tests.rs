@@ -11,9 +11,10 @@ const HOME: Geodetic = Geodetic { latitude_deg: 47.3, longitude_deg: 8.7, height
 /// What a cluster always is.
 fn assert_sound(filter: &Filter, config: &Config) {
     for (id, cluster) in filter.clusters.iter() {
-        let Cluster { members, locals, globals } = cluster;
+        let Cluster { members, locals, firsts, globals } = cluster;
         assert!(members.windows(2).all(|w| w[0] < w[1]), "{members:?}");
-        assert_eq!(locals.len(), members.len());
+        assert_eq!(firsts.len(), members.len());
+        assert!(firsts.first() == Some(&0) && firsts.last().is_some_and(|last| (*last as usize) < locals.len()));
         assert!(members.len() > 1 || globals.len() > 1, "one alone that is sure needs no cluster: {cluster:?}");
         assert!(!globals.is_empty() && globals.len() <= config.hypotheses_max);
         let sum: f64 = globals.iter().map(|g| g.weight).sum();
@@ -21,16 +22,18 @@ fn assert_sound(filter: &Filter, config: &Config) {
         assert!(globals.windows(2).all(|w| w[0].weight >= w[1].weight), "the best first");
         for global in globals {
             assert_eq!(global.picks.len(), members.len());
-            for (pick, list) in global.picks.iter().zip(locals) {
-                assert!(usize::from(*pick) < list.len());
+            for (i, pick) in global.picks.iter().enumerate() {
+                assert!(usize::from(*pick) < cluster.locals_of(i).len());
             }
         }
         for (i, a) in globals.iter().enumerate() {
             assert!(globals[i + 1..].iter().all(|b| b.picks != a.picks), "no two say the same");
         }
-        for (member, list) in members.iter().zip(locals) {
+        for (i, member) in members.iter().enumerate() {
+            let list = cluster.locals_of(i);
             assert!(list.len() <= LOCAL_MAX);
-            let weights = cluster.weights(cluster.position(*member).unwrap());
+            assert_eq!(cluster.position(*member), Some(i));
+            let weights = cluster.weights(i);
             assert!(weights.iter().all(|w| *w > 0.0), "a hypothesis nobody picks: {weights:?}");
             let track = filter.tracks.get(*member).unwrap();
             assert_eq!(track.cluster, Some(id), "both sides know");
@@ -132,15 +135,20 @@ fn parts_undo_a_product() {
     };
     // Two members each that swap places, so that they depend on each other.
     let pair = |members: [u32; 2], weight: f64| Cluster {
-        members: members.to_vec(),
-        locals: vec![vec![hypothesis(0.0), hypothesis(100.0)]; 2],
-        globals: vec![Global { weight, picks: vec![0, 1] }, Global { weight: 1.0 - weight, picks: vec![1, 0] }],
+        members: members.into_iter().collect(),
+        locals: [hypothesis(0.0), hypothesis(100.0)].repeat(2),
+        firsts: smallvec![0, 2],
+        globals: vec![
+            Global { weight, picks: smallvec![0, 1] },
+            Global { weight: 1.0 - weight, picks: smallvec![1, 0] },
+        ],
     };
     let (a, b) = (pair([1, 8], 0.7), pair([3, 5], 0.6));
-    let mut joint = a.clone().product(b.clone(), 24);
-    assert_eq!(joint.members, vec![1, 3, 5, 8]);
+    let joint = a.clone().product(b.clone(), 24);
+    assert_eq!(joint.members[..], [1, 3, 5, 8]);
     assert_eq!(joint.globals.len(), 4);
-    let parts = joint.parts();
+    let mut parts = Vec::new();
+    joint.split(|part| parts.push(part));
     assert_eq!(parts.len(), 2);
     for (part, was) in parts.iter().zip([&a, &b]) {
         assert_eq!(part.members, was.members);

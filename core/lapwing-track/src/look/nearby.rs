@@ -5,7 +5,7 @@
 
 use crate::project::Projection;
 use crate::reading::{Kind, Reading};
-use lapwing_model::{Ecef, LocalFrame, math};
+use lapwing_model::{Ecef, LocalFrame, Place, math};
 
 /// Readings of one look up to which all are tried against all.
 const FEW: usize = 6;
@@ -23,9 +23,8 @@ pub(crate) struct Nearby {
     /// Four sigma of each component of the readings, the greatest.
     widest: [f64; 4],
     grid: Grid,
-    /// The readings before they are laid out, and the cell of each.
+    /// The cell of each reading.
     cells: Vec<u32>,
-    unsorted: Vec<Near>,
 }
 
 /// A reading with what is asked of it most, side by side with those near it: there may be too many for the nearest memory.
@@ -36,17 +35,19 @@ pub(crate) struct Near {
     /// The position, of one that is a position.
     pub(crate) point: Ecef,
     pub(crate) variance: [f64; 4],
+    /// See [`crate::filter::Work::log_other`].
+    pub(crate) log_other: [f64; 2],
     pub(crate) reading: u32,
 }
 
 impl Near {
-    fn new(number: usize, reading: &Reading) -> Self {
+    fn new(number: usize, reading: &Reading, log_other: [f64; 2]) -> Self {
         let key = match reading.kind {
             Kind::Position { .. } => (reading.place.latitude_deg, reading.place.longitude_deg),
             Kind::RangeDifference => (reading.value[0], 0.0),
             Kind::Polar { .. } | Kind::Bearing { .. } => (reading.value[1], 0.0),
         };
-        Self { key, point: reading.point, variance: reading.variance, reading: number as u32 }
+        Self { key, point: reading.point, variance: reading.variance, log_other, reading: number as u32 }
     }
 }
 
@@ -81,8 +82,9 @@ impl Axis {
 }
 
 impl Nearby {
-    /// Lays out the readings of a look. `kind`: that of all of them, `None` where they are of several.
-    pub(crate) fn lay_out(&mut self, readings: &[Reading], kind: Option<Kind>) {
+    /// Lays out the readings of a look, each with how dense all else is that it may be. `kind`: that of all of them, `None` where
+    /// they are of several.
+    pub(crate) fn lay_out(&mut self, readings: &[Reading], log_other: &[[f64; 2]], kind: Option<Kind>) {
         self.kind = kind.filter(|_| readings.len() > FEW);
         // Errors within a look are alike; the greatest is taken.
         let mut widest = [0.0; 4];
@@ -92,33 +94,33 @@ impl Nearby {
             }
         }
         self.widest = widest.map(|w| 4.0 * math::sqrt(w));
+        if let Some(Kind::Position { .. }) = self.kind {
+            return self.lay_in_cells(readings, log_other);
+        }
         self.readings.clear();
-        self.readings.extend(readings.iter().enumerate().map(|(i, reading)| Near::new(i, reading)));
-        match self.kind {
-            Some(Kind::Position { .. }) => self.lay_in_cells(),
-            Some(_) => {
-                self.readings.sort_unstable_by(|a, b| a.key.0.total_cmp(&b.key.0).then(a.reading.cmp(&b.reading)))
-            }
-            None => {}
+        let both = readings.iter().zip(log_other).enumerate();
+        self.readings.extend(both.map(|(i, (reading, other))| Near::new(i, reading, *other)));
+        if self.kind.is_some() {
+            self.readings.sort_unstable_by(|a, b| a.key.0.total_cmp(&b.key.0).then(a.reading.cmp(&b.reading)));
         }
     }
 
     /// Puts the positions into the order of their cells.
-    fn lay_in_cells(&mut self) {
+    fn lay_in_cells(&mut self, readings: &[Reading], log_other: &[[f64; 2]]) {
         let mut from = (f64::INFINITY, f64::INFINITY);
         let mut to = (f64::NEG_INFINITY, f64::NEG_INFINITY);
-        for Near { key: (latitude, longitude), .. } in &self.readings {
-            from = (from.0.min(*latitude), from.1.min(*longitude));
-            to = (to.0.max(*latitude), to.1.max(*longitude));
+        for Place { latitude_deg, longitude_deg } in readings.iter().map(|r| r.place) {
+            from = (from.0.min(latitude_deg), from.1.min(longitude_deg));
+            to = (to.0.max(latitude_deg), to.1.max(longitude_deg));
         }
-        let side = math::sqrt(self.readings.len() as f64) as usize + 1;
+        let side = math::sqrt(readings.len() as f64) as usize + 1;
         let (latitude, longitude) = (Axis::over(from.0, to.0, side), Axis::over(from.1, to.1, side));
         let starts = &mut self.grid.starts;
         starts.clear();
         starts.resize(latitude.cells * longitude.cells + 1, 0);
         self.cells.clear();
-        for Near { key: (n, e), .. } in &self.readings {
-            let cell = latitude.cell(*n) * longitude.cells + longitude.cell(*e);
+        for Place { latitude_deg, longitude_deg } in readings.iter().map(|r| r.place) {
+            let cell = latitude.cell(latitude_deg) * longitude.cells + longitude.cell(longitude_deg);
             self.cells.push(cell as u32);
             starts[cell + 1] += 1;
         }
@@ -126,12 +128,14 @@ impl Nearby {
             starts[i] += starts[i - 1];
         }
         // From the last on, each goes to the end of what is left of its cell: equal cells keep the order of the look.
-        std::mem::swap(&mut self.readings, &mut self.unsorted);
-        self.readings.clone_from(&self.unsorted);
-        for (reading, cell) in self.unsorted.iter().zip(&self.cells).rev() {
+        self.readings.clear();
+        if let (Some(first), Some(other)) = (readings.first(), log_other.first()) {
+            self.readings.resize(readings.len(), Near::new(0, first, *other));
+        }
+        for (i, ((reading, other), cell)) in readings.iter().zip(log_other).zip(&self.cells).enumerate().rev() {
             let end = &mut starts[*cell as usize + 1];
             *end -= 1;
-            self.readings[*end as usize] = *reading;
+            self.readings[*end as usize] = Near::new(i, reading, *other);
         }
         // Each start has become that of the cell before: they moved one place.
         for i in 1..starts.len() - 1 {
@@ -214,8 +218,9 @@ impl Window {
         let (e, n) = (projection.rows.predicted[0], projection.rows.predicted[1]);
         // To second order; the reach gets two metres and a hundredth of the way for what is left out.
         let half_m = projection.reach[0] + widest[0] + 2.0;
-        let phi = math::rad(origin.latitude_deg) + n / 6_372_000.0;
-        let per_deg = 111_320.0 * math::cos(phi) * 1.001;
+        let [_, [_, _, cos], [_, _, sin]] = frame.rotation();
+        let north_rad = n / 6_372_000.0;
+        let per_deg = 111_320.0 * (cos - north_rad * sin - 0.5 * north_rad * north_rad * cos).max(0.01) * 1.001;
         let middle = origin.longitude_deg + e / per_deg;
         let half = half_m / per_deg * 1.02 + math::fabs(e) / per_deg * 0.005;
         // A parallel bends away from the east axis: by e² tan φ / 2R, to 70 degrees.
@@ -271,7 +276,7 @@ mod tests {
         let scene = Scene { frame: &frame, pose, height_known: false, signal_speed_mps: None, config: &config };
         let kind = readings[0].kind;
         let mut nearby = Nearby::default();
-        nearby.lay_out(readings, Some(kind));
+        nearby.lay_out(readings, &vec![[0.0; 2]; readings.len()], Some(kind));
         for [e, n] in states {
             let mut covariance = Covariance::ZERO;
             for i in 0..6 {

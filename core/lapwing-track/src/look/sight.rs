@@ -1,6 +1,9 @@
 //! What a look may see, and which of its readings may be of what.
 
 use super::*;
+use crate::filter::Weak;
+use crate::track::Candidate;
+use std::cell::Cell;
 
 impl Filter {
     /// Finds what the look may see, brings it to the look's time, projects it into the sensor's readings, and finds those that
@@ -12,7 +15,7 @@ impl Filter {
         ctx.work.pairs.clear();
         ctx.work.weak_pairs.clear();
         let gaze = Gaze::new(self, look, ctx);
-        ctx.work.nearby.lay_out(&ctx.work.readings, gaze.kind.filter(|_| !gaze.mixed));
+        ctx.work.nearby.lay_out(&ctx.work.readings, &ctx.work.log_other, gaze.kind.filter(|_| !gaze.mixed));
         let Some(post) = ctx.posts.get_mut(look.sensor as usize) else { return };
         let disc = post.disc;
         // The poses are looked up for each track: taken out, so that sensor and frames can be read beside them.
@@ -104,13 +107,15 @@ impl Filter {
         }
         let polar = d.filter(|_| gaze.resolves).map(polar_of);
         let v = ctx.work.visible.len() as u32;
-        let visible = Visible { slot, first: first as u32, detection, ahead_s, polar };
-        ctx.work.visible.push(visible);
+        let from = ctx.work.pairs.len() as u32;
+        let visible = Visible { slot, first: first as u32, detection, ahead_s, polar, pairs: (from, from) };
         let projections = std::mem::take(&mut ctx.work.projections);
         for (h, projection) in projections.from(first).iter().enumerate().filter(|(_, p)| p.valid) {
-            self.pair_one((v, h as u32, true), &visible, projection, &scene, gaze, ctx.work);
+            self.pair_one((v, h as u32, true), (slot, detection), projection, &scene, gaze, ctx.work);
         }
         ctx.work.projections = projections;
+        let to = ctx.work.pairs.len() as u32;
+        ctx.work.visible.push(Visible { pairs: (from, to), ..visible });
     }
 
     fn show_candidate(
@@ -149,38 +154,41 @@ impl Filter {
         if beside || (post.listens && !candidate.heard.emits()) {
             detection = -detection;
         }
+        let Candidate { existence, line, shares_line, state, .. } = *candidate;
         let v = ctx.work.weak.len() as u32;
-        let visible = Visible { slot, first: 0, detection, ahead_s: 0.0, polar: None };
-        ctx.work.weak.push(visible);
-        let Some(kind) = gaze.kind else { return };
-        // Of a candidate the projection is not needed again.
-        let mut projections = std::mem::take(&mut ctx.work.projections);
-        let at = projections.len();
-        let one = std::slice::from_ref(&candidate.state);
-        projections.next().fill(&scene, kind, one, &[1.0, 0.0, 0.0], gaze.other, 0.0, None);
-        if let Some(projection) = projections.get(at) {
-            self.pair_one((v, 0, false), &visible, projection, &scene, gaze, ctx.work);
+        let from = ctx.work.weak_pairs.len() as u32;
+        if let Some(kind) = gaze.kind {
+            // Of a candidate the projection is not needed again.
+            let mut projections = std::mem::take(&mut ctx.work.projections);
+            let at = projections.len();
+            let one = std::slice::from_ref(&state);
+            projections.next().fill(&scene, kind, one, &[1.0, 0.0, 0.0], gaze.other, 0.0, None);
+            if let Some(projection) = projections.get(at) {
+                self.pair_one((v, 0, false), (slot, detection), projection, &scene, gaze, ctx.work);
+            }
+            projections.give_back(at);
+            ctx.work.projections = projections;
         }
-        projections.give_back(at);
-        ctx.work.projections = projections;
+        let to = ctx.work.weak_pairs.len() as u32;
+        ctx.work.weak.push(Weak { slot, detection, existence, line, shares_line, pairs: (from, to) });
     }
 
     /// Finds the readings that may be of one projection.
     fn pair_one(
         &self,
         (v, h, strong): (u32, u32, bool),
-        visible: &Visible,
+        (slot, detection): (u32, f64),
         projection: &Projection,
         scene: &Scene<'_>,
         gaze: &Gaze,
         work: &mut Work,
     ) {
-        let Work { readings, nearby, log_other, pairs, weak_pairs, .. } = work;
+        let Work { readings, nearby, against, pairs, weak_pairs, .. } = work;
         let found = if strong { pairs } else { weak_pairs };
-        let log_detection = math::log(math::fabs(visible.detection).max(1e-3));
+        let log_detection = gaze.log_detection(detection);
         let start = found.len();
-        let mut against = Against::new(projection);
-        let mut foresee = |(y, variance): ([f64; 4], [f64; 4])| against.foresight(&y, &variance);
+        against.begin();
+        let mut foresee = |(y, variance): ([f64; 4], [f64; 4])| against.foresight(projection, &y, &variance);
         let position = !gaze.mixed && matches!(gaze.kind, Some(Kind::Position { .. }));
         nearby.each(projection, scene.frame, |near| {
             let r = near.reading;
@@ -189,13 +197,13 @@ impl Filter {
             } else {
                 let Some(reading) = readings.get(r as usize) else { return };
                 if gaze.mixed && gaze.kind != Some(reading.kind) {
-                    self.foresee_other(visible.slot, strong, reading, scene)
+                    self.foresee_other(slot, strong, reading, scene)
                 } else {
                     foresee(scene.innovations(reading, &projection.rows))
                 }
             };
             let Some(foresight) = foresight.filter(|f| f.distance <= gate(projection.rows.count)) else { return };
-            let other = log_other.get(r as usize).map_or(0.0, |o| o[usize::from(scene.height_known)]);
+            let other = near.log_other[usize::from(scene.height_known)];
             let log_ratio = (log_detection + foresight.log_likelihood - other).min(LOG_RATIO_CAP);
             found.push(Pair { visible: v, hypothesis: h, reading: r, log_ratio, foresight });
         });
@@ -275,6 +283,8 @@ struct Gaze {
     misses: bool,
     /// Whether it may fail to tell two apart.
     resolves: bool,
+    /// The latest detection probability asked for, with its logarithm: mostly all have the same.
+    logged: Cell<(f64, f64)>,
 }
 
 impl Gaze {
@@ -290,7 +300,20 @@ impl Gaze {
             turn_s: post.map_or(1.0, Post::interval_s),
             misses: look.complete && post.is_some_and(|p| p.measures),
             resolves: post.is_some_and(|p| p.sensor.resolution.azimuth_deg.is_some()),
+            logged: Cell::new((1.0, 0.0)),
         }
+    }
+
+    /// The logarithm of a detection probability, of which the sign says nothing here.
+    fn log_detection(&self, detection: f64) -> f64 {
+        let p = math::fabs(detection).max(1e-3);
+        let (known, log) = self.logged.get();
+        if p == known {
+            return log;
+        }
+        let log = math::log(p);
+        self.logged.set((p, log));
+        log
     }
 
     /// When the sensor looks at what is at `d` (in its horizon), and whether that is beside the part of the turn this look is

@@ -186,7 +186,7 @@ impl Projection {
 
     /// How well a reading was foreseen; `None` when it lies far outside, or when the numbers break.
     pub(crate) fn foresight(&self, y: &[f64; 4], variance: &[f64; 4]) -> Option<Foresight> {
-        Against::new(self).foresight(y, variance)
+        Against::default().foresight(self, y, variance)
     }
 
     /// The reading as linear components, for the update.
@@ -201,22 +201,28 @@ impl Projection {
 
 /// A projection against readings one after the other: what their variance makes of it is found anew only when that changes.
 #[derive(Debug, Clone)]
-pub(crate) struct Against<'a> {
-    projection: &'a Projection,
+pub(crate) struct Against {
     /// What the factors are for; no number at first, which equals nothing.
     variance: [f64; 4],
     factors: [Factor; MODES_MAX],
     sound: bool,
 }
 
-impl<'a> Against<'a> {
-    pub(crate) fn new(projection: &'a Projection) -> Self {
-        Self { projection, variance: [f64::NAN; 4], factors: [Factor::default(); MODES_MAX], sound: false }
+impl Default for Against {
+    fn default() -> Self {
+        Self { variance: [f64::NAN; 4], factors: [Factor::default(); MODES_MAX], sound: false }
+    }
+}
+
+impl Against {
+    /// Begins with another projection.
+    pub(crate) fn begin(&mut self) {
+        self.variance = [f64::NAN; 4];
     }
 
-    fn make_ready(&mut self, variance: &[f64; 4]) {
+    fn make_ready(&mut self, projection: &Projection, variance: &[f64; 4]) {
         self.variance = *variance;
-        let Projection { rows, modes, spread, .. } = self.projection;
+        let Projection { rows, modes, spread, .. } = projection;
         self.sound = self.factors.iter_mut().zip(spread).take(*modes).all(|(factor, spread)| {
             let mut s = *spread;
             for i in 0..rows.count {
@@ -227,12 +233,17 @@ impl<'a> Against<'a> {
     }
 
     /// How well a reading was foreseen; `None` when it lies far outside, or when the numbers break.
-    pub(crate) fn foresight(&mut self, y: &[f64; 4], variance: &[f64; 4]) -> Option<Foresight> {
-        if self.projection.is_beyond(y, variance) {
+    pub(crate) fn foresight(
+        &mut self,
+        projection: &Projection,
+        y: &[f64; 4],
+        variance: &[f64; 4],
+    ) -> Option<Foresight> {
+        if projection.is_beyond(y, variance) {
             return None;
         }
         if self.variance != *variance {
-            self.make_ready(variance);
+            self.make_ready(projection, variance);
         }
         if !self.sound {
             return None;
@@ -242,7 +253,7 @@ impl<'a> Against<'a> {
             log_likelihood: f64::NEG_INFINITY,
             by_mode: [f64::NEG_INFINITY; MODES_MAX],
         };
-        let Projection { rows, modes, shift, weights, .. } = self.projection;
+        let Projection { rows, modes, shift, weights, .. } = projection;
         for mode in 0..*modes {
             let mut d = *y;
             for i in 0..rows.count {

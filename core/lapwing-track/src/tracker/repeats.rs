@@ -37,16 +37,10 @@ impl Tracker {
         if readings.is_empty() {
             return;
         }
-        let mut keys: Vec<(u64, Time, usize)> =
-            readings.iter().enumerate().map(|(i, r)| (r.fingerprint, r.at, i)).collect();
-        keys.sort_unstable();
+        let known = Known::new(readings);
         let mut repeats = vec![false; readings.len()];
-        for two in keys.windows(2) {
-            if let [a, b] = two
-                && (a.0, a.1) == (b.0, b.1)
-            {
-                repeats[b.2] = true;
-            }
+        for (i, reading) in readings.iter().enumerate() {
+            repeats[i] = known.first(readings, reading).is_some_and(|first| first < i);
         }
         let oldest = readings.iter().map(|r| r.at).min().unwrap_or(Time::MIN);
         let newest = readings.iter().map(|r| r.at).max().unwrap_or(Time::MAX);
@@ -55,12 +49,10 @@ impl Tracker {
             self.posts.get(number as usize).map_or(Span::ZERO, |p| p.sensor.interval).max(Span::from_seconds(1));
         let mut compare = |look: &Look| {
             for old in look.readings.iter().filter(|old| (oldest..=newest).contains(&old.at)) {
-                let same = (old.fingerprint, old.at);
-                let from = keys.partition_point(|(fingerprint, at, _)| (*fingerprint, *at) < same);
-                for (_, _, i) in keys.iter().skip(from).take_while(|(fingerprint, at, _)| (*fingerprint, *at) == same) {
-                    if let Some(repeat) = repeats.get_mut(*i) {
-                        *repeat = true;
-                    }
+                // All that are the same as this: the first of them in the look, and what repeats that.
+                let Some(first) = known.first(readings, old) else { continue };
+                for (reading, repeat) in readings.iter().zip(repeats.iter_mut()).skip(first) {
+                    *repeat |= is_same(reading, old);
                 }
             }
         };
@@ -102,5 +94,54 @@ impl Tracker {
         readings.retain(|_| keep.next().unwrap_or(true));
         let mut keep = repeats.iter().map(|r| !r);
         which.retain(|_| keep.next().unwrap_or(true));
+    }
+}
+
+fn is_same(a: &Reading, b: &Reading) -> bool {
+    (a.fingerprint, a.at) == (b.fingerprint, b.at)
+}
+
+/// The readings of a look by what tells them apart. A table of its own: sorting thousands to find that none is the same as another
+/// took longer.
+struct Known {
+    /// One more than the number of a reading, at its fingerprint or the next free place.
+    places: Vec<u32>,
+}
+
+impl Known {
+    fn new(readings: &[Reading]) -> Self {
+        let mut known = Self { places: vec![0; (readings.len() * 2).next_power_of_two()] };
+        for (i, reading) in readings.iter().enumerate() {
+            if let Err(place) = known.find(readings, reading)
+                && let Some(cell) = known.places.get_mut(place)
+            {
+                *cell = i as u32 + 1;
+            }
+        }
+        known
+    }
+
+    /// The first reading that is the same as this.
+    fn first(&self, readings: &[Reading], reading: &Reading) -> Option<usize> {
+        self.find(readings, reading).ok()
+    }
+
+    /// The first reading that is the same, or the place it would stand at.
+    fn find(&self, readings: &[Reading], reading: &Reading) -> Result<usize, usize> {
+        let mask = self.places.len().saturating_sub(1);
+        // Half the places are free at least, so this ends.
+        let mut place = reading.fingerprint as usize & mask;
+        loop {
+            match self.places.get(place) {
+                None | Some(0) => return Err(place),
+                Some(number) => {
+                    let i = *number as usize - 1;
+                    if readings.get(i).is_some_and(|other| is_same(other, reading)) {
+                        return Ok(i);
+                    }
+                }
+            }
+            place = (place + 1) & mask;
+        }
     }
 }

@@ -31,6 +31,9 @@ pub(super) struct TrackRow<'a> {
     pub(super) contradicted: bool,
 }
 
+/// What a fraction begins with where its own digits are fewer.
+const ZEROS: &str = "0000000000";
+
 /// Rows so far.
 #[derive(Default)]
 pub(super) struct Writer {
@@ -173,49 +176,25 @@ impl Writer {
         if number < 0.0 && scaled > 0 {
             self.text("-");
         }
-        // From the last digit on: the fraction, without the zeros it ends with, the point, the whole.
         let (whole, mut fraction) = (scaled / scale, scaled % scale);
-        let mut digits = [0_u8; 32];
-        let mut first = digits.len();
-        let mut put = |digit: u8| {
-            first -= 1;
-            digits[first] = digit;
-        };
-        if fraction > 0 {
-            let mut shown = false;
-            for _ in 0..decimals {
-                let digit = (fraction % 10) as u8;
-                fraction /= 10;
-                shown |= digit > 0;
-                if shown {
-                    put(b'0' + digit);
-                }
-            }
-            put(b'.');
+        self.whole(whole);
+        if fraction == 0 {
+            return;
         }
-        from_last_digit(whole, put);
-        self.out.extend_from_slice(&digits[first..]);
+        let mut places = usize::from(decimals);
+        while fraction.is_multiple_of(10) {
+            fraction /= 10;
+            places -= 1;
+        }
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(fraction);
+        self.text(".");
+        self.text(ZEROS.get(digits.len()..places).unwrap_or_default());
+        self.text(digits);
     }
 
     fn whole(&mut self, number: u64) {
-        let mut digits = [0_u8; 20];
-        let mut first = digits.len();
-        from_last_digit(number, |digit| {
-            first -= 1;
-            digits[first] = digit;
-        });
-        self.out.extend_from_slice(&digits[first..]);
-    }
-}
-
-/// The digits of a number, the last one first.
-fn from_last_digit(mut number: u64, mut put: impl FnMut(u8)) {
-    loop {
-        put(b'0' + (number % 10) as u8);
-        number /= 10;
-        if number == 0 {
-            break;
-        }
+        self.text(itoa::Buffer::new().format(number));
     }
 }
 

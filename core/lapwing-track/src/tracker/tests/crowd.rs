@@ -62,14 +62,16 @@ fn copies_that_say_the_same_are_one() {
         let slots: Vec<u32> = t.filter.candidates.slots().collect();
         if let [slot] = slots.as_slice() {
             // As a branch that led back to the same place would leave it: a third each of what was one.
-            let whole = t.filter.candidates.get(*slot).unwrap().clone();
+            let whole = *t.filter.candidates.get(*slot).unwrap();
             for n in 0..2 {
-                let copy = crate::track::Candidate { key: whole.key + 1 + n, existence: 0.15, ..whole.clone() };
+                let copy =
+                    crate::track::Candidate { key: whole.key + 1 + n, existence: 0.15, shares_line: true, ..whole };
                 let place = t.regions.about(copy.region, copy.state.mean[0], copy.state.mean[1]);
                 let slot = t.filter.candidates.insert(copy);
                 t.filter.candidate_grid.file(slot, place);
             }
-            t.filter.candidates.get_mut(*slot).unwrap().existence = 0.15;
+            let first = t.filter.candidates.get_mut(*slot).unwrap();
+            (first.existence, first.shares_line) = (0.15, true);
             looks += 1;
         }
         if t.ids().next().is_some() {

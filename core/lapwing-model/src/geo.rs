@@ -89,14 +89,14 @@ impl Geodetic {
     /// To earth-centred earth-fixed coordinates (closed form).
     pub fn to_ecef(self) -> Ecef {
         let (phi, lambda) = (math::rad(self.latitude_deg), math::rad(self.longitude_deg));
-        let (sp, cp) = (math::sin(phi), math::cos(phi));
+        self.ecef_of((math::sin(phi), math::cos(phi)), (math::sin(lambda), math::cos(lambda)))
+    }
+
+    /// The same with sine and cosine of latitude and longitude at hand.
+    fn ecef_of(self, (sp, cp): (f64, f64), (sl, cl): (f64, f64)) -> Ecef {
         let n = SEMI_MAJOR_M / math::sqrt(1.0 - E2 * sp * sp);
         let r = (n + self.height_ellipsoid_m) * cp;
-        Ecef {
-            x_m: r * math::cos(lambda),
-            y_m: r * math::sin(lambda),
-            z_m: (n * (1.0 - E2) + self.height_ellipsoid_m) * sp,
-        }
+        Ecef { x_m: r * cl, y_m: r * sl, z_m: (n * (1.0 - E2) + self.height_ellipsoid_m) * sp }
     }
 }
 
@@ -189,7 +189,7 @@ impl LocalFrame {
         let (phi, lambda) = (math::rad(origin.latitude_deg), math::rad(origin.longitude_deg));
         let (sp, cp, sl, cl) = (math::sin(phi), math::cos(phi), math::sin(lambda), math::cos(lambda));
         let rows = [[-sl, cl, 0.0], [-sp * cl, -sp * sl, cp], [cp * cl, cp * sl, sp]];
-        Self { origin, centre: origin.to_ecef(), rows }
+        Self { origin, centre: origin.ecef_of((sp, cp), (sl, cl)), rows }
     }
 
     /// Where the frame is anchored.

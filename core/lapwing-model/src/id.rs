@@ -24,12 +24,33 @@ fn check(text: &str) -> Result<(), NotAnId> {
     if ok { Ok(()) } else { Err(NotAnId) }
 }
 
+fn fnv_1a(text: &[u8]) -> u64 {
+    text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Whether two ids are the same: those of many sensors mostly differ in their last character.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.last() == b.last() && a == b
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Eq, PartialOrd, Ord)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String))]
         pub struct $name(Arc<str>);
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                Arc::ptr_eq(&self.0, &other.0) || same(self.0.as_bytes(), other.0.as_bytes())
+            }
+        }
+
+        impl std::hash::Hash for $name {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                self.0.hash(state);
+            }
+        }
 
         impl $name {
             /// From a text of 1 to 64 characters of `a-z A-Z 0-9 - _ .` starting with a letter or digit.
@@ -40,6 +61,11 @@ macro_rules! text_id {
             /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// A number made of the text, the same on every machine: FNV-1a (Fowler, Noll & Vo), 64 bits.
+            pub fn fingerprint(&self) -> u64 {
+                fnv_1a(self.0.as_bytes())
             }
         }
 

@@ -225,6 +225,9 @@ impl Filter {
             return;
         }
         let Some(fix) = self.tracks.get(slot).filter(|t| t.supported).and_then(|t| t.fix) else { return };
+        if !matches!(reading.kind, Kind::Polar { .. } | Kind::Bearing { .. }) {
+            return;
+        }
         // The raw reading, not the corrected one.
         let Some(raw) = look.readings.iter().find(|r| r.fingerprint == reading.fingerprint) else { return };
         let (polar, elevation) = match raw.kind {
@@ -236,8 +239,6 @@ impl Filter {
         if math::fabs(dt) > FIX_MAX_S {
             return;
         }
-        let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
-        let sensor = post.sensor.clone();
         let mean = fix.at_time(dt);
         let scene = ctx.scene(look.sensor, fix.region, true);
         let Some(view) = View::new(&scene, &mean) else { return };
@@ -257,7 +258,8 @@ impl Filter {
             let off = raw.value[2] - view.elevation_rad();
             residual[2] = Some((off, elevation_rate, raw.variance[2] + 4.0 * white / range2, v2 / range2));
         }
-        self.memory(look.sensor).bias.learn(fix.label, &residual, &sensor);
+        let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
+        self.memory(look.sensor).bias.learn(fix.label, &residual, &post.sensor);
     }
 }
 

@@ -318,11 +318,13 @@ impl Filter {
         let Some(value) = ctx.work.readings.get(reading).cloned() else { return };
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
         let height = matches!(value.kind, Kind::Position { height: true } | Kind::Polar { elevation: true, .. });
-        let (_, log_ground) = post.log_volume(&value, height, config);
+        let (_, ground) = post.volume(&value, height, config);
         let interval = post.interval_s();
         let other = ctx.work.log_other.get(reading).map_or(0.0, |o| o[usize::from(height)]);
         let uniform = self.memories.get(look.sensor as usize).map_or(0.0, |m| m.undetected(post, config));
-        let mut born = uniform / 1e6 * math::exp(log_ground - other);
+        // Of one in a square metre, against the density of everything else.
+        let against_other = ground * math::exp(-other);
+        let mut born = uniform / 1e6 * against_other;
         let detection = post_detection(look, ctx);
         let existence = |born: f64| {
             let odds = left * born * detection;
@@ -349,8 +351,7 @@ impl Filter {
             let variance = site.horizontal_sd_m * site.horizontal_sd_m;
             let (se, sn) = (variance + state.covariance[(0, 0)], variance + state.covariance[(1, 1)]);
             let density = math::exp(-0.5 * (de * de / se + dn * dn / sn)) / (math::TAU * math::sqrt(se * sn));
-            // Against the density of everything else, per square metre on the ground.
-            let ratio = site.rate_per_s * interval * density * math::exp(log_ground - other);
+            let ratio = site.rate_per_s * interval * density * against_other;
             if ratio > 1e-9 {
                 born += ratio;
                 if ratio > strongest {

@@ -15,11 +15,18 @@ const WEIGHT: f64 = 0.06;
 /// Stray plots per look in cells of range and azimuth.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ClutterMap {
-    /// Mean stray plots per look, by cell; empty until the first plot.
-    mean: Vec<f32>,
-    /// Looks so far at which each cell was brought up to date.
-    touched: Vec<u32>,
+    /// Empty until the first plot.
+    cells: Vec<Cell>,
     looks: u32,
+}
+
+/// Both together: of a thousand sensors hardly any cell is at hand when it is asked for.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Cell {
+    /// Mean stray plots per look.
+    mean: f32,
+    /// Looks so far when it was brought up to date.
+    touched: u32,
 }
 
 fn cell(range_m: f64, range_max_m: f64, azimuth_rad: f64) -> usize {
@@ -44,31 +51,29 @@ impl ClutterMap {
 
     /// A plot belonged to no aircraft with probability `stray`.
     pub(crate) fn strayed(&mut self, range_m: f64, range_max_m: f64, azimuth_rad: f64, stray: f64) {
-        if self.mean.is_empty() {
-            self.mean = vec![0.0; AZIMUTHS * RANGES];
-            self.touched = vec![0; AZIMUTHS * RANGES];
+        if self.cells.is_empty() {
+            self.cells = vec![Cell::default(); AZIMUTHS * RANGES];
         }
         let at = cell(range_m, range_max_m, azimuth_rad);
         let now = self.at(at);
-        if let (Some(mean), Some(touched)) = (self.mean.get_mut(at), self.touched.get_mut(at)) {
-            *mean = (now + WEIGHT * stray) as f32;
-            *touched = self.looks;
+        if let Some(cell) = self.cells.get_mut(at) {
+            *cell = Cell { mean: (now + WEIGHT * stray) as f32, touched: self.looks };
         }
     }
 
     /// A cell's mean, faded by the looks since it was touched.
     fn at(&self, cell: usize) -> f64 {
-        let (Some(mean), Some(touched)) = (self.mean.get(cell), self.touched.get(cell)) else { return 0.0 };
-        if *mean == 0.0 {
+        let Some(Cell { mean, touched }) = self.cells.get(cell).copied() else { return 0.0 };
+        if mean == 0.0 {
             return 0.0;
         }
-        f64::from(*mean) * kept(self.looks.saturating_sub(*touched))
+        f64::from(mean) * kept(self.looks.saturating_sub(touched))
     }
 
     /// Stray plots expected per look in the cell around a place, in units of an even spread of `per_look` over all cells;
     /// never below one.
     pub(crate) fn excess(&self, range_m: f64, range_max_m: f64, azimuth_rad: f64, per_look: f64) -> f64 {
-        if self.mean.is_empty() {
+        if self.cells.is_empty() {
             return 1.0;
         }
         let even = per_look / (AZIMUTHS * RANGES) as f64;

@@ -182,11 +182,13 @@ impl Gaussian {
             for i in 0..6 {
                 mean[i] += gain[i] * innovation;
             }
-            // Joseph form, (I - K h) P (I - K h)ᵀ + K r Kᵀ, multiplied out: P - K (P hᵀ)ᵀ - (P hᵀ) Kᵀ + K s Kᵀ. An error of
-            // the gain enters it squared, so it stays positive definite whatever the rounding of K.
+            // Joseph form, (I - K h) P (I - K h)ᵀ + K r Kᵀ, multiplied out: P - K (P hᵀ)ᵀ - (P hᵀ) Kᵀ + K s Kᵀ, of which the last
+            // two, (K s - P hᵀ) Kᵀ, are what is left of rounding. An error of the gain enters it squared, so it stays positive
+            // definite whatever the rounding of K.
+            let rest: Vector = std::array::from_fn(|i| gain[i] * s - ph[i]);
             for i in 0..6 {
                 for j in 0..=i {
-                    p[(i, j)] = p[(i, j)] - gain[i] * ph[j] - ph[i] * gain[j] + gain[i] * s * gain[j];
+                    p[(i, j)] -= gain[i] * ph[j] - rest[i] * gain[j];
                 }
             }
         }

@@ -4,6 +4,7 @@
 use crate::gaussian::Vector;
 use crate::region::RegionId;
 use lapwing_model::{Place, geo, math};
+use std::sync::OnceLock;
 
 /// Side of a cell, metres.
 const CELL_M: f64 = 2_000.0;
@@ -58,6 +59,12 @@ const ROW_DEG: f64 = CELL_M / METRES_PER_DEG;
 
 /// Cells in a row: fewer towards the poles, one at them.
 fn columns(row: u32) -> u32 {
+    static COLUMNS: OnceLock<Vec<u32>> = OnceLock::new();
+    let rows = || (0..=row_of(90.0)).map(columns_at).collect();
+    COLUMNS.get_or_init(rows).get(row as usize).copied().unwrap_or(1)
+}
+
+fn columns_at(row: u32) -> u32 {
     let latitude = (f64::from(row) + 0.5) * ROW_DEG - 90.0;
     math::floor(360.0 / ROW_DEG * math::cos(math::rad(latitude)).max(0.0)).max(1.0) as u32
 }

@@ -66,8 +66,9 @@ impl Filter {
         ctx.work.took.clear();
         ctx.work.took.resize(look.readings.len(), Took::Held);
         self.prepare(look, ctx);
-        self.find_visible(look, ctx);
+        let gaze = self.find_visible(look, ctx);
         self.resolve_strong(look, ctx);
+        self.find_weak(look, &gaze, ctx);
         self.resolve_weak(look, ctx);
         self.bear(look, ctx);
         if look.last && look.complete {
@@ -108,18 +109,15 @@ impl Filter {
                 work.log_other.push(both);
                 continue;
             }
-            let mut both = [0.0; 2];
-            for (i, height_known) in [false, true].into_iter().enumerate() {
-                let (log_volume, log_ground) = post.log_volume(reading, height_known, config);
-                let mut density = clutter * math::exp(-log_volume);
-                if let (Kind::Polar { .. }, Some(far)) = (reading.kind, post.sensor.coverage.range_max_m) {
-                    density *= memory.map.excess(reading.value[0], far, reading.value[1], clutter);
-                }
-                if reading.kind.has_position() {
-                    density += born / 1e6 * math::exp(log_ground);
-                }
-                both[i] = math::log(density.max(1e-300));
-            }
+            let excess = match (reading.kind, post.sensor.coverage.range_max_m) {
+                (Kind::Polar { .. }, Some(far)) => memory.map.excess(reading.value[0], far, reading.value[1], clutter),
+                _ => 1.0,
+            };
+            let both = [false, true].map(|height_known| {
+                let (volume, ground) = post.volume(reading, height_known, config);
+                let born = if reading.kind.has_position() { born / 1e6 * ground } else { 0.0 };
+                math::log((clutter / volume * excess + born).max(1e-300))
+            });
             if matches!(reading.kind, Kind::Position { .. }) {
                 of_position = Some((reading.kind, both));
             }

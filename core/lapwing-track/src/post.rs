@@ -16,11 +16,10 @@ const RANGE_UNSAID_M: f64 = 5_000.0;
 /// The same for where bearings may meet: rather too far than missed.
 const BEARING_RANGE_UNSAID_M: f64 = 10_000.0;
 
-/// A sensor's place among others whose looks are of the same instant (FNV-1a of its name): whoever hands looks of one
-/// instant over in this order makes none of them late.
+/// A sensor's place among others whose looks are of the same instant: whoever hands looks of one instant over in this order makes
+/// none of them late.
 pub fn rank(sensor: &SensorId) -> u64 {
-    let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    sensor.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv)
+    sensor.fingerprint()
 }
 
 /// A sensor made ready.
@@ -95,9 +94,9 @@ impl Post {
         self.sensor.coverage.range_max_m.unwrap_or(BEARING_RANGE_UNSAID_M)
     }
 
-    /// Volume of the coverage in the coordinates of a reading, and what a unit of it is in square metres on the ground
-    /// (times the height of the layer, for what measures height): both as logarithms.
-    pub(crate) fn log_volume(&self, reading: &Reading, height_known: bool, config: &Config) -> (f64, f64) {
+    /// Volume of the coverage in the coordinates of a reading, and what a unit of it is in square metres on the ground (times the
+    /// height of the layer, for what measures height).
+    pub(crate) fn volume(&self, reading: &Reading, height_known: bool, config: &Config) -> (f64, f64) {
         let c = &self.sensor.coverage;
         let width = self.sector.map_or(math::TAU, |(_, w)| w);
         let span = {
@@ -107,8 +106,8 @@ impl Post {
         };
         match reading.kind {
             Kind::Position { height } => {
-                let layer = if height && height_known { math::log(config.clutter_layer_m) } else { 0.0 };
-                (math::log(self.area_m2) + layer, -layer)
+                let layer = if height && height_known { config.clutter_layer_m } else { 1.0 };
+                (self.area_m2 * layer, 1.0 / layer)
             }
             Kind::Polar { elevation, rate } => {
                 let far = c.range_max_m.unwrap_or(RANGE_UNSAID_M);
@@ -123,13 +122,10 @@ impl Post {
                     volume *= CLUTTER_RATES_MPS;
                     ground /= CLUTTER_RATES_MPS;
                 }
-                (math::log(volume), math::log(ground))
+                (volume, ground)
             }
-            Kind::Bearing { elevation } => {
-                let volume = if elevation && height_known { width * span } else { width };
-                (math::log(volume), 0.0)
-            }
-            Kind::RangeDifference => (math::log(2.0 * c.range_max_m.unwrap_or(RANGE_UNSAID_M)), 0.0),
+            Kind::Bearing { elevation } => (if elevation && height_known { width * span } else { width }, 1.0),
+            Kind::RangeDifference => (2.0 * c.range_max_m.unwrap_or(RANGE_UNSAID_M), 1.0),
         }
     }
 

@@ -90,13 +90,14 @@ fn elevation(value_rad: Option<f64>) -> Result<f64, &'static str> {
     }
 }
 
-/// Fills in the errors and checks the numbers. `Ok(None)`: a kind that the tracker only counts.
+/// Fills in the errors, checks the numbers, and appends the reading. `Ok(false)`: a kind that the tracker only counts.
 pub(crate) fn resolve(
     observation: &Observation,
     sensor: &Sensor,
     from: Option<&LocalFrame>,
     geoid: &mut Geoid,
-) -> Result<Option<Reading>, &'static str> {
+    all: &mut Vec<Reading>,
+) -> Result<bool, &'static str> {
     let model = &sensor.error;
     let nowhere = Place { latitude_deg: 0.0, longitude_deg: 0.0 };
     let mut out = Reading {
@@ -196,10 +197,11 @@ pub(crate) fn resolve(
             out.variance[0] =
                 square(sd(range_difference_sd_m, None, RANGE_DIFFERENCE_SD_M, LENGTH_SD_MIN_M)?.min(LENGTH_SD_MAX_M));
         }
-        Measurement::Presence => return Ok(None),
+        Measurement::Presence => return Ok(false),
     }
     out.fingerprint = out.hash();
-    Ok(Some(out))
+    all.push(out);
+    Ok(true)
 }
 
 impl Reading {

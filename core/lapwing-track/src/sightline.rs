@@ -113,7 +113,7 @@ impl Filter {
         // All that belongs to no track is false until proved otherwise, birds that are not followed among it.
         let stray = self.memories.get(bearing.sensor as usize).and_then(|m| m.stray_per_look).unwrap_or(0.0);
         let density = post.clutter(None, ctx.config).max(stray);
-        let (log_volume, _) = post.log_volume(&bearing.reading, true, ctx.config);
+        let (volume, _) = post.volume(&bearing.reading, true, ctx.config);
         let moved = SPEED_SD_MPS * apart.as_seconds_f64();
         Some(Sightline {
             from: pose.position,
@@ -121,7 +121,7 @@ impl Filter {
             variance: (bearing.reading.variance[1] * ce * ce).max(bearing.reading.variance[2]),
             blunt_m2: moved * moved,
             reach_m: post.hears_within_m(),
-            log_false: math::log(density) - log_volume,
+            log_false: math::log(density / volume),
             left: bearing.left * post.usual_detection(),
         })
     }

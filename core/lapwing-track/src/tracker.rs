@@ -48,7 +48,7 @@ const READINGS_KEPT: usize = 200_000;
 /// Time between copies of the filter.
 const COPY_EVERY: Span = Span::from_millis(250);
 /// The same while nothing comes late: the first that does costs so much of taking in again, and all the copies before it nothing.
-const COPY_EVERY_CALM: Span = Span::from_seconds(4);
+const COPY_EVERY_CALM: Span = Span::from_seconds(5);
 /// Where there is room for so many copies they lie the denser the nearer to now, which makes about ten; else there are fewer, and
 /// they lie evenly. The room is for so many tracks in all of them together.
 const COPIES_DENSE: usize = 7;
@@ -391,13 +391,13 @@ impl Tracker {
                 outcomes.push(Outcome::Rejected("in-future"));
                 continue;
             }
-            match resolve(observation, sensor, from.as_ref(), &mut self.geoid) {
-                Ok(Some(reading)) => {
+            match resolve(observation, sensor, from.as_ref(), &mut self.geoid, &mut readings) {
+                Ok(made) => {
                     outcomes.push(Outcome::Held);
-                    which.push(i as u32);
-                    readings.push(reading);
+                    if made {
+                        which.push(i as u32);
+                    }
                 }
-                Ok(None) => outcomes.push(Outcome::Held),
                 Err(why) => outcomes.push(Outcome::Rejected(why)),
             }
         }

@@ -139,9 +139,9 @@ impl Filter {
             if off * off > 9.0 * variance {
                 continue;
             }
-            let (log_volume, _) = post.log_volume(&bearing.reading, false, ctx.config);
+            let (volume, _) = post.volume(&bearing.reading, false, ctx.config);
             let learned = self.memories.get(bearing.sensor as usize).and_then(|m| m.stray_per_look);
-            let density = math::log(post.clutter(learned, ctx.config)) - log_volume;
+            let density = math::log(post.clutter(learned, ctx.config) / volume);
             let detection = post.detection([d[0], d[1], 0.0], false, 1.0, ctx.config).max(0.05);
             let gain = math::log(detection * bearing.left)
                 - 0.5 * (off * off / variance + math::log(math::TAU * variance))

@@ -11,7 +11,7 @@ use super::tracks::Entry;
 use crate::emitters::Position;
 use crate::identity::weight;
 use lapwing_model::{
-    EvidenceKind, Heights, IdentityStatus, Measurement, Phase, Place, Sensor, SensorKind, Span, TrackId, math,
+    EvidenceKind, Heights, IdentityStatus, Measurement, Phase, Place, SensorKind, Span, TrackId, math,
 };
 use lapwing_track::Estimate;
 use std::collections::BTreeMap;
@@ -31,11 +31,9 @@ const BIAS_M: f64 = 20.0;
 const TRANSPONDER_SPEED_MIN_MPS: f64 = 60.0;
 
 /// Whether a measurement says how high, by a sensor that does not take that from the aircraft's word.
-pub(super) fn measures_height(sensor: &Sensor, measurement: &Measurement) -> bool {
-    let relies = matches!(
-        sensor.kind,
-        SensorKind::RemoteId | SensorKind::Adsb | SensorKind::Multilateration | SensorKind::Human
-    );
+pub(super) fn measures_height(kind: SensorKind, measurement: &Measurement) -> bool {
+    let relies =
+        matches!(kind, SensorKind::RemoteId | SensorKind::Adsb | SensorKind::Multilateration | SensorKind::Human);
     !relies
         && match measurement {
             Measurement::RangeAzimuth { elevation_rad, .. } => elevation_rad.is_some(),

@@ -61,7 +61,12 @@ impl Listed {
 impl Picture {
     /// Brings identities and alerts of everything an input touched up to date.
     pub(super) fn look_at_dirty(&mut self) {
+        let watched = !self.zones.is_empty() || self.alerts.is_busy();
         for id in std::mem::take(&mut self.dirty) {
+            // Most are nameless, told of, and near nothing that is watched.
+            if !watched && self.tracks.get(&id).is_some_and(Entry::is_settled) {
+                continue;
+            }
             self.refresh_identity(id);
             self.tell_urgent(id);
             self.judge_zones(id);

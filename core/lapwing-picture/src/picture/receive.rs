@@ -5,7 +5,7 @@ use crate::align::{TimeSource, align_measured};
 use crate::emitters::{SAID_MAX, Said};
 use lapwing_model::{
     Claim, Fault, FaultKind, Heights, InputId, Ledger, Measurement, Place, Plot, Protocol, Report, SensorId,
-    SensorStatus, SensorTrack, Sighting, Span, Time, TrackId, math,
+    SensorKind, SensorStatus, SensorTrack, Sighting, Span, Time, TrackId, math,
 };
 use lapwing_track::{Label, Observation, Outcome, Scan as Look, Velocity};
 use std::borrow::Cow;
@@ -24,11 +24,43 @@ struct Reception<'a> {
     books: Ledger,
     faults: Vec<Fault>,
     /// Reports used, by sensor.
-    used: BTreeMap<SensorId, u64>,
+    used: Used,
     /// Plots of one scan, waiting to be assigned together.
     scan: Option<Scan>,
     /// Reports of it at most.
     reports: usize,
+}
+
+/// Reports used, by sensor. Mostly all of a reception are of one: that is found without a search.
+#[derive(Default)]
+struct Used {
+    latest: Option<(SensorId, u64)>,
+    others: BTreeMap<SensorId, u64>,
+}
+
+impl Used {
+    /// The count of a sensor, which is the latest from now on.
+    fn of(&mut self, sensor: &SensorId) -> &mut u64 {
+        if self.latest.as_ref().is_none_or(|(latest, _)| latest != sensor) {
+            if let Some((before, count)) = self.latest.take() {
+                self.others.insert(before, count);
+            }
+            let known = self.others.remove(sensor).unwrap_or(0);
+            self.latest = Some((sensor.clone(), known));
+        }
+        &mut self.latest.get_or_insert_with(|| (sensor.clone(), 0)).1
+    }
+
+    /// Whether it is the one found last.
+    fn is_latest(&self, sensor: &SensorId) -> bool {
+        self.latest.as_ref().is_some_and(|(latest, _)| latest == sensor)
+    }
+
+    /// All of them.
+    fn into_all(mut self) -> BTreeMap<SensorId, u64> {
+        self.others.extend(self.latest);
+        self.others
+    }
 }
 
 struct Scan {
@@ -115,38 +147,38 @@ impl Picture {
         &mut self,
         input: &InputId,
         received_at: Time,
-        reports: Vec<Report>,
+        mut reports: Vec<Report>,
         faults: Vec<Fault>,
         books: Ledger,
     ) {
         let Some(own) = self.health.sensor_of(input).cloned() else { return };
         let silent_on_sensors = reports.is_empty();
         let received = books.received > 0;
-        let used = BTreeMap::new();
+        let used = Used::default();
         let mut r = Reception { input, received_at, books, faults, used, scan: None, reports: reports.len() };
-        for report in reports {
+        for report in &mut reports {
             let sensor = match report.sensor() {
-                Some(named) if self.health.sensor(named).is_some() => named.clone(),
-                Some(named) if hangs_on_place(&report) => {
+                Some(named) if r.used.is_latest(named) || self.health.sensor(named).is_some() => named.clone(),
+                Some(named) if hangs_on_place(report) => {
                     r.refuse("unknown-sensor", &format!("measured from sensor {named}, which is not configured"));
                     continue;
                 }
                 // Receivers name themselves by serial numbers nobody configures: what they pass on is their input's.
                 _ => own.clone(),
             };
-            *r.used.entry(sensor.clone()).or_default() += 1;
+            *r.used.of(&sensor) += 1;
             match report {
                 Report::Plot(plot) => self.plot(&mut r, sensor, plot, false),
                 Report::SensorTrack(track) => self.sensor_track(&mut r, sensor, track),
                 Report::Claim(claim) => {
                     self.flush(&mut r);
-                    self.claim(&mut r, &sensor, *claim);
+                    self.claim(&mut r, &sensor, claim);
                 }
                 Report::Sighting(sighting) => {
                     self.flush(&mut r);
                     self.sighting(&mut r, &sensor, sighting);
                 }
-                Report::SensorStatus(status) => self.status(&mut r, &sensor, &status),
+                Report::SensorStatus(status) => self.status(&mut r, &sensor, status),
             }
         }
         self.flush(&mut r);
@@ -155,14 +187,15 @@ impl Picture {
             // Bytes without a report still show that the sensor talks.
             self.health.heard(&own, r.input, now, 0, &mut out);
         }
-        for (sensor, used) in &r.used {
-            self.health.heard(sensor, r.input, now, *used, &mut out);
+        for (sensor, used) in std::mem::take(&mut r.used).into_all() {
+            self.health.heard(&sensor, r.input, now, used, &mut out);
         }
         self.health.books(r.input, &r.books, r.faults, now, &mut out);
         self.emit_all(out);
     }
 
-    fn plot(&mut self, r: &mut Reception<'_>, sensor: SensorId, plot: Plot, sensor_track: bool) {
+    /// A plot, of which the classification is taken.
+    fn plot(&mut self, r: &mut Reception<'_>, sensor: SensorId, plot: &mut Plot, sensor_track: bool) {
         if r.scan.as_ref().is_some_and(|s| s.sensor != sensor || s.number != plot.scan || plot.scan.is_none()) {
             self.flush(r);
         }
@@ -176,26 +209,30 @@ impl Picture {
             }),
             _ => None,
         };
-        let observation = Observation {
-            velocity,
-            sensor_track,
-            confidence: plot.confidence,
-            classification: plot.classification,
-            rcs_dbsm: plot.rcs_dbsm,
-            entry: self.cause,
-            ..Observation::new(measured_at, plot.measurement)
-        };
         let (number, reports) = (plot.scan, r.reports);
         let observations = || Vec::with_capacity(reports);
         let scan = r.scan.get_or_insert_with(|| Scan { sensor, number, observations: observations() });
-        scan.observations.push(observation);
+        scan.observations.push(Observation {
+            measured_at,
+            cut_to: Span::ZERO,
+            measurement: plot.measurement,
+            velocity,
+            label: None,
+            self_report: false,
+            sensor_track,
+            confidence: plot.confidence,
+            classification: plot.classification.take(),
+            rcs_dbsm: plot.rcs_dbsm,
+            said_height_ellipsoid_m: None,
+            entry: self.cause,
+        });
     }
 
     /// A track of the sensor's own: its state as a plot whose errors hang together in time. An end needs nothing: it simply
     /// stops.
-    fn sensor_track(&mut self, r: &mut Reception<'_>, sensor: SensorId, track: SensorTrack) {
+    fn sensor_track(&mut self, r: &mut Reception<'_>, sensor: SensorId, track: &mut SensorTrack) {
         if !track.ended {
-            self.plot(r, sensor, track.plot, true);
+            self.plot(r, sensor, &mut track.plot, true);
         }
     }
 
@@ -215,9 +252,10 @@ impl Picture {
             self.tracker.observe_scan(sensor, look, &scan.observations, &mut outcomes);
         }
         self.drain_tracker();
+        let kind = self.health.sensor(&scan.sensor).map(|s| s.kind);
         for (outcome, observation) in outcomes.into_iter().zip(&scan.observations) {
             if let Some(id) = self.outcome(r, &scan.sensor, outcome) {
-                self.measured(id, &scan.sensor, observation);
+                self.measured(id, (&scan.sensor, kind), observation);
             }
         }
     }
@@ -228,9 +266,8 @@ impl Picture {
             Outcome::Updated(id) | Outcome::Began(id) | Outcome::Repeated(Some(id)) => Some(id),
             Outcome::Held | Outcome::Late | Outcome::Repeated(None) => None,
             Outcome::Rejected(reason) => {
-                if let Some(count) = r.used.get_mut(sensor) {
-                    *count = count.saturating_sub(1);
-                }
+                let count = r.used.of(sensor);
+                *count = count.saturating_sub(1);
                 r.refuse(reason, "the tracker cannot use it");
                 None
             }
@@ -238,24 +275,28 @@ impl Picture {
     }
 
     /// A sensor's own measurement contributed to a track.
-    fn measured(&mut self, id: TrackId, sensor: &SensorId, observation: &Observation) {
+    fn measured(&mut self, id: TrackId, (sensor, kind): (&SensorId, Option<SensorKind>), observation: &Observation) {
         let now = self.now;
         let Some(entry) = self.tracks.get_mut(&id) else { return };
         entry.contributed(sensor, None, observation.measured_at.min(now), observation.entry);
-        if self.health.sensor(sensor).is_some_and(|s| super::heights::measures_height(s, &observation.measurement)) {
+        if kind.is_some_and(|kind| super::heights::measures_height(kind, &observation.measurement)) {
             entry.height_seen_at = Some(now);
         }
         if let Some(class) = &observation.classification {
             entry.classified(class);
         }
-        self.dirty.insert(id);
-        self.seen_independently(id, sensor, observation);
+        entry.misses.clear();
+        if entry.voices.is_empty() {
+            self.dirty.insert(id);
+        } else {
+            self.seen_independently(id, sensor, observation);
+        }
     }
 
-    fn claim(&mut self, r: &mut Reception<'_>, sensor: &SensorId, claim: Claim) {
+    fn claim(&mut self, r: &mut Reception<'_>, sensor: &SensorId, claim: &Claim) {
         let (now, cause) = (self.now, self.cause);
         let alerts = &self.alerts;
-        let heard = self.emitters.hear(&claim, r.received_at, |track| alerts.concerns(track));
+        let heard = self.emitters.hear(claim, r.received_at, |track| alerts.concerns(track));
         for gone in &heard.merged {
             for entry in self.tracks.values_mut().filter(|e| e.voices.contains(&gone.id)) {
                 entry.voices.remove(&gone.id);
@@ -381,7 +422,8 @@ impl Picture {
                 entry.contributed(sensor, protocol, last_at, observation.entry);
             }
         } else {
-            self.measured(id, sensor, observation);
+            let kind = self.health.sensor(sensor).map(|s| s.kind);
+            self.measured(id, (sensor, kind), observation);
         }
         if let Some(entry) = self.tracks.get_mut(&id) {
             for said in meanwhile {
@@ -416,7 +458,7 @@ impl Picture {
     }
 
     /// What a person reports: a weak plot, from where the person stood.
-    fn sighting(&mut self, r: &mut Reception<'_>, sensor: &SensorId, sighting: Sighting) {
+    fn sighting(&mut self, r: &mut Reception<'_>, sensor: &SensorId, sighting: &mut Sighting) {
         let Some(mut post) = self.health.sensor(sensor).cloned() else { return };
         let Some(measurement) = sighting.measurement else { return };
         if let Some(observer) = sighting.observer {
@@ -428,7 +470,7 @@ impl Picture {
         post.error.horizontal_sd_m.get_or_insert(POINTING_SD_M);
         post.error.vertical_sd_m.get_or_insert(POINTING_SD_M);
         let observation = Observation {
-            classification: sighting.classification,
+            classification: sighting.classification.take(),
             entry: self.cause,
             ..Observation::new(r.measured_time(sighting.measured_at), measurement)
         };
@@ -436,7 +478,7 @@ impl Picture {
         self.tracker.observe(&post, std::slice::from_ref(&observation), &mut outcomes);
         self.drain_tracker();
         if let Some(id) = outcomes.pop().and_then(|o| self.outcome(r, sensor, o)) {
-            self.measured(id, sensor, &observation);
+            self.measured(id, (sensor, Some(post.kind)), &observation);
         }
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Entry {
     pub(super) identity: Identity,
     class: Classifier,
     sources: Vec<Source>,
+    /// A number made of the name of each source's sensor: of dozens most are passed over without a look at the name.
+    source_keys: Vec<u64>,
     first_entries: Vec<Position>,
     last_entries: VecDeque<Position>,
     /// The latest late one that is counted without being kept.
@@ -89,6 +91,7 @@ impl Entry {
             identity: Identity::unidentified(),
             class: Classifier::default(),
             sources: Vec::new(),
+            source_keys: Vec::new(),
             first_entries: Vec::new(),
             last_entries: VecDeque::new(),
             late_entry: None,
@@ -150,9 +153,26 @@ impl Entry {
         }
     }
 
+    /// Notes where it has come to, once for each time it was heard of.
+    fn flown(&mut self, now: Time, place: Place) {
+        if self.trail_at == Some(self.last_at) {
+            return;
+        }
+        self.trail_at = Some(self.last_at);
+        if self.trail.len() >= limits::TRAIL_POINTS_MAX {
+            self.trail.pop_front();
+        }
+        self.trail.push_back(TrailPoint { at: now, place });
+    }
+
     /// Whether nobody ever spoke for it, and nothing is held for or against it.
     pub(super) fn is_nameless(&self) -> bool {
         self.voices.is_empty() && self.evidence.is_empty() && self.identity == Identity::unidentified()
+    }
+
+    /// Whether it is nameless, and there is nothing to be told of it at once.
+    pub(super) fn is_settled(&self) -> bool {
+        self.announced && !self.urgent && self.is_nameless()
     }
 
     /// What a sensor takes it for.
@@ -165,11 +185,15 @@ impl Entry {
     }
 
     fn source(&mut self, new: Source) {
-        if let Some(known) = self.sources.iter_mut().find(|s| s.sensor == new.sensor && s.protocol == new.protocol) {
+        let key = new.sensor.fingerprint();
+        let all = self.source_keys.iter().zip(&mut self.sources).filter(|(k, _)| **k == key).map(|(_, s)| s);
+        let known = all.into_iter().find(|s| s.sensor == new.sensor && s.protocol == new.protocol);
+        if let Some(known) = known {
             known.last_at = known.last_at.max(new.last_at);
             known.count += new.count;
         } else if self.sources.len() < SOURCES_MAX {
             self.sources.push(new);
+            self.source_keys.push(key);
         }
     }
 
@@ -341,18 +365,27 @@ impl Picture {
 
     /// Tells that a track began, if that has not been told.
     pub(super) fn announce(&mut self, id: TrackId) {
-        let Some(entry) = self.tracks.get(&id).filter(|e| !e.announced) else { return };
-        let split_from = entry.split_from.clone();
+        if self.tracks.get(&id).is_some_and(|e| !e.announced) {
+            self.with_estimate(id, Self::begin);
+        }
+    }
+
+    /// Gives an entry, taken out meanwhile, and its estimate.
+    fn with_estimate(&mut self, id: TrackId, tell: impl FnOnce(&mut Self, TrackId, &mut Entry, &Estimate, Geodetic)) {
         let Some(estimate) = self.tracker.estimate(id, self.now) else { return };
         let at = self.geodetic_of(&estimate);
-        if let Some(track) = self.track_at(id, &estimate, at, true) {
-            if let Some(entry) = self.tracks.get_mut(&id) {
-                (entry.announced, entry.changed, entry.urgent) = (true, false, false);
-            }
-            self.emit(EventBody::TrackBegan { track: Box::new(track) });
-            if let Some((from, why)) = split_from {
-                self.emit(EventBody::TrackSplit { from, into: id, why });
-            }
+        if let Some(mut entry) = self.tracks.remove(&id) {
+            tell(self, id, &mut entry, &estimate, at);
+            self.tracks.insert(id, entry);
+        }
+    }
+
+    fn begin(&mut self, id: TrackId, entry: &mut Entry, estimate: &Estimate, at: Geodetic) {
+        let track = self.track_at(id, entry, estimate, at, true);
+        (entry.announced, entry.changed, entry.urgent) = (true, false, false);
+        self.emit(EventBody::TrackBegan { track: Box::new(track) });
+        if let Some((from, why)) = entry.split_from.clone() {
+            self.emit(EventBody::TrackSplit { from, into: id, why });
         }
     }
 
@@ -367,7 +400,7 @@ impl Picture {
     pub(super) fn tell_urgent(&mut self, id: TrackId) {
         self.announce(id);
         if self.tracks.get(&id).is_some_and(|e| e.urgent) {
-            self.tell_track(id);
+            self.with_estimate(id, Self::tell);
         }
     }
 
@@ -380,42 +413,27 @@ impl Picture {
         at
     }
 
-    fn tell_track(&mut self, id: TrackId) {
-        if let Some(estimate) = self.tracker.estimate(id, self.now) {
-            let at = self.geodetic_of(&estimate);
-            self.tell_track_at(id, &estimate, at);
-        }
-    }
-
-    fn tell_track_at(&mut self, id: TrackId, estimate: &Estimate, at: Geodetic) {
-        if let Some(track) = self.track_at(id, estimate, at, false) {
-            if let Some(entry) = self.tracks.get_mut(&id) {
-                (entry.changed, entry.urgent) = (false, false);
-            }
-            self.emit(EventBody::TrackUpdated { track: Box::new(track) });
-        }
+    fn tell(&mut self, id: TrackId, entry: &mut Entry, estimate: &Estimate, at: Geodetic) {
+        let track = self.track_at(id, entry, estimate, at, false);
+        (entry.changed, entry.urgent) = (false, false);
+        self.emit(EventBody::TrackUpdated { track: Box::new(track) });
     }
 
     /// The once-a-second word on each track that changed, and its trail.
     pub(super) fn tell_changed_tracks(&mut self) {
-        let changed: Vec<TrackId> = self.tracks.iter().filter(|(_, e)| e.changed).map(|(id, _)| *id).collect();
-        for id in changed {
-            let Some(estimate) = self.tracker.estimate(id, self.now) else { continue };
+        // Taken out meanwhile: each is gone to once, however many there are.
+        let mut tracks = std::mem::take(&mut self.tracks);
+        for (id, entry) in tracks.iter_mut().filter(|(_, e)| e.changed) {
+            let Some(estimate) = self.tracker.estimate(*id, self.now) else { continue };
             let at = self.geodetic_of(&estimate);
-            if let Some(entry) = self.tracks.get_mut(&id)
-                && entry.trail_at != Some(entry.last_at)
-            {
-                entry.trail_at = Some(entry.last_at);
-                if entry.trail.len() >= limits::TRAIL_POINTS_MAX {
-                    entry.trail.pop_front();
-                }
-                entry.trail.push_back(TrailPoint { at: self.now, place: at.place() });
-            }
-            self.announce(id);
-            if self.tracks.get(&id).is_some_and(|e| e.changed) {
-                self.tell_track_at(id, &estimate, at);
+            entry.flown(self.now, at.place());
+            if entry.announced {
+                self.tell(*id, entry, &estimate, at);
+            } else {
+                self.begin(*id, entry, &estimate, at);
             }
         }
+        self.tracks = tracks;
     }
 
     /// Names of several voices, in order of first appearance.
@@ -455,11 +473,11 @@ impl Picture {
     /// A track for readers.
     pub(super) fn track(&self, id: TrackId, with_trail: bool) -> Option<Track> {
         let estimate = self.tracker.estimate(id, self.now)?;
-        self.track_at(id, &estimate, estimate.frame.to_geodetic(estimate.position), with_trail)
+        let at = estimate.frame.to_geodetic(estimate.position);
+        Some(self.track_at(id, self.tracks.get(&id)?, &estimate, at, with_trail))
     }
 
-    fn track_at(&self, id: TrackId, estimate: &Estimate, at: Geodetic, with_trail: bool) -> Option<Track> {
-        let entry = self.tracks.get(&id)?;
+    fn track_at(&self, id: TrackId, entry: &Entry, estimate: &Estimate, at: Geodetic, with_trail: bool) -> Track {
         let mut voices: Vec<_> = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).collect();
         // The voice heard last has the say; of equals the younger one.
         voices.sort_by_key(|v| std::cmp::Reverse((v.last_at, v.id)));
@@ -469,7 +487,7 @@ impl Picture {
                 transmitters.push(transmitter.clone());
             }
         }
-        Some(Track {
+        Track {
             id,
             phase: estimate.phase,
             existence: estimate.existence,
@@ -493,7 +511,7 @@ impl Picture {
             entries: entry.entries(),
             entries_total: entry.entries_total,
             trail: if with_trail { entry.trail.iter().copied().collect() } else { Vec::new() },
-        })
+        }
     }
 
     /// What its sensors' labels alone say it is.
@@ -550,7 +568,7 @@ impl Picture {
     }
 
     /// A claim that has no track to go to, told now and then.
-    pub(super) fn tell_placeless(&mut self, voice: u64, claim: Claim) {
+    pub(super) fn tell_placeless(&mut self, voice: u64, claim: &Claim) {
         const FIRST_AFTER: Span = Span::from_seconds(5);
         const EVERY: Span = Span::from_seconds(60);
         let now = self.now;
@@ -558,7 +576,7 @@ impl Picture {
         let due = now.since(voice.first_at) >= FIRST_AFTER && voice.told_at.is_none_or(|t| now.since(t) >= EVERY);
         if due {
             voice.told_at = Some(now);
-            let mut claim = claim;
+            let mut claim = claim.clone();
             claim.names.clone_from(&voice.names);
             self.emit(EventBody::ClaimWithoutPlace { claim: Box::new(claim) });
         }

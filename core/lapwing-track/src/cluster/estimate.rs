@@ -13,7 +13,6 @@ use crate::imm::{Modes, add_spread};
 use crate::slab::Slab;
 use crate::track::Track;
 use lapwing_model::Time;
-use std::borrow::Cow;
 
 /// Hypotheses of less than this part of the best one's weight say nothing that shows.
 const WEIGHT_MIN: f64 = 0.01;
@@ -40,7 +39,7 @@ impl Cluster {
         let (mut means, mut offsets): (Short<(Vector, f64), 8>, Short<usize, 8>) = (Short::new(), Short::new());
         for i in &near {
             offsets.push(means.len());
-            means.extend(self.states(*i, &when).map(|(modes, existence)| (modes.mean(), existence)));
+            self.each_state(*i, &when, |modes, existence| means.push((modes.mean(), existence)));
         }
         let pick = |global: &Global, n: usize| {
             let pick = near.get(n).and_then(|i| global.picks.get(*i)).copied()?;
@@ -65,12 +64,19 @@ impl Cluster {
         }
         let mean = mean_of(parts.iter().filter_map(|(w, part)| Some((*w, &mean_of_pick(*part)?.0))))?;
         // Where plots cannot be told apart the place of a track is as uncertain as which plots were its: all its own hypotheses.
-        let weights = self.weights(index);
-        let states = self.states(index, &when).zip(weights);
-        let covariance = spread(states.map(|((modes, existence), w)| (w * existence, modes.merged())), &mean);
-        let covariance = covariance.or_else(|| {
-            let state = |part: (usize, usize)| Some(self.states(*near.get(part.0)?, &when).nth(part.1)?.0.merged());
-            spread(parts.iter().filter_map(|(w, part)| Some((*w, state(*part)?))), &mean)
+        let own = self.spread_of(index, &self.weights(index), &mean, &when);
+        let covariance = own.or_else(|| {
+            let mut spread = Spread::default();
+            for (w, (n, pick)) in &parts {
+                let mut local = 0;
+                self.each_state(*near.get(*n)?, &when, |modes, _| {
+                    if local == *pick {
+                        spread.add(*w, modes, &mean);
+                    }
+                    local += 1;
+                });
+            }
+            spread.covariance()
         });
         Some(Gaussian { mean, covariance: covariance? })
     }
@@ -78,26 +84,40 @@ impl Cluster {
     /// The same where there is nobody to change names with.
     fn alone(&self, index: usize, when: &When<'_>) -> Option<Gaussian> {
         let weights = self.weights(index);
-        let weighed = || self.states(index, when).zip(&weights).map(|((modes, existence), w)| (w * existence, modes));
-        let means: Short<(f64, Vector), 8> = weighed().map(|(w, modes)| (w, modes.mean())).collect();
+        let mut means: Short<(f64, Vector), 4> = Short::new();
+        let mut each = weights.iter();
+        self.each_state(index, when, |modes, existence| {
+            means.push((each.next().map_or(0.0, |w| w * existence), modes.mean()));
+        });
         let mean = mean_of(means.iter().map(|(w, mean)| (*w, mean)))?;
-        let covariance = spread(weighed().map(|(w, modes)| (w, modes.merged())), &mean)?;
+        let covariance = self.spread_of(index, &weights, &mean, when)?;
         Some(Gaussian { mean, covariance })
     }
 
+    /// The covariance around a mean of all local hypotheses of a member, by weight and existence.
+    fn spread_of(&self, index: usize, weights: &[f64], mean: &Vector, when: &When<'_>) -> Option<Covariance> {
+        let mut spread = Spread::default();
+        let mut each = weights.iter();
+        self.each_state(index, when, |modes, existence| {
+            spread.add(each.next().map_or(0.0, |w| w * existence), modes, mean);
+        });
+        spread.covariance()
+    }
+
     /// The local hypotheses of a member at a time, with their existence.
-    fn states<'a>(&'a self, index: usize, when: &'a When<'_>) -> impl Iterator<Item = (Cow<'a, Modes>, f64)> + 'a {
-        let locals = self.locals_of(index);
-        let track = self.members.get(index).and_then(|m| when.tracks.get(*m));
-        locals.iter().filter_map(move |hypothesis| {
-            let track = track?;
-            let mut modes = Cow::Borrowed(&hypothesis.modes);
-            let dt = when.at.since(track.at).as_seconds_f64();
-            if dt != 0.0 {
-                modes.to_mut().predict(&track.models(when.config), dt, track.height_known);
+    fn each_state(&self, index: usize, when: &When<'_>, mut each: impl FnMut(&Modes, f64)) {
+        let Some(track) = self.members.get(index).and_then(|m| when.tracks.get(*m)) else { return };
+        let dt = when.at.since(track.at).as_seconds_f64();
+        let models = track.models(when.config);
+        for hypothesis in self.locals_of(index) {
+            if dt == 0.0 {
+                each(&hypothesis.modes, hypothesis.existence);
+            } else {
+                let mut modes = hypothesis.modes;
+                modes.predict(&models, dt, track.height_known);
+                each(&modes, hypothesis.existence);
             }
-            Some((modes, hypothesis.existence))
-        })
+        }
     }
 }
 
@@ -146,22 +166,40 @@ fn mean_of<'a>(parts: impl Iterator<Item = (f64, &'a Vector)>) -> Option<Vector>
     (total > 1e-9).then(|| mean.map(|x| x / total))
 }
 
-/// Covariance of a mixture around a mean; `None` without weight.
-fn spread(parts: impl Iterator<Item = (f64, Gaussian)>, around: &Vector) -> Option<Covariance> {
-    let (mut total, mut covariance) = (0.0, Covariance::ZERO);
-    for (w, state) in parts {
-        total += w;
-        add_spread(&mut covariance, w, &state, around);
+/// Covariance of a mixture around a mean.
+struct Spread {
+    total: f64,
+    sum: Covariance,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self { total: 0.0, sum: Covariance::ZERO }
     }
-    for x in covariance.elements_mut() {
-        *x /= total;
+}
+
+impl Spread {
+    fn add(&mut self, weight: f64, modes: &Modes, around: &Vector) {
+        self.total += weight;
+        match modes.states() {
+            [only] => add_spread(&mut self.sum, weight, only, around),
+            _ => add_spread(&mut self.sum, weight, &modes.merged(), around),
+        }
     }
-    (total > 1e-6).then_some(covariance)
+
+    /// `None` without weight.
+    fn covariance(mut self) -> Option<Covariance> {
+        for x in self.sum.elements_mut() {
+            *x /= self.total;
+        }
+        (self.total > 1e-6).then_some(self.sum)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imm::Models;
 
     #[test]
     fn an_exchange_of_names_is_undone() {
@@ -177,9 +215,12 @@ mod tests {
         let parts = [(0.3, part(-2.0)), (0.1, part(2.0))];
         let mean = mean_of(parts.iter().map(|(w, g)| (*w, &g.mean))).unwrap();
         assert!((mean[0] + 1.0).abs() < 1e-12);
-        assert!((spread(parts.into_iter(), &mean).unwrap()[(0, 0)] - 3.0).abs() < 1e-12);
-        assert!(
-            mean_of([(0.0, &mean)].into_iter()).is_none() && spread([(0.0, part(1.0))].into_iter(), &mean).is_none()
-        );
+        let models = Models::single(crate::motion::Motion::cruise(1.0, 1.0));
+        let mut spread = Spread::default();
+        for (w, state) in parts {
+            spread.add(w, &Modes::new(state, &models), &mean);
+        }
+        assert!((spread.covariance().unwrap()[(0, 0)] - 3.0).abs() < 1e-12);
+        assert!(mean_of([(0.0, &mean)].into_iter()).is_none() && Spread::default().covariance().is_none());
     }
 }

@@ -262,10 +262,12 @@ mod tests {
         let from = frame();
         let id = SensorId::new("s").unwrap();
         let sensor = Sensor::new(id, SensorKind::Radar, Some(from.origin()), Span::from_seconds(1));
-        measurements
-            .map(|m| resolve(&Observation::new(Time::MIN, m), &sensor, Some(&from), &mut Geoid::default()))
-            .map(|reading| reading.unwrap().unwrap())
-            .collect()
+        let mut all = Vec::new();
+        for measurement in measurements {
+            let observation = Observation::new(Time::MIN, measurement);
+            assert!(resolve(&observation, &sensor, Some(&from), &mut Geoid::default(), &mut all).unwrap());
+        }
+        all
     }
 
     /// Of each state, every reading that is not far outside is found, and none twice.

@@ -5,18 +5,22 @@ use crate::filter::Weak;
 use crate::track::Candidate;
 use std::cell::Cell;
 
+/// What is not a track yet has a wide gate with much clutter in it: of that it gets this part, which has 99.9 % of its plots.
+const WEAK_GATE: f64 = 0.85;
+/// A reading that is a track's with more than this probability is not asked of the candidates, where a sensor tells all apart: else
+/// it may be of a second aircraft, too.
+const SURELY_TAKEN: f64 = 0.98;
+
 impl Filter {
     /// Finds what the look may see, brings it to the look's time, projects it into the sensor's readings, and finds those that
     /// may be its: all that while it is at hand, for there may be thousands.
-    pub(super) fn find_visible(&mut self, look: &Look, ctx: &mut Context<'_>) {
+    pub(super) fn find_visible(&mut self, look: &Look, ctx: &mut Context<'_>) -> Gaze {
         ctx.work.visible.clear();
-        ctx.work.weak.clear();
         ctx.work.projections.clear();
         ctx.work.pairs.clear();
-        ctx.work.weak_pairs.clear();
         let gaze = Gaze::new(self, look, ctx);
         ctx.work.nearby.lay_out(&ctx.work.readings, &ctx.work.log_other, gaze.kind.filter(|_| !gaze.mixed));
-        let Some(post) = ctx.posts.get_mut(look.sensor as usize) else { return };
+        let Some(post) = ctx.posts.get_mut(look.sensor as usize) else { return gaze };
         let disc = post.disc;
         // The poses are looked up for each track: taken out, so that sensor and frames can be read beside them.
         let mut poses = std::mem::take(&mut post.poses);
@@ -29,13 +33,28 @@ impl Filter {
         for slot in &near {
             self.show_track(*slot, look, &gaze, &mut poses, ctx);
         }
+        ctx.work.near = near;
+        if let Some(post) = ctx.posts.get_mut(look.sensor as usize) {
+            post.poses = poses;
+        }
+        gaze
+    }
+
+    /// The same of the candidates, when the tracks have taken what is theirs: what they surely gave comes into question no more.
+    pub(super) fn find_weak(&mut self, look: &Look, gaze: &Gaze, ctx: &mut Context<'_>) {
+        ctx.work.weak.clear();
+        ctx.work.weak_pairs.clear();
+        let Some(post) = ctx.posts.get_mut(look.sensor as usize) else { return };
+        let disc = post.disc;
+        let mut poses = std::mem::take(&mut post.poses);
+        let mut near = std::mem::take(&mut ctx.work.near);
         near.clear();
         match disc {
             Some((place, range)) => self.candidate_grid.near(place, range + SLACK_M, &mut near),
             None => near.extend(self.candidates.slots()),
         }
         for slot in &near {
-            self.show_candidate(*slot, look, &gaze, &mut poses, ctx);
+            self.show_candidate(*slot, look, gaze, &mut poses, ctx);
         }
         ctx.work.near = near;
         if let Some(post) = ctx.posts.get_mut(look.sensor as usize) {
@@ -183,15 +202,19 @@ impl Filter {
         gaze: &Gaze,
         work: &mut Work,
     ) {
-        let Work { readings, nearby, against, pairs, weak_pairs, .. } = work;
+        let Work { readings, nearby, against, pairs, weak_pairs, taken, .. } = work;
         let found = if strong { pairs } else { weak_pairs };
         let log_detection = gaze.log_detection(detection);
         let start = found.len();
+        let widest = gate(projection.rows.count) * if strong { 1.0 } else { WEAK_GATE };
         against.begin();
         let mut foresee = |(y, variance): ([f64; 4], [f64; 4])| against.foresight(projection, &y, &variance);
         let position = !gaze.mixed && matches!(gaze.kind, Some(Kind::Position { .. }));
         nearby.each(projection, scene.frame, |near| {
             let r = near.reading;
+            if !strong && !gaze.resolves && taken.get(r as usize).is_some_and(|taken| *taken > SURELY_TAKEN) {
+                return;
+            }
             let foresight = if position {
                 foresee(scene.position_innovations(near.point, &near.variance, &projection.rows))
             } else {
@@ -202,7 +225,7 @@ impl Filter {
                     foresee(scene.innovations(reading, &projection.rows))
                 }
             };
-            let Some(foresight) = foresight.filter(|f| f.distance <= gate(projection.rows.count)) else { return };
+            let Some(foresight) = foresight.filter(|f| f.distance <= widest) else { return };
             let other = near.log_other[usize::from(scene.height_known)];
             let log_ratio = (log_detection + foresight.log_likelihood - other).min(LOG_RATIO_CAP);
             found.push(Pair { visible: v, hypothesis: h, reading: r, log_ratio, foresight });
@@ -271,7 +294,7 @@ fn polar_of(d: [f64; 3]) -> (f64, f64) {
 }
 
 /// What is found once a look, for all that it may see.
-struct Gaze {
+pub(super) struct Gaze {
     /// That of the first reading, and whether there are others among them.
     kind: Option<Kind>,
     mixed: bool,

@@ -13,7 +13,9 @@ fn sensor() -> Sensor {
 
 fn resolved(measurement: Measurement) -> Result<Option<Reading>, &'static str> {
     let observation = Observation::new(Time::from_seconds(0), measurement);
-    resolve(&observation, &sensor(), Some(&LocalFrame::new(HOME)), &mut Geoid::default())
+    let mut all = Vec::new();
+    resolve(&observation, &sensor(), Some(&LocalFrame::new(HOME)), &mut Geoid::default(), &mut all)?;
+    Ok(all.pop())
 }
 
 fn polar(range_m: f64, azimuth_rad: f64, elevation_rad: Option<f64>, rate: Option<f64>) -> Measurement {
@@ -190,7 +192,8 @@ fn reasons_are_said() {
     assert!(resolved(Measurement::Presence).unwrap().is_none());
     let o = Observation::new(Time::from_seconds(0), polar(100.0, 0.0, None, None));
     let lost = Sensor { place: None, ..sensor() };
-    assert_eq!(resolve(&o, &lost, None, &mut Geoid::default()).err(), Some("sensor-place-unknown"));
+    let refused = resolve(&o, &lost, None, &mut Geoid::default(), &mut Vec::new());
+    assert_eq!(refused.err(), Some("sensor-place-unknown"));
 }
 
 #[test]

@@ -31,9 +31,6 @@ pub(super) struct TrackRow<'a> {
     pub(super) contradicted: bool,
 }
 
-/// What a fraction begins with where its own digits are fewer.
-const ZEROS: &str = "0000000000";
-
 /// Rows so far.
 #[derive(Default)]
 pub(super) struct Writer {
@@ -165,36 +162,75 @@ impl Writer {
 
     /// A number with so many decimals at most: fixed point, for rows are many and the general way is slow.
     fn number(&mut self, number: f64, decimals: u8) {
-        let scale = 10_u64.pow(u32::from(decimals));
-        let scaled = number.abs() * scale as f64 + 0.5;
+        let mut places = usize::from(decimals).min(POWERS.len() - 1);
+        let scaled = number.abs() * POWERS[places] + 0.5;
         if scaled.is_nan() || scaled >= 9e15 {
             // Beyond what fixed point holds; what is not finite has no JSON.
             let _ = if number.is_finite() { write!(self.out, "{number:e}") } else { write!(self.out, "null") };
             return;
         }
-        let scaled = scaled as u64;
-        if number < 0.0 && scaled > 0 {
-            self.text("-");
-        }
-        let (whole, mut fraction) = (scaled / scale, scaled % scale);
-        self.whole(whole);
-        if fraction == 0 {
-            return;
-        }
-        let mut places = usize::from(decimals);
-        while fraction.is_multiple_of(10) {
-            fraction /= 10;
+        let mut rest = scaled as u64;
+        let negative = number < 0.0 && rest > 0;
+        // From the last digit on: the fraction, without the zeros it ends with, the point, the whole.
+        while places > 0 && rest.is_multiple_of(10) {
+            rest /= 10;
             places -= 1;
         }
-        let mut digits = itoa::Buffer::new();
-        let digits = digits.format(fraction);
-        self.text(".");
-        self.text(ZEROS.get(digits.len()..places).unwrap_or_default());
-        self.text(digits);
+        let mut digits = Digits::default();
+        if places > 0 {
+            for _ in 0..places {
+                rest = digits.put_last_of(rest);
+            }
+            digits.put(b'.');
+        }
+        digits.put_all(rest);
+        if negative {
+            digits.put(b'-');
+        }
+        self.out.extend_from_slice(digits.as_slice());
     }
 
     fn whole(&mut self, number: u64) {
-        self.text(itoa::Buffer::new().format(number));
+        let mut digits = Digits::default();
+        digits.put_all(number);
+        self.out.extend_from_slice(digits.as_slice());
+    }
+}
+
+/// Powers of ten, by exponent.
+const POWERS: [f64; 7] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6];
+
+/// A number as text, made from its end.
+#[derive(Default)]
+struct Digits {
+    text: [u8; 32],
+    used: usize,
+}
+
+impl Digits {
+    fn put(&mut self, byte: u8) {
+        self.used += 1;
+        let at = self.text.len().wrapping_sub(self.used);
+        if let Some(cell) = self.text.get_mut(at) {
+            *cell = byte;
+        }
+    }
+
+    /// Puts the last digit of a number, and returns what is before it.
+    fn put_last_of(&mut self, number: u64) -> u64 {
+        self.put(b'0' + (number % 10) as u8);
+        number / 10
+    }
+
+    fn put_all(&mut self, number: u64) {
+        let mut rest = self.put_last_of(number);
+        while rest > 0 {
+            rest = self.put_last_of(rest);
+        }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.text.get(self.text.len() - self.used..).unwrap_or_default()
     }
 }
 

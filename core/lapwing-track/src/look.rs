@@ -7,7 +7,6 @@ pub(crate) use nearby::Nearby;
 
 use crate::config::Config;
 use crate::filter::{Context, Filter, Memory, Pair, Took, Visible, Work};
-use crate::grid::SLACK_M;
 use crate::imm::{Foresight, Modes};
 use crate::post::Post;
 use crate::project::{Pose, Projection, Scene, View};

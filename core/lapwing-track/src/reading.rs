@@ -224,12 +224,14 @@ impl Reading {
             self.velocity.map_or([f64::NAN; 4], |v| [v.east_mps, v.north_mps, v.up_mps.unwrap_or(f64::NAN), v.sd_mps]);
         let label = self.label.map_or(f64::NAN, |l| f64::from_bits(l.0));
         let point = [self.point.x_m, self.point.y_m, self.point.z_m, label];
-        let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-        for number in self.value.iter().chain(&self.variance).chain(&velocity).chain(&point) {
-            // Eight bytes at once: the quality suffices to tell repetitions, at an eighth of the time.
-            hash = (hash ^ number.to_bits()).wrapping_mul(0x0000_0100_0000_01b3);
-            hash ^= hash >> 29;
-        }
-        hash
+        // Eight bytes at once: the quality suffices to tell repetitions, at an eighth of the time. Each four by themselves first: a
+        // step waits for the one before it.
+        let step = |hash: u64, bits: u64| {
+            let hash = (hash ^ bits).wrapping_mul(0x0000_0100_0000_01b3);
+            hash ^ (hash >> 29)
+        };
+        const BEGIN: u64 = 0xcbf2_9ce4_8422_2325;
+        let four = |numbers: &[f64; 4]| numbers.iter().fold(BEGIN, |hash, number| step(hash, number.to_bits()));
+        [&self.value, &self.variance, &velocity, &point].map(four).into_iter().fold(BEGIN, step)
     }
 }

@@ -44,7 +44,7 @@ pub(crate) const CRITERIA: &[Criterion] = &[
     criterion("c", "nees_in95", Bound::Within(0.90, 0.98)),
     criterion("e", "tgospa", Bound::Most(65.0)),
     criterion("e", "nees_in95", Bound::Least(0.75)),
-    criterion("t-100", "gospa", Bound::Most(58.0)),
+    criterion("t-100", "gospa_settled", Bound::Most(58.0)),
     criterion("t-100", "ratio", Bound::Least(300.0)),
     criterion("t-1000", "rate", Bound::Least(300_000.0)),
     criterion("t-1000", "ratio", Bound::Least(300.0)),

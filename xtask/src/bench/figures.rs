@@ -58,6 +58,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("gospa_loc", "– of localisation", Form::Decimals(2), "/gospa_loc_rms"),
     row("gospa_missed", "– of missed objects", Form::Decimals(2), "/gospa_missed_rms"),
     row("gospa_false", "– of false tracks", Form::Decimals(2), "/gospa_false_rms"),
+    row("gospa_settled", "GOSPA rms from t = 10 s on, m", Form::Decimals(2), "/gospa_settled_rms"),
     row("tgospa", "T-GOSPA rms, m", Form::Decimals(2), "/tgospa_rms"),
     row("tgospa_loc", "– of localisation", Form::Decimals(2), "/tgospa_loc_rms"),
     row("tgospa_missed", "– of missed objects", Form::Decimals(2), "/tgospa_missed_rms"),

@@ -10,16 +10,22 @@ use std::process::Stdio;
 /// Scores Lapwing's tracks of a case, all runs together.
 pub(crate) fn case(tools: &Tools, case: &Case, folders: &[PathBuf], tracks: &Path) -> Result<Value> {
     let with_trajectories = case.trajectory_runs >= folders.len();
-    let mut score = call(tools, case.drones_only, with_trajectories, folders, tracks)?;
+    let mut score = call(tools, case.drones_only, with_trajectories, folders, tracks, None)?;
     let some = folders.get(..case.trajectory_runs).unwrap_or_default();
     if !with_trajectories && !some.is_empty() {
-        let trajectories = call(tools, case.drones_only, true, some, tracks)?;
+        let trajectories = call(tools, case.drones_only, true, some, tracks, None)?;
         take(&mut score, &trajectories, |key| key.starts_with("tgospa") || key.starts_with("ospa2"));
     }
     if case.drones_only {
         // Where only drones are scored, every class that counts is `drone`, and right: accuracy is that over all objects.
-        let everything = call(tools, false, false, folders, tracks)?;
+        let everything = call(tools, false, false, folders, tracks, None)?;
         take(&mut score, &everything, |key| key == "class_accuracy");
+    }
+    if case.settled_from_s.is_some() {
+        let settled = call(tools, case.drones_only, false, folders, tracks, case.settled_from_s)?;
+        if let (Some(score), Some(rms)) = (score.as_object_mut(), settled.get("gospa_rms")) {
+            score.insert("gospa_settled_rms".to_owned(), rms.clone());
+        }
     }
     Ok(score)
 }
@@ -32,13 +38,23 @@ fn take(score: &mut Value, other: &Value, wanted: impl Fn(&str) -> bool) {
 
 /// The error of positions alone, for a track file of either tracker.
 pub(crate) fn gospa_rms(tools: &Tools, case: &Case, folder: &Path, tracks: &Path) -> Result<f64> {
-    let score = call(tools, case.drones_only, false, &[folder.to_owned()], tracks)?;
+    let score = call(tools, case.drones_only, false, &[folder.to_owned()], tracks, None)?;
     score.get("gospa_rms").and_then(Value::as_f64).context("no gospa_rms in the score")
 }
 
-fn call(tools: &Tools, drones_only: bool, trajectories: bool, folders: &[PathBuf], tracks: &Path) -> Result<Value> {
+fn call(
+    tools: &Tools,
+    drones_only: bool,
+    trajectories: bool,
+    folders: &[PathBuf],
+    tracks: &Path,
+    from_s: Option<u32>,
+) -> Result<Value> {
     let mut command = tools.score();
     command.args(folders).arg("--tracks").arg(tracks);
+    if let Some(from_s) = from_s {
+        command.args(["--t0", &from_s.to_string()]);
+    }
     if drones_only {
         command.args(["--mode", "drone"]);
     }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::filter::Weak;
+use crate::grid::{Grid, SLACK_M};
+use crate::slab::Slab;
 use crate::track::Candidate;
 use std::cell::Cell;
 
@@ -21,15 +23,10 @@ impl Filter {
         let gaze = Gaze::new(self, look, ctx);
         ctx.work.nearby.lay_out(&ctx.work.readings, &ctx.work.log_other, gaze.kind.filter(|_| !gaze.mixed));
         let Some(post) = ctx.posts.get_mut(look.sensor as usize) else { return gaze };
-        let disc = post.disc;
+        in_reach(post, &self.track_grid, &self.tracks, &mut ctx.work.near);
         // The poses are looked up for each track: taken out, so that sensor and frames can be read beside them.
         let mut poses = std::mem::take(&mut post.poses);
-        let mut near = std::mem::take(&mut ctx.work.near);
-        near.clear();
-        match disc {
-            Some((place, range)) => self.track_grid.near(place, range + SLACK_M, &mut near),
-            None => near.extend(self.tracks.slots()),
-        }
+        let near = std::mem::take(&mut ctx.work.near);
         for slot in &near {
             self.show_track(*slot, look, &gaze, &mut poses, ctx);
         }
@@ -45,14 +42,9 @@ impl Filter {
         ctx.work.weak.clear();
         ctx.work.weak_pairs.clear();
         let Some(post) = ctx.posts.get_mut(look.sensor as usize) else { return };
-        let disc = post.disc;
+        in_reach(post, &self.candidate_grid, &self.candidates, &mut ctx.work.near);
         let mut poses = std::mem::take(&mut post.poses);
-        let mut near = std::mem::take(&mut ctx.work.near);
-        near.clear();
-        match disc {
-            Some((place, range)) => self.candidate_grid.near(place, range + SLACK_M, &mut near),
-            None => near.extend(self.candidates.slots()),
-        }
+        let near = std::mem::take(&mut ctx.work.near);
         for slot in &near {
             self.show_candidate(*slot, look, gaze, &mut poses, ctx);
         }
@@ -248,6 +240,15 @@ impl Filter {
         };
         let (y, variance) = scene.innovations(reading, &again.rows);
         again.foresight(&y, &variance)
+    }
+}
+
+/// The slots of all that may be in reach of a sensor, and of some more.
+fn in_reach<T>(post: &Post, grid: &Grid, all: &Slab<T>, near: &mut Vec<u32>) {
+    near.clear();
+    match post.disc {
+        Some((place, range)) => grid.near(place, range + SLACK_M, near),
+        None => near.extend(all.slots()),
     }
 }
 

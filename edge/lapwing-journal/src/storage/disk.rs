@@ -162,11 +162,22 @@ impl Storage for DiskStorage {
             }
             std::fs::TryLockError::Error(e) => at_path(&path, e),
         })?;
-        Ok(Box::new(file))
+        Ok(Box::new(Locked(file)))
     }
 
     fn exists(&self, name: &str) -> bool {
         self.path(name).exists()
+    }
+}
+
+/// A lock until it is dropped. It is given back by word: closing the file alone would leave it with a child process that another
+/// thread is just about to start, for as long as that takes.
+struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing the file, which follows, is all that can be done beside.
+        let _ = self.0.unlock();
     }
 }
 

@@ -16,12 +16,18 @@ pub fn deg(rad: f64) -> f64 {
 
 /// An angle wrapped into (-π, π], radians.
 pub fn wrap_pi(angle_rad: f64) -> f64 {
+    if angle_rad > -PI && angle_rad < PI {
+        return angle_rad;
+    }
     let wrapped = angle_rad - TAU * floor((angle_rad + PI) / TAU);
     if wrapped <= -PI { wrapped + TAU } else { wrapped }
 }
 
 /// An angle wrapped into [0, 2π), radians.
 pub fn wrap_tau(angle_rad: f64) -> f64 {
+    if (0.0..TAU).contains(&angle_rad) {
+        return angle_rad;
+    }
     let wrapped = angle_rad - TAU * floor(angle_rad / TAU);
     if wrapped >= TAU { 0.0 } else { wrapped }
 }

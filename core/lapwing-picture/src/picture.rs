@@ -17,7 +17,7 @@ use lapwing_model::{
     AlertId, AlertState, AuthorisedFlight, Classification, Command, Event, EventBody, Fault, Identity, InputId, Ledger,
     Link, Name, Order, Position, Report, SensorId, Site, Snapshot, Span, Time, TrackId, ZoneId,
 };
-use lapwing_track::{Bias, Config, Estimate, Tracker};
+use lapwing_track::{Bias, Config, Estimate, Observation, Outcome, Tracker};
 pub use save::SaveError;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -125,6 +125,9 @@ pub struct Picture {
     events: VecDeque<Event>,
     sequence: u64,
     scratch: Vec<EventBody>,
+    /// Lists of a scan that was given to the tracker, for their memory.
+    spare_observations: Vec<Observation>,
+    spare_outcomes: Vec<Outcome>,
 }
 
 impl Picture {
@@ -172,6 +175,8 @@ impl Picture {
             events: VecDeque::new(),
             sequence: 0,
             scratch: Vec::new(),
+            spare_observations: Vec::new(),
+            spare_outcomes: Vec::new(),
         }
     }
 

@@ -220,16 +220,13 @@ impl BiasFilter {
 
 impl Filter {
     /// Holds a plot of a track against what the aircraft says of itself.
-    pub(crate) fn learn_bias(&mut self, slot: u32, reading: &Reading, look: &Look, ctx: &mut Context<'_>) {
+    pub(crate) fn learn_bias(&mut self, slot: u32, number: u32, look: &Look, ctx: &mut Context<'_>) {
         if !ctx.config.align {
             return;
         }
         let Some(fix) = self.tracks.get(slot).filter(|t| t.supported).and_then(|t| t.fix) else { return };
-        if !matches!(reading.kind, Kind::Polar { .. } | Kind::Bearing { .. }) {
-            return;
-        }
         // The raw reading, not the corrected one.
-        let Some(raw) = look.readings.iter().find(|r| r.fingerprint == reading.fingerprint) else { return };
+        let Some(raw) = look.readings.get(number as usize) else { return };
         let (polar, elevation) = match raw.kind {
             Kind::Polar { elevation, .. } => (true, elevation),
             Kind::Bearing { elevation } => (false, elevation),

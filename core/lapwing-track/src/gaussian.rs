@@ -61,6 +61,11 @@ impl Covariance {
     }
 
     /// Its elements, each once.
+    pub(crate) fn elements(&self) -> &[f64; 21] {
+        &self.0
+    }
+
+    /// Its elements, to change.
     pub(crate) fn elements_mut(&mut self) -> &mut [f64] {
         &mut self.0
     }
@@ -69,7 +74,7 @@ impl Covariance {
     #[inline]
     pub(crate) fn times(&self, v: &Vector) -> Vector {
         let mut out = [0.0; 6];
-        let still = v[3] == 0.0 && v[4] == 0.0 && v[5] == 0.0;
+        let still = is_still(v);
         for i in 0..6 {
             out[i] = self[(i, 0)] * v[0] + self[(i, 1)] * v[1] + self[(i, 2)] * v[2];
         }
@@ -80,6 +85,12 @@ impl Covariance {
         }
         out
     }
+}
+
+/// Whether a gradient says nothing of the velocity.
+#[inline]
+pub(crate) fn is_still(v: &Vector) -> bool {
+    v[3] == 0.0 && v[4] == 0.0 && v[5] == 0.0
 }
 
 /// Mean and covariance.
@@ -163,6 +174,11 @@ impl Gaussian {
     /// The state after `linear`; `None` when the numbers are beyond repair (not finite, or a variance that is not
     /// positive), and then the prior must stay.
     pub(crate) fn updated(&self, linear: &Linear) -> Option<Self> {
+        self.updated_from(linear, &self.mean)
+    }
+
+    /// The same with a measurement that was linearised at another place.
+    pub(crate) fn updated_from(&self, linear: &Linear, linearised_at: &Vector) -> Option<Self> {
         let mut mean = self.mean;
         let mut p = self.covariance;
         for row in linear.rows() {
@@ -172,23 +188,21 @@ impl Gaussian {
             if !(s > 0.0 && s.is_finite() && row.variance > 0.0) {
                 return None;
             }
-            // Earlier components moved the mean away from where all were linearised.
+            // The mean is away from where all were linearised, and earlier components moved it.
             let mut innovation = row.innovation;
             for i in 0..6 {
-                innovation -= h[i] * (mean[i] - self.mean[i]);
+                innovation -= h[i] * (mean[i] - linearised_at[i]);
             }
             let inverse = 1.0 / s;
             let gain = ph.map(|x| x * inverse);
             for i in 0..6 {
                 mean[i] += gain[i] * innovation;
             }
-            // Joseph form, (I - K h) P (I - K h)ᵀ + K r Kᵀ, multiplied out: P - K (P hᵀ)ᵀ - (P hᵀ) Kᵀ + K s Kᵀ, of which the last
-            // two, (K s - P hᵀ) Kᵀ, are what is left of rounding. An error of the gain enters it squared, so it stays positive
-            // definite whatever the rounding of K.
-            let rest: Vector = std::array::from_fn(|i| gain[i] * s - ph[i]);
+            // P - K (P hᵀ)ᵀ, symmetric as it is stored. With floors under all variances (`reading`) nothing is measured so sharply
+            // that rounding could take it below zero; Joseph's form, multiplied out for one component, cancels alike.
             for i in 0..6 {
                 for j in 0..=i {
-                    p[(i, j)] -= gain[i] * ph[j] - rest[i] * gain[j];
+                    p[(i, j)] -= gain[i] * ph[j];
                 }
             }
         }

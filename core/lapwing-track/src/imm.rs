@@ -106,6 +106,9 @@ impl Modes {
                 *cell = if i == j { stay } else { (1.0 - stay) / (count - 1) as f64 };
             }
         }
+        if count == 2 {
+            return self.mix_two(&change);
+        }
         let old = *self;
         for j in 0..count {
             let mut total = 0.0;
@@ -129,6 +132,34 @@ impl Modes {
                 add_spread(&mut covariance, share[i], &old.states[i], &mean);
             }
             self.states[j] = Gaussian { mean, covariance };
+        }
+    }
+
+    /// The same of two: the spread of their means is the same for both mixtures but for its weight.
+    fn mix_two(&mut self, change: &[[f64; MODES_MAX]; MODES_MAX]) {
+        let [a, b, _] = &mut self.states;
+        let (old_a, old_b) = (*a, *b);
+        let apart: Vector = std::array::from_fn(|i| old_b.mean[i] - old_a.mean[i]);
+        let mut spread = Covariance::ZERO;
+        for i in 0..6 {
+            for j in 0..=i {
+                spread[(i, j)] = apart[i] * apart[j];
+            }
+        }
+        let [w_a, w_b, _] = self.weights;
+        for (j, state) in [a, b].into_iter().enumerate() {
+            let (from_a, from_b) = (w_a * change[0][j], w_b * change[1][j]);
+            let total = from_a + from_b;
+            if total <= 0.0 {
+                continue;
+            }
+            self.weights[j] = total;
+            let (share_a, share_b) = (from_a / total, from_b / total);
+            state.mean = std::array::from_fn(|i| old_a.mean[i] + share_b * apart[i]);
+            let both = old_a.covariance.elements().iter().zip(old_b.covariance.elements()).zip(spread.elements());
+            for (x, ((a, b), d)) in state.covariance.elements_mut().iter_mut().zip(both) {
+                *x = share_a * a + share_b * b + share_a * share_b * d;
+            }
         }
     }
 
@@ -165,13 +196,7 @@ impl Modes {
         let best = log_likelihoods.iter().take(count).copied().fold(f64::NEG_INFINITY, f64::max);
         for mode in 0..count {
             let Some(state) = self.states.get_mut(mode) else { continue };
-            let mut own = *linear;
-            for row in own.rows_mut() {
-                for i in 0..6 {
-                    row.innovation -= row.jacobian[i] * (state.mean[i] - centre[i]);
-                }
-            }
-            if let Some(after) = state.updated(&own) {
+            if let Some(after) = state.updated_from(linear, &centre) {
                 *state = after;
             }
             if best.is_finite() {

@@ -267,23 +267,30 @@ impl Filter {
         update_modes(modes, reading, projections.get(at), &pair.foresight, visible.ahead_s, None, look, place, ctx);
         track.best.existence = existence;
         track.existence = existence;
-        self.credit(visible.slot, pair.log_ratio, reading, look, ctx);
+        self.credit(visible.slot, pair.log_ratio, (pair.reading, reading), look, ctx);
         (ctx.work.readings, ctx.work.projections) = (readings, projections);
     }
 
-    /// Notes with a track that a reading supported it.
-    pub(crate) fn credit(&mut self, slot: u32, log_ratio: f64, reading: &Reading, look: &Look, ctx: &mut Context<'_>) {
+    /// Notes with a track that a reading supported it, given with its number in the look.
+    pub(crate) fn credit(
+        &mut self,
+        slot: u32,
+        log_ratio: f64,
+        (number, reading): (u32, &Reading),
+        look: &Look,
+        ctx: &mut Context<'_>,
+    ) {
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
-        let (number, interval, listens) = (post.number, post.sensor.interval, post.listens);
+        let (sensor, interval, listens) = (post.number, post.sensor.interval, post.listens);
         let Some(track) = self.tracks.get_mut(slot) else { return };
         if listens {
             track.heard.heard();
         }
-        track.remember(number, interval, reading, listens);
+        track.remember(sensor, interval, reading, listens);
         track.measured(log_ratio, reading, ctx.config);
         track.seen_again();
         self.learn_height(slot, reading, look, ctx);
-        self.learn_bias(slot, reading, look, ctx);
+        self.learn_bias(slot, number, look, ctx);
         if let Some(label) = reading.label {
             self.name(slot, label, false);
         }

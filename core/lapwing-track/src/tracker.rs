@@ -15,6 +15,7 @@ mod take;
 mod turn;
 
 use past::{Before, LateOne};
+use repeats::Repeats;
 pub use save::SavedTracker;
 
 use crate::birth::key_of;
@@ -152,6 +153,7 @@ pub struct Tracker {
     scans: Vec<VecDeque<(u64, Time)>>,
     geoid: Geoid,
     work: Work,
+    repeats: Repeats,
     published: BTreeMap<u64, Published>,
     slots: BTreeMap<TrackId, u32>,
     last_id: u64,
@@ -186,6 +188,7 @@ impl Tracker {
             scans: Vec::new(),
             geoid: Geoid::default(),
             work: Work::default(),
+            repeats: Repeats::default(),
             published: BTreeMap::new(),
             slots: BTreeMap::new(),
             last_id,

@@ -17,6 +17,9 @@ const PLOT_VELOCITY_SD_MPS: f64 = 2.0;
 const POINTING_SD_RAD: f64 = 0.175;
 const POINTING_SD_M: f64 = 200.0;
 
+/// Plots of a scan at most whose lists are kept for the next one.
+const SPARE_MAX: usize = 32_768;
+
 /// One reception while its reports are worked through.
 struct Reception<'a> {
     input: &'a InputId,
@@ -209,9 +212,12 @@ impl Picture {
             }),
             _ => None,
         };
-        let (number, reports) = (plot.scan, r.reports);
-        let observations = || Vec::with_capacity(reports);
-        let scan = r.scan.get_or_insert_with(|| Scan { sensor, number, observations: observations() });
+        let (number, reports, spare) = (plot.scan, r.reports, &mut self.spare_observations);
+        let scan = r.scan.get_or_insert_with(|| {
+            let mut observations = std::mem::take(spare);
+            observations.reserve(reports);
+            Scan { sensor, number, observations }
+        });
         scan.observations.push(Observation {
             measured_at,
             cut_to: Span::ZERO,
@@ -245,18 +251,26 @@ impl Picture {
     }
 
     /// Gives a scan, or a part of one, to the tracker.
-    fn give(&mut self, r: &mut Reception<'_>, scan: Scan, began_at: Time, complete: bool) {
-        let mut outcomes = Vec::with_capacity(scan.observations.len());
+    fn give(&mut self, r: &mut Reception<'_>, mut scan: Scan, began_at: Time, complete: bool) {
+        let mut outcomes = std::mem::take(&mut self.spare_outcomes);
         if let Some(sensor) = self.health.sensor(&scan.sensor) {
             let look = Look { number: scan.number, began_at, complete };
             self.tracker.observe_scan(sensor, look, &scan.observations, &mut outcomes);
         }
         self.drain_tracker();
         let kind = self.health.sensor(&scan.sensor).map(|s| s.kind);
-        for (outcome, observation) in outcomes.into_iter().zip(&scan.observations) {
+        for (outcome, observation) in outcomes.drain(..).zip(&scan.observations) {
             if let Some(id) = self.outcome(r, &scan.sensor, outcome) {
                 self.measured(id, (&scan.sensor, kind), observation);
             }
+        }
+        // Kept for their memory, unless that is much.
+        if outcomes.capacity() <= SPARE_MAX {
+            self.spare_outcomes = outcomes;
+        }
+        if (self.spare_observations.capacity()..=SPARE_MAX).contains(&scan.observations.capacity()) {
+            scan.observations.clear();
+            self.spare_observations = scan.observations;
         }
     }
 

@@ -101,6 +101,8 @@ impl Picture {
             events,
             sequence,
             scratch: _,
+            spare_observations: _,
+            spare_outcomes: _,
         } = self;
         if !events.is_empty() {
             return Err(SaveError("events have not been polled"));

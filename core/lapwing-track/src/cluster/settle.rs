@@ -359,7 +359,7 @@ impl Filter {
                     .find(|p| p.reading == reading && p.hypothesis == u32::from(parent))
                     .map_or(0.0, |p| p.log_ratio);
                 if let Some(value) = ctx.work.readings.get(reading as usize).cloned() {
-                    self.credit(member.slot, log_ratio, &value, look, ctx);
+                    self.credit(member.slot, log_ratio, (reading, &value), look, ctx);
                 }
                 if let Some(took) = ctx.work.took.get_mut(reading as usize) {
                     *took = Took::Track(member.slot);

@@ -23,8 +23,9 @@ pub(crate) struct Nearby {
     /// Four sigma of each component of the readings, the greatest.
     widest: [f64; 4],
     grid: Grid,
-    /// The cell of each reading.
+    /// The cell of each reading; or what it is sorted by, with its number.
     cells: Vec<u32>,
+    order: Vec<(f64, u32)>,
 }
 
 /// A reading with what is asked of it most, side by side with those near it: there may be too many for the nearest memory.
@@ -41,13 +42,22 @@ pub(crate) struct Near {
 }
 
 impl Near {
-    fn new(number: usize, reading: &Reading, log_other: [f64; 2]) -> Self {
-        let key = match reading.kind {
+    fn key(reading: &Reading) -> (f64, f64) {
+        match reading.kind {
             Kind::Position { .. } => (reading.place.latitude_deg, reading.place.longitude_deg),
             Kind::RangeDifference => (reading.value[0], 0.0),
             Kind::Polar { .. } | Kind::Bearing { .. } => (reading.value[1], 0.0),
-        };
-        Self { key, point: reading.point, variance: reading.variance, log_other, reading: number as u32 }
+        }
+    }
+
+    fn new(number: usize, reading: &Reading, log_other: [f64; 2]) -> Self {
+        Self {
+            key: Self::key(reading),
+            point: reading.point,
+            variance: reading.variance,
+            log_other,
+            reading: number as u32,
+        }
     }
 }
 
@@ -97,12 +107,19 @@ impl Nearby {
         if let Some(Kind::Position { .. }) = self.kind {
             return self.lay_in_cells(readings, log_other);
         }
+        let near = |i: usize| {
+            let (reading, other) = (readings.get(i)?, log_other.get(i)?);
+            Some(Near::new(i, reading, *other))
+        };
         self.readings.clear();
-        let both = readings.iter().zip(log_other).enumerate();
-        self.readings.extend(both.map(|(i, (reading, other))| Near::new(i, reading, *other)));
-        if self.kind.is_some() {
-            self.readings.sort_unstable_by(|a, b| a.key.0.total_cmp(&b.key.0).then(a.reading.cmp(&b.reading)));
+        if self.kind.is_none() {
+            self.readings.extend((0..readings.len()).filter_map(near));
+            return;
         }
+        self.order.clear();
+        self.order.extend(readings.iter().enumerate().map(|(i, reading)| (Near::key(reading).0, i as u32)));
+        self.order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        self.readings.extend(self.order.iter().filter_map(|(_, i)| near(*i as usize)));
     }
 
     /// Puts the positions into the order of their cells.

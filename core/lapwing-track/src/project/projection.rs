@@ -1,7 +1,7 @@
 //! A hypothesis as the readings of one kind see it, made ready for many of them.
 
 use super::{Rows, Scene};
-use crate::gaussian::{Factor, Gaussian, Linear, Vector, dot};
+use crate::gaussian::{Factor, Gaussian, Linear, Vector, dot, is_still};
 use crate::imm::{Foresight, MODES_MAX, Modes, log_sum};
 use crate::motion::{Motion, process_noise};
 use crate::reading::Kind;
@@ -158,15 +158,16 @@ impl Projection {
                 }
                 shift = state.mean[i] - mean[i];
             } else {
+                // Most components say nothing of the velocity.
                 let h = &self.rows.jacobian[i];
+                let terms = if is_still(h) { 3 } else { 6 };
                 let ph = state.covariance.times(h);
                 for j in 0..=i {
-                    self.spread[mode][i][j] = dot(&self.rows.jacobian[j], &ph);
+                    let g = &self.rows.jacobian[j];
+                    self.spread[mode][i][j] = (0..if is_still(g) { 3 } else { 6 }).map(|k| g[k] * ph[k]).sum();
                 }
                 if modes > 1 {
-                    for k in 0..6 {
-                        shift += h[k] * (state.mean[k] - mean[k]);
-                    }
+                    shift = (0..terms).map(|k| h[k] * (state.mean[k] - mean[k])).sum();
                 }
             }
             self.shift[mode][i] = shift;

@@ -26,7 +26,7 @@ impl Tracker {
 
     /// Takes out readings that repeat another word for word: within the look, and among those of the last seconds.
     pub(super) fn drop_repeats(
-        &self,
+        &mut self,
         number: u32,
         readings: &mut Vec<Reading>,
         which: &mut Vec<u32>,
@@ -37,8 +37,11 @@ impl Tracker {
         if readings.is_empty() {
             return;
         }
-        let known = Known::new(readings);
-        let mut repeats = vec![false; readings.len()];
+        let mut work = std::mem::take(&mut self.repeats);
+        let Repeats { known, repeats } = &mut work;
+        known.note(readings);
+        repeats.clear();
+        repeats.resize(readings.len(), false);
         for (i, reading) in readings.iter().enumerate() {
             repeats[i] = known.first(readings, reading).is_some_and(|first| first < i);
         }
@@ -83,10 +86,11 @@ impl Tracker {
             }
         }
         if !repeats.contains(&true) {
+            self.repeats = work;
             return;
         }
         let mut keep = repeats.iter().map(|r| !r);
-        for (i, repeat) in which.iter().zip(&repeats) {
+        for (i, repeat) in which.iter().zip(repeats.iter()) {
             if let (true, Some(cell)) = (*repeat, outcomes.get_mut(first + *i as usize)) {
                 *cell = Outcome::Repeated(None);
             }
@@ -94,7 +98,16 @@ impl Tracker {
         readings.retain(|_| keep.next().unwrap_or(true));
         let mut keep = repeats.iter().map(|r| !r);
         which.retain(|_| keep.next().unwrap_or(true));
+        self.repeats = work;
     }
+}
+
+/// Working memory, kept between calls.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Repeats {
+    known: Known,
+    /// By reading of the look: whether it repeats another.
+    repeats: Vec<bool>,
 }
 
 fn is_same(a: &Reading, b: &Reading) -> bool {
@@ -103,22 +116,24 @@ fn is_same(a: &Reading, b: &Reading) -> bool {
 
 /// The readings of a look by what tells them apart. A table of its own: sorting thousands to find that none is the same as another
 /// took longer.
+#[derive(Debug, Clone, Default)]
 struct Known {
     /// One more than the number of a reading, at its fingerprint or the next free place.
     places: Vec<u32>,
 }
 
 impl Known {
-    fn new(readings: &[Reading]) -> Self {
-        let mut known = Self { places: vec![0; (readings.len() * 2).next_power_of_two()] };
+    /// Notes these, and no others.
+    fn note(&mut self, readings: &[Reading]) {
+        self.places.clear();
+        self.places.resize((readings.len() * 2).next_power_of_two(), 0);
         for (i, reading) in readings.iter().enumerate() {
-            if let Err(place) = known.find(readings, reading)
-                && let Some(cell) = known.places.get_mut(place)
+            if let Err(place) = self.find(readings, reading)
+                && let Some(cell) = self.places.get_mut(place)
             {
                 *cell = i as u32 + 1;
             }
         }
-        known
     }
 
     /// The first reading that is the same as this.

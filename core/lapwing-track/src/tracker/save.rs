@@ -77,6 +77,7 @@ impl Serialize for Tracker {
             scans,
             geoid: _,
             work: _,
+            repeats: _,
             published,
             slots,
             last_id,

@@ -25,7 +25,7 @@ pub fn wrap_pi(angle_rad: f64) -> f64 {
 
 /// An angle wrapped into [0, 2π), radians.
 pub fn wrap_tau(angle_rad: f64) -> f64 {
-    if (0.0..TAU).contains(&angle_rad) {
+    if angle_rad > 0.0 && angle_rad < TAU {
         return angle_rad;
     }
     let wrapped = angle_rad - TAU * floor(angle_rad / TAU);
@@ -47,6 +47,8 @@ mod tests {
         assert!((wrap_pi(-PI) - PI).abs() < 1e-12);
         assert!((wrap_tau(-0.1) - (TAU - 0.1)).abs() < 1e-12);
         assert_eq!(wrap_tau(TAU), 0.0);
+        assert_eq!(wrap_tau(-0.0).to_bits(), 0.0_f64.to_bits(), "due north is no negative angle");
+        assert_eq!((wrap_pi(3.0), wrap_pi(-3.0), wrap_tau(6.0)), (3.0, -3.0, 6.0));
     }
 
     #[test]

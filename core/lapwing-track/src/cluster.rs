@@ -88,6 +88,19 @@ impl Cluster {
         }
     }
 
+    /// Whether its lists belong together: asked of what was restored.
+    pub(crate) fn is_sound(&self) -> bool {
+        let count = self.members.len();
+        self.firsts.len() == count
+            && self.firsts.first() == Some(&0)
+            && self.firsts.is_sorted()
+            && self.firsts.last().is_some_and(|last| *last as usize <= self.locals.len())
+            && self.globals.iter().all(|global| {
+                global.picks.len() == count
+                    && global.picks.iter().enumerate().all(|(i, pick)| usize::from(*pick) < self.range(i).len())
+            })
+    }
+
     fn position(&self, slot: u32) -> Option<usize> {
         self.members.binary_search(&slot).ok()
     }
@@ -196,7 +209,7 @@ impl Cluster {
         let weights = self.weights(member);
         let mut order: Short<usize, 8> = (0..weights.len()).filter(|i| weights[*i] > 0.0).collect();
         order.sort_by(|a, b| weights[*b].total_cmp(&weights[*a]).then(a.cmp(b)));
-        // What stays, each with its weight and as one Gaussian; what was gone through in the order of the weights.
+        // What stays, likeliest first: each with its weight, and as one Gaussian.
         let mut kept: Short<(Hypothesis, f64, Gaussian), 4> = Short::new();
         let mut becomes: Picks = smallvec![0; weights.len()];
         let range = self.range(member);

@@ -101,7 +101,8 @@ impl Filter {
 
     /// Whether its tables are in order: asked of what was restored, before it is walked.
     pub(crate) fn is_sound(&self) -> bool {
-        self.track_grid.is_sound() && self.unnamed_grid.is_sound() && self.candidate_grid.is_sound()
+        let grids = [&self.track_grid, &self.unnamed_grid, &self.candidate_grid];
+        grids.into_iter().all(Grid::is_sound) && self.clusters.iter().all(|(_, cluster)| cluster.is_sound())
     }
 }
 

@@ -2,8 +2,7 @@
 //!
 //! Components of one measurement have independent errors here, so taking them one after the other, all linearised at
 //! the same point, is the joint (extended) update (Bar-Shalom, Li & Kirubarajan 2001, *Estimation with Applications to
-//! Tracking and Navigation*, 7.2 and 10.3), needs no matrix inverse, and takes any number of components. The covariance
-//! is updated in Joseph form, multiplied out for one component.
+//! Tracking and Navigation*, 7.2 and 10.3), needs no matrix inverse, and takes any number of components.
 //!
 //! Plain arrays, not a matrix library: above 5 by 5 nalgebra multiplies through `matrixmultiply`, which picks fused
 //! multiply-add by the processor it runs on, and a replay elsewhere would give other bits.
@@ -199,7 +198,7 @@ impl Gaussian {
                 mean[i] += gain[i] * innovation;
             }
             // P - K (P hᵀ)ᵀ, symmetric as it is stored. With floors under all variances (`reading`) nothing is measured so sharply
-            // that rounding could take it below zero; Joseph's form, multiplied out for one component, cancels alike.
+            // that rounding could take it below zero; the form of Joseph, multiplied out for one component, cancels alike.
             for i in 0..6 {
                 for j in 0..=i {
                     p[(i, j)] -= gain[i] * ph[j];

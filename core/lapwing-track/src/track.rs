@@ -62,15 +62,18 @@ impl Heard {
 pub(crate) struct SensorMark {
     /// One more than its number.
     number: NonZeroU32,
-    /// Its interval in microseconds; the longest is more than an hour.
-    interval_us: u32,
+    /// Its interval in units of 50 microseconds; the longest is more than two days.
+    interval_units: u32,
     pub(crate) at: Time,
 }
 
+/// Unit of a mark's interval, nanoseconds.
+const UNIT_NS: i64 = 50_000;
+
 impl SensorMark {
     fn new(sensor: u32, at: Time, interval: Span) -> Self {
-        let interval_us = u32::try_from((interval.as_nanos() / 1_000).max(0)).unwrap_or(u32::MAX);
-        Self { number: NonZeroU32::MIN.saturating_add(sensor), interval_us, at }
+        let interval_units = u32::try_from((interval.as_nanos() / UNIT_NS).max(0)).unwrap_or(u32::MAX);
+        Self { number: NonZeroU32::MIN.saturating_add(sensor), interval_units, at }
     }
 
     fn is_of(&self, sensor: u32) -> bool {
@@ -78,7 +81,7 @@ impl SensorMark {
     }
 
     fn interval(&self) -> Span {
-        Span::from_nanos(i64::from(self.interval_us) * 1_000)
+        Span::from_nanos(i64::from(self.interval_units) * UNIT_NS)
     }
 }
 
@@ -247,7 +250,7 @@ impl Track {
         if let Some(slot) = self.recent.get_mut(usize::from(self.recent_next)) {
             *slot = told_by(sensor, reading);
         }
-        self.recent_next = (self.recent_next + 1) % RECENT_PER_TRACK as u8;
+        self.recent_next = self.recent_next.wrapping_add(1) % RECENT_PER_TRACK as u8;
         self.mark_sensor(SensorMark::new(sensor, reading.at, interval));
         self.last_at = self.last_at.max(reading.at);
         // One bearing to a bird that flies before a transmitter makes it no transmitter.

@@ -50,8 +50,10 @@ const READINGS_KEPT: usize = 200_000;
 const COPY_EVERY: Span = Span::from_millis(250);
 /// The same while nothing comes late: the first that does costs so much of taking in again, and all the copies before it nothing.
 const COPY_EVERY_CALM: Span = Span::from_seconds(5);
+/// The same where that is much, and may soon be more than is kept.
+const COPY_EVERY_BUSY: Span = Span::from_seconds(1);
 /// Where there is room for so many copies they lie the denser the nearer to now, which makes about ten; else there are fewer, and
-/// they lie evenly. The room is for so many tracks in all of them together.
+/// they lie evenly, or farther apart while nothing comes late. The room is for so many tracks in all of them together.
 const COPIES_DENSE: usize = 7;
 const COPIED_MAX: usize = 20_000;
 /// Scan numbers remembered per sensor, to know a repetition.

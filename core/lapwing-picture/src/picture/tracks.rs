@@ -53,9 +53,8 @@ pub(super) struct Entry {
     pub(super) misses: BTreeMap<SensorId, Misses>,
     pub(super) identity: Identity,
     class: Classifier,
-    sources: Vec<Source>,
-    /// A number made of the name of each source's sensor: of dozens most are passed over without a look at the name.
-    source_keys: Vec<u64>,
+    /// Each with a number made of its sensor's name: of dozens most are passed over without a look at the name.
+    sources: Vec<(u64, Source)>,
     first_entries: Vec<Position>,
     last_entries: VecDeque<Position>,
     /// The latest late one that is counted without being kept.
@@ -91,7 +90,6 @@ impl Entry {
             identity: Identity::unidentified(),
             class: Classifier::default(),
             sources: Vec::new(),
-            source_keys: Vec::new(),
             first_entries: Vec::new(),
             last_entries: VecDeque::new(),
             late_entry: None,
@@ -186,14 +184,12 @@ impl Entry {
 
     fn source(&mut self, new: Source) {
         let key = new.sensor.fingerprint();
-        let all = self.source_keys.iter().zip(&mut self.sources).filter(|(k, _)| **k == key).map(|(_, s)| s);
-        let known = all.into_iter().find(|s| s.sensor == new.sensor && s.protocol == new.protocol);
-        if let Some(known) = known {
+        let same = |(k, s): &&mut (u64, Source)| *k == key && s.sensor == new.sensor && s.protocol == new.protocol;
+        if let Some((_, known)) = self.sources.iter_mut().find(same) {
             known.last_at = known.last_at.max(new.last_at);
             known.count += new.count;
         } else if self.sources.len() < SOURCES_MAX {
-            self.sources.push(new);
-            self.source_keys.push(key);
+            self.sources.push((key, new));
         }
     }
 
@@ -210,7 +206,7 @@ impl Entry {
         if self.class.is_silent() {
             self.class = gone.class;
         }
-        for theirs in gone.sources {
+        for (_, theirs) in gone.sources {
             self.source(theirs);
         }
         self.entries_total += gone.entries_total;
@@ -507,7 +503,7 @@ impl Picture {
             text: voices.iter().find_map(|v| v.text.clone()),
             squawk: voices.iter().find_map(|v| v.squawk.clone()),
             transmitters,
-            sources: entry.sources.clone(),
+            sources: entry.sources.iter().map(|(_, source)| source.clone()).collect(),
             entries: entry.entries(),
             entries_total: entry.entries_total,
             trail: if with_trail { entry.trail.iter().copied().collect() } else { Vec::new() },

@@ -13,8 +13,7 @@ fn assert_sound(filter: &Filter, config: &Config) {
     for (id, cluster) in filter.clusters.iter() {
         let Cluster { members, locals, firsts, globals } = cluster;
         assert!(members.windows(2).all(|w| w[0] < w[1]), "{members:?}");
-        assert_eq!(firsts.len(), members.len());
-        assert!(firsts.first() == Some(&0) && firsts.last().is_some_and(|last| (*last as usize) < locals.len()));
+        assert!(cluster.is_sound() && firsts.len() == members.len() && locals.len() >= members.len());
         assert!(members.len() > 1 || globals.len() > 1, "one alone that is sure needs no cluster: {cluster:?}");
         assert!(!globals.is_empty() && globals.len() <= config.hypotheses_max);
         let sum: f64 = globals.iter().map(|g| g.weight).sum();

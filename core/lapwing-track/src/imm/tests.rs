@@ -41,6 +41,12 @@ fn three(dice: &mut Dice) -> Modes {
     modes
 }
 
+fn two(dice: &mut Dice) -> Modes {
+    let mut modes = Modes { count: 2, ..three(dice) };
+    modes.normalise();
+    modes
+}
+
 fn sum(modes: &Modes) -> f64 {
     modes.weights.iter().sum()
 }
@@ -69,11 +75,32 @@ fn mixing_keeps_the_mean_and_the_covariance_of_all() {
     let mut dice = Dice(1);
     let models = Config::default().models;
     for _ in 0..200 {
-        let before = three(&mut dice);
+        for before in [three(&mut dice), two(&mut dice)] {
+            let mut after = before;
+            after.mix(&models, dice.between(0.01, 20.0));
+            assert_near(&after.merged(), &before.merged(), 1e-9);
+            assert!((after.weights.iter().take(after.states().len()).sum::<f64>() - 1.0).abs() < 1e-12);
+        }
+    }
+}
+
+/// Two models, of which the mixtures share an outer product, are mixed as the equations say for any number.
+#[test]
+fn two_are_mixed_like_many() {
+    let mut dice = Dice(7);
+    let models = Config::default().models;
+    for _ in 0..200 {
+        let (before, dt_s) = (two(&mut dice), dice.between(0.01, 20.0));
         let mut after = before;
-        after.mix(&models, dice.between(0.01, 20.0));
-        assert_near(&after.merged(), &before.merged(), 1e-9);
-        assert!((sum(&after) - 1.0).abs() < 1e-12);
+        after.mix(&models, dt_s);
+        for (j, own) in after.states().iter().enumerate() {
+            let stay: [f64; 2] = std::array::from_fn(|i| math::exp(-models.leave_per_s[i] * dt_s));
+            let from: [f64; 2] =
+                std::array::from_fn(|i| before.weights[i] * if i == j { stay[i] } else { 1.0 - stay[i] });
+            let total = from[0] + from[1];
+            assert!((after.weights[j] - total).abs() < 1e-12);
+            assert_near(own, &mixture(before.states(), &from.map(|w| w / total)), 1e-9);
+        }
     }
 }
 

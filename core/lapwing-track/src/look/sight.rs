@@ -116,7 +116,7 @@ impl Filter {
         if beside || silent || look.unseen_since.is_some_and(seen) {
             detection = -detection;
         }
-        let polar = d.filter(|_| gaze.resolves).map(polar_of);
+        let polar = d.filter(|_| gaze.merges).map(polar_of);
         let v = ctx.work.visible.len() as u32;
         let from = ctx.work.pairs.len() as u32;
         let visible = Visible { slot, first: first as u32, detection, ahead_s, polar, pairs: (from, from) };
@@ -204,7 +204,7 @@ impl Filter {
         let position = !gaze.mixed && matches!(gaze.kind, Some(Kind::Position { .. }));
         nearby.each(projection, scene.frame, |near| {
             let r = near.reading;
-            if !strong && !gaze.resolves && taken.get(r as usize).is_some_and(|taken| *taken > SURELY_TAKEN) {
+            if !strong && !gaze.merges && taken.get(r as usize).is_some_and(|taken| *taken > SURELY_TAKEN) {
                 return;
             }
             let foresight = if position {
@@ -306,7 +306,7 @@ pub(super) struct Gaze {
     /// Whether what is not seen was missed.
     misses: bool,
     /// Whether it may fail to tell two apart.
-    resolves: bool,
+    merges: bool,
     /// The latest detection probability asked for, with its logarithm: mostly all have the same.
     logged: Cell<(f64, f64)>,
 }
@@ -323,7 +323,7 @@ impl Gaze {
             far_m: post.and_then(|p| p.sensor.coverage.range_max_m),
             turn_s: post.map_or(1.0, Post::interval_s),
             misses: look.complete && post.is_some_and(|p| p.measures),
-            resolves: post.is_some_and(|p| p.sensor.resolution.azimuth_deg.is_some()),
+            merges: post.is_some_and(|p| p.sensor.resolution.azimuth_deg.is_some()),
             logged: Cell::new((1.0, 0.0)),
         }
     }

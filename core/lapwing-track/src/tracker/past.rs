@@ -98,7 +98,11 @@ impl Tracker {
     pub(super) fn copy_if_due(&mut self) {
         let Some(head) = self.head else { return };
         let calm = self.late_at.is_none_or(|at| head.at.since(at) > Span::from_seconds(10));
-        let every = if calm { COPY_EVERY_CALM } else { COPY_EVERY };
+        let every = match (calm, self.readings_kept > READINGS_KEPT / 4) {
+            (false, _) => COPY_EVERY,
+            (true, true) => COPY_EVERY_BUSY,
+            (true, false) => COPY_EVERY_CALM,
+        };
         // Where there can be few, they lie evenly over the lag: the oldest must soon be one from just before it, or ever more would
         // have to be kept and taken in again.
         let most = self.copies_max();
@@ -126,6 +130,13 @@ impl Tracker {
             }
         }
         self.spare.truncate(usize::from(!few));
+    }
+
+    /// The only copy becomes one of now.
+    fn copy_anew(&mut self) {
+        let (Some(head), Some((at, copy))) = (self.head, self.copies.last_mut()) else { return };
+        copy.copy_from(&self.filter);
+        *at = head;
     }
 
     /// A copy that is no longer needed saves the next one its allocations; where it is large, its memory is worth more.
@@ -157,6 +168,15 @@ impl Tracker {
         while self.items.front().is_some_and(|item| item.order.at < settled.min(oldest))
             || self.readings_kept > READINGS_KEPT
         {
+            let beyond =
+                self.items.front().is_some_and(|item| self.copies.last().is_some_and(|(at, _)| *at < item.order));
+            if beyond && self.copies.len() == 1 {
+                // Nothing could be gone back to without what is forgotten now: what waits is taken in, and the copy is of now.
+                if self.rebuild_from.is_some() {
+                    return self.rebuild();
+                }
+                self.copy_anew();
+            }
             let Some(item) = self.items.pop_front() else { break };
             self.readings_kept = self.readings_kept.saturating_sub(item.readings());
             // Copies from before what is forgotten would miss it.

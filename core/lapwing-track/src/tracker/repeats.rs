@@ -52,10 +52,9 @@ impl Tracker {
             self.posts.get(number as usize).map_or(Span::ZERO, |p| p.sensor.interval).max(Span::from_seconds(1));
         let mut compare = |look: &Look| {
             for old in look.readings.iter().filter(|old| (oldest..=newest).contains(&old.at)) {
-                // All that are the same as this: the first of them in the look, and what repeats that.
-                let Some(first) = known.first(readings, old) else { continue };
-                for (reading, repeat) in readings.iter().zip(repeats.iter_mut()).skip(first) {
-                    *repeat |= is_same(reading, old);
+                // The first that is the same; what in this look repeats that one is found already.
+                if let Some(repeat) = known.first(readings, old).and_then(|first| repeats.get_mut(first)) {
+                    *repeat = true;
                 }
             }
         };

@@ -99,7 +99,7 @@ fn a_flood_beyond_the_bound_settles_the_oldest() {
         elevation_sd_rad: None,
     };
     let mut submitted: Vec<Order> = Vec::new();
-    for s in 0..5 {
+    for s in 0..12 {
         let now = f64::from(s) * 0.1;
         t.advance(at(now));
         let many: Vec<Observation> =

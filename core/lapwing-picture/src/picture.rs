@@ -3,6 +3,7 @@
 mod agree;
 mod heights;
 mod judge;
+mod listed;
 mod receive;
 mod save;
 mod tracks;

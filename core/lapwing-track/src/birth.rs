@@ -443,7 +443,12 @@ pub(crate) fn is_ready(candidate: &Candidate, config: &Config) -> bool {
 
 /// A key that depends on the look and the reading alone.
 pub(crate) fn key_of(look: u64, reading: usize) -> u64 {
-    let mixed = (look ^ (reading as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed(look, reading as u64)
+}
+
+/// One number of two, which hardly any other two give; never 0.
+pub(crate) fn mixed(a: u64, b: u64) -> u64 {
+    let mixed = (a ^ b.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     (mixed ^ (mixed >> 31)).max(1)
 }
 

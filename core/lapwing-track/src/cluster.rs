@@ -118,6 +118,12 @@ impl Cluster {
         self.locals.get(self.range(index)).unwrap_or(&[])
     }
 
+    /// Adds those of the next member.
+    fn add_locals(&mut self, list: &[Hypothesis]) {
+        self.firsts.push(self.locals.len() as u32);
+        self.locals.extend_from_slice(list);
+    }
+
     /// The local hypotheses of a member, to change.
     pub(crate) fn hypotheses_of(&mut self, slot: u32) -> &mut [Hypothesis] {
         let range = self.position(slot).map_or(0..0, |i| self.range(i));
@@ -165,9 +171,7 @@ impl Cluster {
         };
         let own = self.members.len();
         for (_, i) in order {
-            out.firsts.push(out.locals.len() as u32);
-            let list = if i < own { self.locals_of(i) } else { other.locals_of(i - own) };
-            out.locals.extend_from_slice(list);
+            out.add_locals(if i < own { self.locals_of(i) } else { other.locals_of(i - own) });
         }
         out.normalise();
         out
@@ -321,8 +325,7 @@ impl Cluster {
                 ..Self::default()
             };
             for i in indices {
-                out.firsts.push(out.locals.len() as u32);
-                out.locals.extend_from_slice(self.locals_of(i));
+                out.add_locals(self.locals_of(i));
             }
             out.unify();
             each(out);

@@ -1,5 +1,6 @@
 //! One aircraft as the filter has it: its hypotheses, what supports it, and what it was called.
 
+use crate::birth::mixed;
 use crate::class::Classifier;
 use crate::config::Config;
 use crate::existence::{Existence, confidence_log_ratio};
@@ -437,9 +438,7 @@ impl Track {
 
 /// A number that a measurement of a sensor has alone.
 fn told_by(sensor: u32, reading: &Reading) -> u64 {
-    let at = reading.at.as_nanos() as u64 ^ (u64::from(sensor) << 32);
-    let mixed = (reading.fingerprint ^ at.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    (mixed ^ (mixed >> 31)).max(1)
+    mixed(reading.fingerprint, reading.at.as_nanos() as u64 ^ (u64::from(sensor) << 32))
 }
 
 /// What may be an aircraft one day: a few plots that fit together.

@@ -7,8 +7,8 @@ use crate::emitters::{ACCURACY_MAX_M, conflict};
 use crate::identity::{EvidenceSet, not_seen_weight, weight};
 use crate::zone::{Flight, Level, holds};
 use lapwing_model::{
-    Class, Evidence, EvidenceKind, Geodetic, Heights, IdentityStatus, LocalFrame, Name, OperationalStatus, Phase,
-    Place, Rule, Sensor, SensorId, SensorKind, Span, TrackId, Zone, math,
+    Class, Evidence, EvidenceKind, Geodetic, Heights, IdentityStatus, LocalFrame, OperationalStatus, Phase, Place,
+    Rule, Sensor, SensorId, SensorKind, Span, TrackId, Zone, math,
 };
 use lapwing_track::{Estimate, Observation};
 use std::collections::BTreeSet;
@@ -44,19 +44,6 @@ const SURE: f64 = 0.9;
 const LEAD_DEFAULT_S: f64 = 60.0;
 /// A name longer than this is cut in headlines.
 const NAME_CHARS_MAX: usize = 40;
-
-/// A name found on the list of authorised flights.
-pub(super) struct Listed {
-    /// Place and time fit.
-    pub(super) allowed: bool,
-    detail: String,
-}
-
-impl Listed {
-    fn kind(&self) -> EvidenceKind {
-        if self.allowed { EvidenceKind::OnAuthorisedList } else { EvidenceKind::OutsideAuthorisation }
-    }
-}
 
 impl Picture {
     /// Brings identities and alerts of everything an input touched up to date.
@@ -141,36 +128,6 @@ impl Picture {
     fn naming_voices(&self, id: TrackId, entry: &Entry) -> BTreeSet<u64> {
         let claimed_only = self.tracker.claimed_only(id).unwrap_or(true);
         entry.voices.iter().copied().filter(|v| claimed_only || entry.agreed.contains(v)).collect()
-    }
-
-    /// Whether a name that a voice gives this track now is on the list of authorised flights.
-    fn authorised_word(&self, id: TrackId, entry: &Entry) -> Option<Listed> {
-        if self.authorised.is_empty() || entry.voices.is_empty() {
-            return None;
-        }
-        let place = self.place_of(id)?;
-        let here = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).filter(|v| self.speaks_here(id, v));
-        here.filter_map(|v| self.listed(&v.names, place)).max_by_key(|l| l.allowed)
-    }
-
-    /// Whether one of the names is on the list, and whether place and time fit.
-    pub(super) fn listed(&self, names: &[Name], place: Place) -> Option<Listed> {
-        let mut outside = None;
-        for name in names {
-            for (flight, area) in self.authorised.get(name).into_iter().flatten() {
-                let in_time = flight.from.is_none_or(|t| self.now >= t) && flight.to.is_none_or(|t| self.now <= t);
-                // An area that could not be read allows no place.
-                let in_area = flight.area.is_none() || area.as_ref().is_some_and(|a| a.contains(place));
-                if in_time && in_area {
-                    let detail = format!("{} is on the list of authorised flights", name.value);
-                    return Some(Listed { allowed: true, detail });
-                }
-                let what = if in_time { "outside its area" } else { "outside its time" };
-                let detail = format!("{} is authorised, but {what}", name.value);
-                outside = Some(Listed { allowed: false, detail });
-            }
-        }
-        outside
     }
 
     /// A sensor that does not rely on the aircraft's word saw it.

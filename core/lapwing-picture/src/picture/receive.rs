@@ -44,7 +44,7 @@ struct Used {
 impl Used {
     /// The count of a sensor, which is the latest from now on.
     fn of(&mut self, sensor: &SensorId) -> &mut u64 {
-        if self.latest.as_ref().is_none_or(|(latest, _)| latest != sensor) {
+        if !self.is_latest(sensor) {
             if let Some((before, count)) = self.latest.take() {
                 self.others.insert(before, count);
             }
@@ -299,12 +299,8 @@ impl Picture {
         if let Some(class) = &observation.classification {
             entry.classified(class);
         }
-        entry.misses.clear();
-        if entry.voices.is_empty() {
-            self.dirty.insert(id);
-        } else {
-            self.seen_independently(id, sensor, observation);
-        }
+        self.dirty.insert(id);
+        self.seen_independently(id, sensor, observation);
     }
 
     fn claim(&mut self, r: &mut Reception<'_>, sensor: &SensorId, claim: &Claim) {

@@ -40,6 +40,20 @@ pub fn align(measured_at: Option<Time>, received_at: Time) -> (Time, TimeSource)
 /// A measurement of a sensor further behind its reception than this was stamped by a wrong clock.
 pub const WRONG_CLOCK: Span = Span::from_seconds(60);
 
+/// A claim is taken for late, and not for one of a wrong clock, if its voice's clock was seen to be right this long before.
+pub const CLOCK_RIGHT_FOR: Span = Span::from_seconds(10);
+
+/// The same for a claim, of a voice whose clock was last seen to be right at `right_at`. What then comes late was held up on its
+/// way: taken for now it would put an honest aircraft where it was, away from where the sensors see it. When nothing but late
+/// ones come it may be the clock after all, and where it says it is now must not be lost.
+pub fn align_claim(measured_at: Option<Time>, received_at: Time, right_at: Option<Time>) -> (Time, TimeSource) {
+    if right_at.is_some_and(|at| received_at.since(at) <= CLOCK_RIGHT_FOR) {
+        align_measured(measured_at, received_at)
+    } else {
+        align(measured_at, received_at)
+    }
+}
+
 /// The same for what a sensor measured itself. What is late by more than the tracker can use, but by no more than a slow
 /// network or a person at a telephone takes, keeps its time: taken for now it would put an aircraft where it was.
 pub fn align_measured(measured_at: Option<Time>, received_at: Time) -> (Time, TimeSource) {
@@ -67,5 +81,19 @@ mod tests {
         assert_eq!(align(None, received), (received, TimeSource::ReceivedAbsent));
         assert_eq!(align(Some(Time::MIN), received).1, TimeSource::ReceivedImplausible);
         assert_eq!(align(Some(Time::MAX), received).1, TimeSource::ReceivedImplausible);
+    }
+
+    #[test]
+    fn a_late_claim_of_a_right_clock_keeps_its_time_and_one_of_an_unknown_clock_does_not() {
+        let received = Time::from_seconds(1000);
+        let late = received - Span::from_seconds(8);
+        let of = |measured_at, right_s: Option<i64>| {
+            align_claim(Some(measured_at), received, right_s.map(|s| received - Span::from_seconds(s)))
+        };
+        assert_eq!(of(late, Some(3)), (late, TimeSource::Measured));
+        assert_eq!(of(late, None), (received, TimeSource::ReceivedImplausible));
+        assert_eq!(of(late, Some(11)), (received, TimeSource::ReceivedImplausible), "late for long: a wrong clock");
+        assert_eq!(of(received - Span::from_seconds(61), Some(3)).1, TimeSource::ReceivedImplausible);
+        assert_eq!(of(received + Span::from_seconds(6), Some(3)).1, TimeSource::ReceivedImplausible);
     }
 }

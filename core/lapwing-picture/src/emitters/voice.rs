@@ -2,7 +2,7 @@
 
 use super::checks::{ClockCheck, MotionCheck, StampCheck};
 use super::{JUMP_M, SPEED_MAX_AEROPLANE_MPS, SPEED_MAX_DRONE_MPS};
-use crate::align::{TimeSource, align};
+use crate::align::{LATE_MAX, TimeSource, align_claim};
 use crate::identity::{EvidenceSet, serial_is_well_formed, weight};
 use lapwing_model::{
     AirText, Claim, ClaimedOperator, Classification, EvidenceKind, Heights, Name, NameKind, OperationalStatus, Place,
@@ -116,6 +116,8 @@ pub(crate) struct Voice {
     pub(crate) speed_max_mps: f64,
     velocity: Option<SaidVelocity>,
     fed_at: Option<Time>,
+    /// When a time stamp of it last was as it should be.
+    clock_right_at: Option<Time>,
     stamp: StampCheck,
     clock: ClockCheck,
     motion: MotionCheck,
@@ -150,6 +152,7 @@ impl Voice {
             speed_max_mps: SPEED_MAX_DRONE_MPS,
             velocity: None,
             fed_at: None,
+            clock_right_at: None,
             stamp: StampCheck::default(),
             clock: ClockCheck::default(),
             motion: MotionCheck::default(),
@@ -281,7 +284,20 @@ impl Voice {
             self.stamp.check(raw_s, place, received_at, &mut self.evidence);
         }
         let speed_mps = claim.speed_mps.filter(|s| s.is_finite());
-        self.motion.check(place, received_at, speed_mps, claim.horizontal_accuracy_m, &mut self.evidence);
+        // A time stamp that already stood beside another position, or stands still, says nothing of this one.
+        let (at, source) = if same_stamp {
+            (received_at, TimeSource::ReceivedImplausible)
+        } else {
+            align_claim(claim.measured_at, received_at, self.clock_right_at)
+        };
+        // What comes this late is an old position: it says nothing of where it is now.
+        let late = received_at.since(at) > LATE_MAX;
+        if source == TimeSource::Measured && !late {
+            self.clock_right_at = Some(received_at);
+        }
+        if !late {
+            self.motion.check(place, received_at, speed_mps, claim.horizontal_accuracy_m, &mut self.evidence);
+        }
         self.check_operator(place, received_at);
 
         let (mut velocity, mut up_mps, mut accuracy) =
@@ -292,13 +308,9 @@ impl Voice {
         {
             (velocity, up_mps, accuracy) = (Some(said.over_ground), up_mps.or(said.up_mps), said.accuracy_mps);
         }
-        // A time stamp that already stood beside another position, or stands still, says nothing of this one.
-        let (at, source) = if same_stamp {
-            (received_at, TimeSource::ReceivedImplausible)
-        } else {
-            align(claim.measured_at, received_at)
-        };
-        self.fix = Some(Fix { place, at, received_at, raw_s, accuracy_m: claim.horizontal_accuracy_m, velocity });
+        if !late {
+            self.fix = Some(Fix { place, at, received_at, raw_s, accuracy_m: claim.horizontal_accuracy_m, velocity });
+        }
         if repeated && self.fed_at.is_some_and(|at| received_at.since(at) < REPEAT_AFTER) {
             return None;
         }

@@ -69,6 +69,28 @@ fn late_plots_name_their_journal_entries() {
 }
 
 #[test]
+fn a_claim_held_up_on_its_way_is_no_claim_of_now() {
+    // A radar sees it where it says it is, and every tenth of its claims is seven seconds on its way.
+    let mut scene = Scene::new(site());
+    let flown = |s: f64| (0.0, 3_000.0 - 20.0 * s);
+    for s in 0..60 {
+        let s = f64::from(s);
+        scene.claim(t(s), southward(flown(s), 20.0, s, 0.0));
+        if s > 10.0 && s % 10.0 == 0.0 {
+            scene.claim(t(s + 0.2), southward(flown(s - 6.8), 20.0, s + 0.2, 7.0));
+        }
+        let (east, north) = flown(s + 0.5);
+        scene.radar(t(s + 0.5), vec![plot(east, north, 60.0)]);
+    }
+    let track = scene.one();
+    assert_eq!(track.identity.status, IdentityStatus::Corroborated, "{:?}", track.identity);
+    assert_eq!(scene.began(), 1, "none began where it was");
+    let books = scene.picture.snapshot().inputs.into_iter().find(|b| b.input == input("in-rid")).unwrap().ledger;
+    assert!(books.balances(), "{books:?}");
+    assert_eq!(books.rejected.get("too-late"), Some(&4), "{books:?}");
+}
+
+#[test]
 fn the_word_of_a_voice_that_is_gone_is_no_sighting() {
     let mut scene = Scene::new(site());
     for s in 0..5 {

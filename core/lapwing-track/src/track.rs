@@ -284,6 +284,11 @@ impl Track {
         self.sensors.iter().flatten().find(|s| s.is_of(sensor)).map(|s| s.at)
     }
 
+    /// Numbers of the sensors that contributed since a time.
+    pub(crate) fn seen_since(&self, since: Time) -> impl Iterator<Item = u32> + '_ {
+        self.sensors.iter().flatten().filter(move |s| s.at >= since).map(|s| s.number.get() - 1)
+    }
+
     /// Whether one sensor saw both in one look: then they are two.
     pub(crate) fn seen_apart(&self, other: &Self) -> bool {
         self.sensors.iter().flatten().any(|s| {

@@ -4,7 +4,7 @@ use super::*;
 use crate::filter::Weak;
 use crate::grid::{Grid, SLACK_M};
 use crate::slab::Slab;
-use crate::track::Candidate;
+use crate::track::{Candidate, Track};
 use std::cell::Cell;
 
 /// What is not a track yet has a wide gate with much clutter in it: of that it gets this part, which has 99.9 % of its plots.
@@ -12,6 +12,9 @@ const WEAK_GATE: f64 = 0.85;
 /// A reading that is a track's with more than this probability is not asked of the candidates, where a sensor tells all apart: else
 /// it may be of a second aircraft, too.
 const SURELY_TAKEN: f64 = 0.98;
+
+/// For this long after it was seen it may be there and give off nothing.
+const SEEN_FOR: Span = Span::from_seconds(15);
 
 impl Filter {
     /// Finds what the look may see, brings it to the look's time, projects it into the sensor's readings, and finds those that
@@ -112,7 +115,7 @@ impl Filter {
         }
         // Seen by a plot that came before the word that the look is complete.
         let seen = |since| track.seen_by(look.sensor).is_some_and(|at| at > since);
-        let silent = post.listens && !track.heard.emits();
+        let silent = post.listens && !track.heard.emits() && is_seen(track, look.at, ctx.posts);
         if beside || silent || look.unseen_since.is_some_and(seen) {
             detection = -detection;
         }
@@ -241,6 +244,14 @@ impl Filter {
         let (y, variance) = scene.innovations(reading, &again.rows);
         again.foresight(&y, &variance)
     }
+}
+
+/// Whether anything but ears has told of a track lately. What is seen may give off nothing, and that it is not heard then says
+/// nothing; what was only ever heard must go on being heard, or false bearings here and there would keep it for ever.
+fn is_seen(track: &Track, at: Time, posts: &[Post]) -> bool {
+    let since = at - SEEN_FOR;
+    let by_eye = |number: u32| posts.get(number as usize).is_some_and(|post| !post.listens);
+    track.seen_since(since).any(by_eye) || track.last_claim_at.is_some_and(|said| said >= since)
 }
 
 /// The slots of all that may be in reach of a sensor, and of some more.

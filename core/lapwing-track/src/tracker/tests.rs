@@ -7,6 +7,7 @@ use lapwing_model::{Coverage, Enu, ErrorModel, Heights, Measurement, SensorKind}
 mod behaviour;
 mod cameras;
 mod crowd;
+mod ears;
 mod gather;
 mod limits;
 mod order;

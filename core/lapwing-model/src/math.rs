@@ -37,9 +37,40 @@ pub fn normal_cdf(x: f64) -> f64 {
     0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
 }
 
+/// Natural logarithms of numbers each of which is mostly the one before.
+#[derive(Debug, Clone, Copy)]
+pub struct Logs {
+    of: f64,
+    log: f64,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self { of: 1.0, log: 0.0 }
+    }
+}
+
+impl Logs {
+    /// The logarithm of `x`.
+    pub fn of(&mut self, x: f64) -> f64 {
+        if x != self.of {
+            *self = Self { of: x, log: log(x) };
+        }
+        self.log
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logarithms_are_the_same_however_often_they_are_asked_for() {
+        let mut logs = Logs::default();
+        for x in [1.0, 0.3, 0.3, 2.0, 0.0, 0.0, 0.3, f64::NAN, 1.0] {
+            assert_eq!(logs.of(x).to_bits(), log(x).to_bits(), "{x}");
+        }
+    }
 
     #[test]
     fn angles_wrap() {

@@ -31,9 +31,10 @@ impl Classifier {
         let named: f64 = word.probabilities.values().sum();
         let unnamed = Class::ALL.len().saturating_sub(word.probabilities.len()).max(1) as f64;
         let rest = ((1.0 - named) / unnamed).max(FLOOR);
+        let mut logs = math::Logs::default();
         for (evidence, class) in self.evidence.iter_mut().zip(Class::ALL) {
             let p = word.probabilities.get(&class).copied().unwrap_or(rest).clamp(FLOOR, 1.0);
-            *evidence = MEMORY * *evidence + LABEL_WEIGHT * math::log(p);
+            *evidence = MEMORY * *evidence + LABEL_WEIGHT * logs.of(p);
         }
         self.labels += 1;
     }

@@ -96,7 +96,12 @@ impl EvidenceSet {
 
     /// When a kind was last found.
     pub(crate) fn last_at(&self, kind: EvidenceKind) -> Option<Time> {
-        self.0.get(&kind).map(|e| e.last_at)
+        self.found(kind).map(|(last_at, _)| last_at)
+    }
+
+    /// When a kind was last found, and how often.
+    pub(crate) fn found(&self, kind: EvidenceKind) -> Option<(Time, u64)> {
+        self.0.get(&kind).map(|e| (e.last_at, e.count))
     }
 
     /// Adds another set's findings to these.

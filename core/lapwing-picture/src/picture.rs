@@ -1,6 +1,7 @@
 //! The air picture: everything between two transports, as one pure machine.
 
 mod agree;
+mod dirty;
 mod heights;
 mod judge;
 mod listed;
@@ -14,6 +15,7 @@ use crate::geoid::Geoid;
 use crate::health::HealthBook;
 use crate::zone::{Outline, ZoneIndex};
 pub(crate) use agree::Support;
+use dirty::Dirty;
 use lapwing_model::{
     AlertId, AlertState, AuthorisedFlight, Classification, Command, Event, EventBody, Fault, Identity, InputId, Ledger,
     Link, Name, Order, Position, Report, SensorId, Site, Snapshot, Span, Time, TrackId, ZoneId,
@@ -21,7 +23,7 @@ use lapwing_model::{
 use lapwing_track::{Bias, Config, Estimate, Observation, Outcome, Tracker};
 pub use save::SaveError;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use tracks::Entry;
 
@@ -114,7 +116,7 @@ pub struct Picture {
     geoid: Geoid,
     tracks: BTreeMap<TrackId, Entry>,
     /// Tracks to look at before this input is done.
-    dirty: BTreeSet<TrackId>,
+    dirty: Dirty,
     /// Pairs of tracks under two names that fly as one, with the seconds they have done so.
     twins: BTreeMap<(TrackId, TrackId), u32>,
     /// Pairs of a claimed and a measured track that fly as one but for the height, with the seconds they have done so.
@@ -167,7 +169,7 @@ impl Picture {
             alerts: AlertBook::default(),
             geoid: Geoid::default(),
             tracks: BTreeMap::new(),
-            dirty: BTreeSet::new(),
+            dirty: Dirty::default(),
             twins: BTreeMap::new(),
             lifted: BTreeMap::new(),
             grid_at: None,
@@ -284,7 +286,7 @@ impl Picture {
         self.read_site();
         self.health.configure(&self.site, self.now);
         self.alerts.configured(self.now, &self.zone_numbers.keys().cloned().collect());
-        self.dirty.extend(self.tracks.keys());
+        self.dirty.extend(self.tracks.keys().copied());
     }
 
     /// Makes ready what the site says.

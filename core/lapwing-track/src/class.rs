@@ -66,6 +66,7 @@ impl Evidence {
         let mut out = [0.0; CLASSES];
         let mut any = false;
         let mut labelled = false;
+        let mut logs = math::Logs::default();
         if let Some(word) = observation.classification.as_ref().filter(|w| !w.probabilities.is_empty()) {
             (any, labelled) = (true, true);
             let said: f64 = word.probabilities.values().filter(|p| p.is_finite()).map(|p| p.clamp(0.0, 1.0)).sum();
@@ -75,7 +76,7 @@ impl Evidence {
                 // "Drone" speaks for each kind of drone.
                 let group = word.probabilities.get(&Class::Drone).filter(|_| is_drone(class)).copied().unwrap_or(0.0);
                 let p = if own.is_finite() && group.is_finite() { own.max(group).clamp(0.0, 1.0) } else { 0.0 };
-                *cell += LABEL_WEIGHT * math::log((p + unsaid).max(FLOOR));
+                *cell += LABEL_WEIGHT * logs.of((p + unsaid).max(FLOOR));
             }
         }
         if let Some(rcs) = observation.rcs_dbsm.filter(|r| r.is_finite())
@@ -90,7 +91,7 @@ impl Evidence {
                 // A class without a model may have any.
                 let (mean, width) = model.map_or(RCS_UNSAID, |m| (m.mean_dbsm, m.sd_db.max(1.0)));
                 let d = (rcs - mean) / width;
-                *cell += RCS_WEIGHT * (-0.5 * d * d - math::log(width)).max(-8.0);
+                *cell += RCS_WEIGHT * (-0.5 * d * d - logs.of(width)).max(-8.0);
             }
         }
         // Birds do not transmit; Remote ID is sent by drones and ADS-B by aircraft with a pilot, mostly.

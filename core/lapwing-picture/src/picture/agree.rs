@@ -6,11 +6,11 @@
 
 use super::Picture;
 use super::tracks::Entry;
-use crate::emitters::Voice;
+use crate::emitters::{Emitters, Voice};
 use lapwing_model::{
     EvidenceKind, Geodetic, LocalFrame, Measurement, Place, Sensor, SensorKind, Span, Time, TrackId, math,
 };
-use lapwing_track::{Label, Observation};
+use lapwing_track::{Label, Observation, Tracker};
 
 /// Different claimed positions that must have agreed, and plots: one or two may be chance.
 pub(super) const AGREED_MIN: u32 = 3;
@@ -84,26 +84,30 @@ pub(crate) struct Support {
     pub(crate) authorised: bool,
 }
 
-impl Picture {
-    /// A plot of a track, held against the last positions of its voices.
-    pub(super) fn compare_voices(&mut self, id: TrackId, sensor: &Sensor, observation: &Observation) {
+impl Entry {
+    /// A plot of this track, held against the last positions of its voices.
+    pub(super) fn compare_voices(
+        &mut self,
+        id: TrackId,
+        sensor: &Sensor,
+        observation: &Observation,
+        (emitters, tracker, now): (&Emitters, &Tracker, Time),
+    ) {
         if matches!(sensor.kind, SensorKind::RemoteId | SensorKind::Adsb | SensorKind::Human)
             && observation.label.is_none()
         {
             return;
         }
         let Some((place, sd_m)) = place_of(sensor, observation).filter(|(_, sd)| *sd <= PLOT_SD_MAX_M) else { return };
-        let now = self.now;
         let plot_for = Span::from_nanos(sensor.interval.as_nanos().saturating_mul(3)).clamp(PLOT_FOR_MIN, PLOT_FOR_MAX);
         // The track's own velocity, for a voice that says none.
         let velocity = || {
-            let estimate = self.tracker.estimate(id, now)?;
+            let estimate = tracker.estimate(id, now)?;
             let v = estimate.frame.unrotate(estimate.velocity);
             let v = LocalFrame::new(estimate.frame.to_geodetic(estimate.position)).rotate(v);
             Some((v.east_m, v.north_m))
         };
-        let Some(entry) = self.tracks.get_mut(&id) else { return };
-        for voice in entry.voices.iter().filter_map(|v| self.emitters.get(*v)).filter(|v| v.track == Some(id)) {
+        for voice in self.voices.iter().filter_map(|v| emitters.get(*v)).filter(|v| v.track == Some(id)) {
             let Some(fix) = voice.fix else { continue };
             let dt = observation.measured_at.since(fix.at);
             if dt.abs() > APART_MAX || now.since(fix.received_at) > HEARD_FOR {
@@ -118,18 +122,30 @@ impl Picture {
             };
             let allowed_m = BIAS_M + 3.0 * math::hypot(sd_m, CLAIM_SD_M) + TURN_MPS * math::fabs(dt_s);
             let agrees = led.distance_m(place) <= allowed_m;
-            let agreement = entry.agreements.entry(voice.id).or_default();
+            let agreement = self.agreements.entry(voice.id).or_default();
             agreement.count(agrees, fix.received_at, now, plot_for);
             if agreement.stands(now) {
-                entry.agreed.insert(voice.id);
+                self.agreed.insert(voice.id);
             }
         }
     }
 
+    /// Whether independent sensors see an aircraft where this voice says it is, several times and until now.
+    pub(super) fn agrees(&self, id: TrackId, voice: &Voice, now: Time) -> bool {
+        speaks_here(id, voice, now) && self.agreements.get(&voice.id).is_some_and(|a| a.stands(now))
+    }
+}
+
+/// Whether the voice gave this track a position lately.
+pub(super) fn speaks_here(id: TrackId, voice: &Voice, now: Time) -> bool {
+    voice.track == Some(id) && voice.fix.is_some_and(|f| now.since(f.received_at) <= HEARD_FOR)
+}
+
+impl Picture {
     /// What stands for a track's voices now.
     pub(super) fn support(&self, id: TrackId, entry: &Entry) -> Support {
         let voices = || entry.voices.iter().filter_map(|v| self.emitters.get(*v));
-        let agrees = |v: &Voice| self.agrees(id, entry, v);
+        let agrees = |v: &Voice| entry.agrees(id, v, self.now);
         let allowed = |v: &Voice| {
             let listed = self.place_of(id).and_then(|place| self.listed(&v.names, place));
             listed.is_some_and(|l| l.allowed)
@@ -139,16 +155,6 @@ impl Picture {
             authorised: !self.authorised.is_empty()
                 && voices().any(|v| agrees(v) && !self.barred(entry, v) && allowed(v)),
         }
-    }
-
-    /// Whether independent sensors see an aircraft where this voice says it is, several times and until now.
-    pub(super) fn agrees(&self, id: TrackId, entry: &Entry, voice: &Voice) -> bool {
-        self.speaks_here(id, voice) && entry.agreements.get(&voice.id).is_some_and(|a| a.stands(self.now))
-    }
-
-    /// Whether the voice gave this track a position lately.
-    pub(super) fn speaks_here(&self, id: TrackId, voice: &Voice) -> bool {
-        voice.track == Some(id) && voice.fix.is_some_and(|f| self.now.since(f.received_at) <= HEARD_FOR)
     }
 
     /// Whether something speaks against the voice being where and who it says: then no list helps it.

@@ -1,6 +1,8 @@
 //! Who it is, and whether it comes too near: identities, absence, alerts.
 
 use super::Picture;
+use super::agree::speaks_here;
+use super::dirty::Touch;
 use super::tracks::Entry;
 use crate::alert::Subject;
 use crate::emitters::{ACCURACY_MAX_M, conflict};
@@ -49,12 +51,14 @@ impl Picture {
     /// Brings identities and alerts of everything an input touched up to date.
     pub(super) fn look_at_dirty(&mut self) {
         let watched = !self.zones.is_empty() || self.alerts.is_busy();
-        for id in std::mem::take(&mut self.dirty) {
+        for (id, touch) in self.dirty.take() {
             // Most are nameless, told of, and near nothing that is watched.
             if !watched && self.tracks.get(&id).is_some_and(Entry::is_settled) {
                 continue;
             }
-            self.refresh_identity(id);
+            if touch == Touch::Any {
+                self.refresh_identity(id);
+            }
             self.tell_urgent(id);
             self.judge_zones(id);
         }
@@ -130,25 +134,34 @@ impl Picture {
         entry.voices.iter().copied().filter(|v| claimed_only || entry.agreed.contains(v)).collect()
     }
 
-    /// A sensor that does not rely on the aircraft's word saw it.
-    pub(super) fn seen_independently(&mut self, id: TrackId, sensor: &SensorId, observation: &Observation) {
-        let Some(entry) = self.tracks.get_mut(&id) else { return };
+    /// A sensor that does not rely on the aircraft's word saw it. Whether that may change who it is taken for.
+    pub(super) fn seen_independently(&mut self, id: TrackId, sensor: &SensorId, observation: &Observation) -> bool {
+        let now = self.now;
+        let Some(entry) = self.tracks.get_mut(&id) else { return false };
         entry.misses.clear();
         if entry.voices.is_empty() {
-            return;
+            return true;
         }
-        entry.evidence.withdraw(EvidenceKind::NotSeenThere);
-        if let Some(sensor) = self.health.sensor(sensor).cloned() {
-            self.compare_voices(id, &sensor, observation);
+        let refuted = entry.evidence.withdraw(EvidenceKind::NotSeenThere);
+        let agreed = entry.agreed.len();
+        if let Some(sensor) = self.health.sensor(sensor) {
+            entry.compare_voices(id, sensor, observation, (&self.emitters, &self.tracker, now));
         }
-        let now = self.now;
-        let agrees = self.tracks.get(&id).is_some_and(|e| self.support(id, e).agrees);
-        if let Some(entry) = self.tracks.get_mut(&id).filter(|_| agrees) {
-            entry.evidence.note(EvidenceKind::SeenIndependently, weight::SEEN_INDEPENDENTLY, now, || {
-                format!("{sensor} sees it where it says it is")
-            });
+        if !entry.voices.iter().filter_map(|v| self.emitters.get(*v)).any(|v| entry.agrees(id, v, now)) {
+            return true;
         }
-        self.dirty.insert(id);
+        let known = entry.identity.evidence.iter().any(|e| e.kind == EvidenceKind::SeenIndependently);
+        entry.evidence.note(EvidenceKind::SeenIndependently, weight::SEEN_INDEPENDENTLY, now, || {
+            format!("{sensor} sees it where it says it is")
+        });
+        // What is seen once more where all its voices say it is, is who it was; what time makes of it is looked at each second. An
+        // authorisation may end with the place.
+        let same = known && !refuted && agreed == entry.agreed.len() && agreed == entry.voices.len();
+        if same && self.authorised.is_empty() {
+            entry.seen_again_there();
+            return false;
+        }
+        true
     }
 
     /// A sensor has completed a look: what says that it is in its coverage and was not seen has one more against it.
@@ -367,10 +380,10 @@ impl Picture {
             return false;
         };
         entry.voices.iter().filter_map(|v| self.emitters.get(*v)).any(|v| {
-            self.speaks_here(id, v)
+            speaks_here(id, v, self.now)
                 && self.listed(&v.names, place).is_some_and(|l| l.allowed)
                 && !self.barred(entry, v)
-                && (estimate.claimed_only || self.agrees(id, entry, v))
+                && (estimate.claimed_only || entry.agrees(id, v, self.now))
         })
     }
 

@@ -1,6 +1,7 @@
 //! The list of authorised flights, and whose names are on it.
 
 use super::Picture;
+use super::agree::speaks_here;
 use super::tracks::Entry;
 use lapwing_model::{EvidenceKind, Name, Place, TrackId};
 
@@ -24,7 +25,7 @@ impl Picture {
             return None;
         }
         let place = self.place_of(id)?;
-        let here = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).filter(|v| self.speaks_here(id, v));
+        let here = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).filter(|v| speaks_here(id, v, self.now));
         here.filter_map(|v| self.listed(&v.names, place)).max_by_key(|l| l.allowed)
     }
 

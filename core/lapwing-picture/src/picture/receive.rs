@@ -299,8 +299,11 @@ impl Picture {
         if let Some(class) = &observation.classification {
             entry.classified(class);
         }
-        self.dirty.insert(id);
-        self.seen_independently(id, sensor, observation);
+        if self.seen_independently(id, sensor, observation) {
+            self.dirty.insert(id);
+        } else {
+            self.dirty.moved(id);
+        }
     }
 
     fn claim(&mut self, r: &mut Reception<'_>, sensor: &SensorId, claim: &Claim) {

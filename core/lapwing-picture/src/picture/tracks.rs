@@ -53,8 +53,9 @@ pub(super) struct Entry {
     pub(super) misses: BTreeMap<SensorId, Misses>,
     pub(super) identity: Identity,
     class: Classifier,
-    /// Each with a number made of its sensor's name: of dozens most are passed over without a look at the name.
-    sources: Vec<(u64, Source)>,
+    sources: Vec<Source>,
+    /// A number made of the name of each one's sensor: of dozens most are passed over without a look at them.
+    source_keys: Vec<u64>,
     first_entries: Vec<Position>,
     last_entries: VecDeque<Position>,
     /// The latest late one that is counted without being kept.
@@ -90,6 +91,7 @@ impl Entry {
             identity: Identity::unidentified(),
             class: Classifier::default(),
             sources: Vec::new(),
+            source_keys: Vec::new(),
             first_entries: Vec::new(),
             last_entries: VecDeque::new(),
             late_entry: None,
@@ -173,6 +175,15 @@ impl Entry {
         self.announced && !self.urgent && self.is_nameless()
     }
 
+    /// Sensors see it where it says it is, once more: that changes who it is in nothing but a count.
+    pub(super) fn seen_again_there(&mut self) {
+        let Some((last_at, count)) = self.evidence.found(EvidenceKind::SeenIndependently) else { return };
+        let told = self.identity.evidence.iter_mut().find(|e| e.kind == EvidenceKind::SeenIndependently);
+        if let Some(told) = told {
+            (told.last_at, told.count) = (last_at, count);
+        }
+    }
+
     /// What a sensor takes it for.
     pub(super) fn classified(&mut self, word: &Classification) {
         self.class.label(word);
@@ -184,12 +195,17 @@ impl Entry {
 
     fn source(&mut self, new: Source) {
         let key = new.sensor.fingerprint();
-        let same = |(k, s): &&mut (u64, Source)| *k == key && s.sensor == new.sensor && s.protocol == new.protocol;
-        if let Some((_, known)) = self.sources.iter_mut().find(same) {
+        let known = |i: &usize| {
+            let same = |s: &Source| s.sensor == new.sensor && s.protocol == new.protocol;
+            self.source_keys.get(*i) == Some(&key) && self.sources.get(*i).is_some_and(same)
+        };
+        let known = (0..self.source_keys.len()).find(known);
+        if let Some(known) = known.and_then(|i| self.sources.get_mut(i)) {
             known.last_at = known.last_at.max(new.last_at);
             known.count += new.count;
         } else if self.sources.len() < SOURCES_MAX {
-            self.sources.push((key, new));
+            self.sources.push(new);
+            self.source_keys.push(key);
         }
     }
 
@@ -206,7 +222,7 @@ impl Entry {
         if self.class.is_silent() {
             self.class = gone.class;
         }
-        for (_, theirs) in gone.sources {
+        for theirs in gone.sources {
             self.source(theirs);
         }
         self.entries_total += gone.entries_total;
@@ -259,7 +275,7 @@ impl Picture {
 
     fn ended(&mut self, id: TrackId, why: &str) {
         let Some(entry) = self.tracks.remove(&id) else { return };
-        self.dirty.remove(&id);
+        self.dirty.remove(id);
         self.forget_in_voices(&entry, id, None);
         self.alerts.track_ended(id, entry.last_at, self.now, &why.replace('-', " "));
         if entry.announced {
@@ -270,7 +286,7 @@ impl Picture {
     fn joined(&mut self, into: TrackId, from: TrackId) {
         self.announce(into);
         let Some(gone) = self.tracks.remove(&from) else { return };
-        self.dirty.remove(&from);
+        self.dirty.remove(from);
         self.forget_in_voices(&gone, from, Some(into));
         let told = gone.announced;
         let why = self.why_joined(&gone, into);
@@ -503,7 +519,7 @@ impl Picture {
             text: voices.iter().find_map(|v| v.text.clone()),
             squawk: voices.iter().find_map(|v| v.squawk.clone()),
             transmitters,
-            sources: entry.sources.iter().map(|(_, source)| source.clone()).collect(),
+            sources: entry.sources.clone(),
             entries: entry.entries(),
             entries_total: entry.entries_total,
             trail: if with_trail { entry.trail.iter().copied().collect() } else { Vec::new() },

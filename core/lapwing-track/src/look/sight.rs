@@ -318,8 +318,8 @@ pub(super) struct Gaze {
     misses: bool,
     /// Whether it may fail to tell two apart.
     merges: bool,
-    /// The latest detection probability asked for, with its logarithm: mostly all have the same.
-    logged: Cell<(f64, f64)>,
+    /// Of detection probabilities: mostly all have the same.
+    logs: Cell<math::Logs>,
 }
 
 impl Gaze {
@@ -335,19 +335,15 @@ impl Gaze {
             turn_s: post.map_or(1.0, Post::interval_s),
             misses: look.complete && post.is_some_and(|p| p.measures),
             merges: post.is_some_and(|p| p.sensor.resolution.azimuth_deg.is_some()),
-            logged: Cell::new((1.0, 0.0)),
+            logs: Cell::default(),
         }
     }
 
     /// The logarithm of a detection probability, of which the sign says nothing here.
     fn log_detection(&self, detection: f64) -> f64 {
-        let p = math::fabs(detection).max(1e-3);
-        let (known, log) = self.logged.get();
-        if p == known {
-            return log;
-        }
-        let log = math::log(p);
-        self.logged.set((p, log));
+        let mut logs = self.logs.get();
+        let log = logs.of(math::fabs(detection).max(1e-3));
+        self.logs.set(logs);
         log
     }
 

@@ -30,6 +30,9 @@ const PRIOR: [f64; 4] = [30.0, 0.03, 0.03, 0.4];
 const INFORMATION: f64 = 0.3;
 /// Residuals beyond this many sigma are of another aircraft.
 const OUTLIER: f64 = 5.0;
+/// What is left of an error is the same in one reading as in the next, and is not averaged out: those within this time have one
+/// reading's worth of it between them, seconds.
+const SHARED_S: f64 = 0.5;
 /// An error is applied once it is this many sigma from zero, and not less than this part of the sensor's own noise.
 const SIGNIFICANT: f64 = 3.0;
 const WORTH: f64 = 0.25;
@@ -98,6 +101,7 @@ impl BiasFilter {
         }
         let b = &sensor.bias_sd;
         let expected = [b.range_m, b.azimuth_deg.map(math::rad), b.elevation_deg.map(math::rad)];
+        let sharers = (SHARED_S / sensor.interval.as_seconds_f64().max(1e-3)).max(1.0);
         for reading in readings {
             if !matches!(reading.kind, Kind::Polar { .. } | Kind::Bearing { .. }) {
                 continue;
@@ -105,10 +109,10 @@ impl BiasFilter {
             for i in 0..3 {
                 if self.applied[i] {
                     reading.value[i] -= self.mean[i];
-                    reading.variance[i] += self.variance[i];
+                    reading.variance[i] += sharers * self.variance[i];
                 } else if let Some(sd) = expected[i] {
                     let known = if self.aircraft as usize >= AGREE_MIN { self.variance[i] } else { sd * sd };
-                    reading.variance[i] += known.min(sd * sd);
+                    reading.variance[i] += sharers * known.min(sd * sd);
                 }
             }
             reading.value[1] = math::wrap_pi(reading.value[1]);

@@ -12,7 +12,7 @@ use crate::look::Look;
 use crate::project::View;
 use crate::reading::{Kind, Reading};
 use crate::track::Fix;
-use lapwing_model::{Sensor, math};
+use lapwing_model::{Sensor, Time, math};
 
 /// Aircraft remembered per sensor; the least informed gives way.
 const AIRCRAFT_MAX: usize = 12;
@@ -40,14 +40,37 @@ const WORTH: f64 = 0.25;
 /// Components: range, azimuth, elevation, clock.
 type Four = [f64; 4];
 
+/// Where the clock stands among the components.
+const CLOCK: usize = 3;
+/// What one aircraft's own height adds: by how much its satellite receiver says it higher than it is, metres. The farther it is the
+/// less of that is in the elevation, so that while it flies the two are told apart.
+const HEIGHT: usize = 4;
+/// How that changes, square metres a second: by some metres in ten minutes.
+const HEIGHT_WANDER_M2PS: f64 = 0.05;
+
+/// How a reading differs from what its aircraft says.
+#[derive(Debug, Clone, Copy)]
+struct Residual {
+    value: f64,
+    /// The rate at which the component changes: what a clock that is late makes of it.
+    rate: f64,
+    /// What the aircraft's height makes of it, per metre.
+    by_height: f64,
+    /// Of sensor and claim, that is new each time.
+    variance: f64,
+    /// Of the aircraft's satellite receiver, that stays.
+    satellite: f64,
+}
+
 /// One aircraft's view of a sensor's errors.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct View1 {
     label: Label,
     readings: u32,
-    x: Four,
-    p: [[f64; 4]; 4],
-    /// Running mean of the variance its own satellite error makes in each component.
+    at: Time,
+    x: [f64; 5],
+    p: [[f64; 5]; 5],
+    /// Running mean of the variance its own satellite error over ground makes in each component.
     satellite: Four,
 }
 
@@ -69,7 +92,7 @@ impl BiasFilter {
             b.range_m.map_or(PRIOR[0], |s| s.max(1.0)),
             b.azimuth_deg.map_or(PRIOR[1], |s| math::rad(s).max(1e-4)),
             b.elevation_deg.map_or(PRIOR[2], |s| math::rad(s).max(1e-4)),
-            b.clock_s.map_or(PRIOR[3], |s| s.max(0.01)),
+            b.clock_s.map_or(PRIOR[CLOCK], |s| s.max(0.01)),
         ]
     }
 
@@ -91,7 +114,7 @@ impl BiasFilter {
 
     /// The clock's error that is applied, seconds.
     pub(crate) fn clock_s(&self, config: &Config) -> f64 {
-        if config.align && self.applied[3] { self.mean[3] } else { 0.0 }
+        if config.align && self.applied[CLOCK] { self.mean[CLOCK] } else { 0.0 }
     }
 
     /// Takes the known errors out of readings; what is not known yet, but expected, widens them.
@@ -119,8 +142,9 @@ impl BiasFilter {
         }
     }
 
-    /// One residual of each component, with the rate at which the component changes (for the clock).
-    fn learn(&mut self, label: Label, residual: &[Option<(f64, f64, f64, f64)>; 3], sensor: &Sensor) {
+    /// One residual of each component, of an aircraft whose height is as good as `height_sd_m`.
+    fn learn(&mut self, label: Label, at: Time, residual: &[Option<Residual>; 3], height_sd_m: f64, sensor: &Sensor) {
+        let now = at;
         let prior = Self::prior(sensor);
         let at = match self.views.iter().position(|v| v.label == label) {
             Some(at) => at,
@@ -131,46 +155,38 @@ impl BiasFilter {
                         self.views.swap_remove(least);
                     }
                 }
-                let mut p = [[0.0; 4]; 4];
+                let mut p = [[0.0; 5]; 5];
                 for i in 0..4 {
                     p[i][i] = prior[i] * prior[i];
                 }
-                self.views.push(View1 { label, readings: 0, x: [0.0; 4], p, satellite: [0.0; 4] });
+                p[HEIGHT][HEIGHT] = height_sd_m * height_sd_m;
+                self.views.push(View1 { label, readings: 0, at: now, x: [0.0; 5], p, satellite: [0.0; 4] });
                 self.views.len() - 1
             }
         };
         let Some(view) = self.views.get_mut(at) else { return };
         view.readings = view.readings.saturating_add(1);
+        let wandered = HEIGHT_WANDER_M2PS * now.since(view.at).as_seconds_f64().max(0.0);
+        view.p[HEIGHT][HEIGHT] = (view.p[HEIGHT][HEIGHT] + wandered).min(height_sd_m * height_sd_m);
+        view.at = view.at.max(now);
         for (i, part) in residual.iter().enumerate() {
-            let Some((value, rate, variance, satellite)) = *part else { continue };
+            let Some(Residual { value, rate, by_height, variance, satellite }) = *part else { continue };
             let share = 1.0 / f64::from(view.readings.min(50));
             view.satellite[i] += share * (satellite - view.satellite[i]);
-            // value = x_i - rate * clock + noise: a late time stamp is of an earlier place.
-            let mut h = [0.0; 4];
-            h[i] = 1.0;
-            h[3] = -rate;
-            let mut ph = [0.0; 4];
-            for r in 0..4 {
-                for c in 0..4 {
-                    ph[r] += view.p[r][c] * h[c];
-                }
-            }
-            let noise = (variance + satellite) / INFORMATION;
-            let mut s = noise;
-            let mut innovation = value;
-            for r in 0..4 {
-                s += h[r] * ph[r];
-                innovation -= h[r] * view.x[r];
-            }
+            // value = x_i - rate * clock + by_height * height + noise: a late time stamp is of an earlier place.
+            // Of the five parts of h three are not zero.
+            let seen = |of: &[f64; 5]| of[i] - rate * of[CLOCK] + by_height * of[HEIGHT];
+            let ph = view.p.each_ref().map(seen);
+            let s = seen(&ph) + (variance + satellite) / INFORMATION;
+            let innovation = value - seen(&view.x);
             if innovation * innovation > OUTLIER * OUTLIER * s {
                 continue;
             }
-            for r in 0..4 {
-                view.x[r] += ph[r] / s * innovation;
-            }
-            for r in 0..4 {
-                for c in 0..4 {
-                    view.p[r][c] -= ph[r] * ph[c] / s;
+            for ((x, row), k) in view.x.iter_mut().zip(&mut view.p).zip(ph) {
+                let gain = k / s;
+                *x += gain * innovation;
+                for (cell, k) in row.iter_mut().zip(&ph) {
+                    *cell -= gain * k;
                 }
             }
         }
@@ -247,20 +263,37 @@ impl Filter {
         let drift = 0.5 * ACCELERATION_MPS2 * dt * dt;
         let white = fix.sd_m * fix.sd_m + drift * drift;
         let satellite = ctx.config.claim_bias_m;
-        let (h2, v2) = (satellite.0 * satellite.0, satellite.1 * satellite.1);
+        let h2 = satellite.0 * satellite.0;
         let (ground2, range2) = (view.ground_m * view.ground_m, view.range_m * view.range_m);
         let mut residual = [None; 3];
         if polar {
-            residual[0] = Some((raw.value[0] - view.range_m, view.rate_mps, raw.variance[0] + white, h2));
+            residual[0] = Some(Residual {
+                value: raw.value[0] - view.range_m,
+                rate: view.rate_mps,
+                by_height: 0.0,
+                variance: raw.variance[0] + white,
+                satellite: h2,
+            });
         }
-        let off = math::wrap_pi(raw.value[1] - view.azimuth_rad());
-        residual[1] = Some((off, azimuth_rate, raw.variance[1] + white / ground2, h2 / ground2));
+        residual[1] = Some(Residual {
+            value: math::wrap_pi(raw.value[1] - view.azimuth_rad()),
+            rate: azimuth_rate,
+            by_height: 0.0,
+            variance: raw.variance[1] + white / ground2,
+            satellite: h2 / ground2,
+        });
         if elevation && fix.height_said {
-            let off = raw.value[2] - view.elevation_rad();
-            residual[2] = Some((off, elevation_rate, raw.variance[2] + 4.0 * white / range2, v2 / range2));
+            residual[2] = Some(Residual {
+                value: raw.value[2] - view.elevation_rad(),
+                rate: elevation_rate,
+                // It says that it is higher than it is, and is seen lower than that.
+                by_height: -view.ground_m / range2,
+                variance: raw.variance[2] + 4.0 * white / range2,
+                satellite: 0.0,
+            });
         }
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
-        self.memory(look.sensor).bias.learn(fix.label, &residual, &post.sensor);
+        self.memory(look.sensor).bias.learn(fix.label, raw.at, &residual, satellite.1, &post.sensor);
     }
 }
 

@@ -118,6 +118,33 @@ fn a_report_of_an_unknown_sensor_is_rejected_and_counted() {
 }
 
 #[test]
+fn each_sensor_of_a_reception_counts_its_own() {
+    let mut scene = Scene::new(site());
+    let of = |name: Option<&str>, range_m: f64| {
+        let mut plot = plot(0.0, range_m, 50.0);
+        plot.sensor = name.map(sensor_id);
+        Report::Plot(plot)
+    };
+    // Of three sensors by turns, one of them unknown; and one plot that nothing can be made of.
+    let reports = vec![
+        of(None, 900.0),
+        of(Some("adsb"), 700.0),
+        of(None, 1_000.0),
+        of(Some("nobody"), 800.0),
+        of(Some("adsb"), f64::NAN),
+        of(Some("radar"), 1_100.0),
+        of(Some("adsb"), 750.0),
+    ];
+    scene.reports(t(1.0), "in-radar", reports);
+    let books = ledger(&scene, "in-radar");
+    assert!(books.balances(), "{books:?}");
+    assert_eq!((books.received, books.used), (7, 5), "{books:?}");
+    let sensors = scene.picture.snapshot().sensors;
+    let used = |name: &str| sensors.iter().find(|s| s.sensor.id.as_str() == name).map(|s| s.reports);
+    assert_eq!((used("radar"), used("adsb"), used("rid")), (Some(3), Some(2), Some(0)));
+}
+
+#[test]
 fn tracks_are_told_at_most_once_a_second_on_the_second() {
     let mut scene = Scene::new(site());
     for i in 0..200 {

@@ -40,8 +40,9 @@ pub fn align(measured_at: Option<Time>, received_at: Time) -> (Time, TimeSource)
 /// A measurement of a sensor further behind its reception than this was stamped by a wrong clock.
 pub const WRONG_CLOCK: Span = Span::from_seconds(60);
 
-/// A claim is taken for late, and not for one of a wrong clock, if its voice's clock was seen to be right this long before.
-pub const CLOCK_RIGHT_FOR: Span = Span::from_seconds(10);
+/// A claim is taken for late, and not for one of a wrong clock, if its voice's clock was seen to be right this long before. Less than
+/// what sensors' agreement with a voice lasts (10 s): a clock that steps must not end that.
+pub const CLOCK_RIGHT_FOR: Span = Span::from_seconds(8);
 
 /// The same for a claim, of a voice whose clock was last seen to be right at `right_at`. What then comes late was held up on its
 /// way: taken for now it would put an honest aircraft where it was, away from where the sensors see it. When nothing but late
@@ -92,7 +93,7 @@ mod tests {
         };
         assert_eq!(of(late, Some(3)), (late, TimeSource::Measured));
         assert_eq!(of(late, None), (received, TimeSource::ReceivedImplausible));
-        assert_eq!(of(late, Some(11)), (received, TimeSource::ReceivedImplausible), "late for long: a wrong clock");
+        assert_eq!(of(late, Some(9)), (received, TimeSource::ReceivedImplausible), "late for long: a wrong clock");
         assert_eq!(of(received - Span::from_seconds(61), Some(3)).1, TimeSource::ReceivedImplausible);
         assert_eq!(of(received + Span::from_seconds(6), Some(3)).1, TimeSource::ReceivedImplausible);
     }

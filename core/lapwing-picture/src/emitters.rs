@@ -20,7 +20,7 @@ mod voice;
 pub(crate) use voice::{ACCURACY_MAX_M, Fix, Position, SAID_MAX, Said, Voice};
 
 use crate::identity::{is_unique, weight};
-use lapwing_model::{Claim, EvidenceKind, Name, NameKind, Place, Span, Time, TrackId, Transmitter, limits};
+use lapwing_model::{Claim, EvidenceKind, Name, NameKind, Place, SensorId, Span, Time, TrackId, Transmitter, limits};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Displacement between two positions of one aircraft that no speed has to explain, metres: satellite positions jump by
@@ -79,12 +79,18 @@ impl Emitters {
         self.voices.len()
     }
 
-    /// Takes in one claim. `protected` are the tracks whose voices may not give way while others can.
-    pub(crate) fn hear(&mut self, claim: &Claim, received_at: Time, protected: impl Fn(TrackId) -> bool) -> Heard {
+    /// Takes in one claim that `sensor` has passed on. `protected` are the tracks whose voices may not give way while others can.
+    pub(crate) fn hear(
+        &mut self,
+        claim: &Claim,
+        sensor: &SensorId,
+        received_at: Time,
+        protected: impl Fn(TrackId) -> bool,
+    ) -> Heard {
         let mut heard = Heard::default();
         let candidates = self.candidates(claim);
         let chosen = match claim.place {
-            Some(place) => self.by_motion(&candidates, claim, place, received_at),
+            Some(place) => self.by_motion(&candidates, claim, place, (received_at, sensor)),
             None => self.by_word(&candidates, claim),
         };
         let live =
@@ -101,9 +107,9 @@ impl Emitters {
         self.learn_transmitter(id, claim);
         let named = self.learn_names(id, claim);
         if let Some(voice) = self.voices.get_mut(&id) {
-            voice.absorb(claim, received_at, ambiguous);
+            voice.absorb(claim, received_at, ambiguous, voice.late_by(claim, received_at, sensor).is_some());
             if let Some(place) = claim.place {
-                heard.position = voice.place(claim, place, received_at);
+                heard.position = voice.place(claim, place, received_at, sensor);
             }
         }
         // After the position is in: what is far away is not merged, however it is called.
@@ -158,13 +164,21 @@ impl Emitters {
     }
 
     /// The nearest reachable voice; one that said no position yet only when no other is near.
-    fn by_motion(&self, candidates: &[u64], claim: &Claim, place: Place, at: Time) -> Option<u64> {
+    fn by_motion(
+        &self,
+        candidates: &[u64],
+        claim: &Claim,
+        place: Place,
+        (at, sensor): (Time, &SensorId),
+    ) -> Option<u64> {
         let mut best: Option<(bool, f64, u64)> = None;
         for id in candidates {
             let Some(voice) = self.voices.get(id) else { continue };
             let named = claim.names.iter().any(|n| is_unique(n.kind) && voice.names.contains(n));
+            // What was held up on its way is of where it was then.
+            let late_by = voice.late_by(claim, at, sensor).filter(|_| named).unwrap_or(Span::ZERO);
             let misfit_m = match voice.misfit_m(place, at) {
-                Some(m) if m > voice.reach_m(at) => continue,
+                Some(m) if m > voice.reach_m(at, late_by) => continue,
                 Some(m) => m,
                 None => JUMP_M,
             };

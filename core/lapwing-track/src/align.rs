@@ -33,6 +33,8 @@ const OUTLIER: f64 = 5.0;
 /// What is left of an error is the same in one reading as in the next, and is not averaged out: those within this time have one
 /// reading's worth of it between them, seconds.
 const SHARED_S: f64 = 0.5;
+/// More than this do not widen the gate further.
+const SHARERS_MAX: f64 = 4.0;
 /// An error is applied once it is this many sigma from zero, and not less than this part of the sensor's own noise.
 const SIGNIFICANT: f64 = 3.0;
 const WORTH: f64 = 0.25;
@@ -124,7 +126,7 @@ impl BiasFilter {
         }
         let b = &sensor.bias_sd;
         let expected = [b.range_m, b.azimuth_deg.map(math::rad), b.elevation_deg.map(math::rad)];
-        let sharers = (SHARED_S / sensor.interval.as_seconds_f64().max(1e-3)).max(1.0);
+        let sharers = (SHARED_S / sensor.interval.as_seconds_f64().max(1e-3)).clamp(1.0, SHARERS_MAX);
         for reading in readings {
             if !matches!(reading.kind, Kind::Polar { .. } | Kind::Bearing { .. }) {
                 continue;

@@ -25,6 +25,8 @@ const LOG_RATIO_MAX: f64 = 6.5;
 const SUPPORT_LOST: f64 = 0.5;
 /// What measurements alone start with.
 const SUPPORT_START: f64 = 1e-3;
+/// However seldom a sensor looks, what it saw longer ago than this says nothing any more.
+const SEEN_FOR_MAX: Span = Span::from_seconds(60);
 /// What a measured aircraft may gain between two updates, metres per second.
 const SPEED_CHANGE_MPS: f64 = 20.0;
 
@@ -284,9 +286,13 @@ impl Track {
         self.sensors.iter().flatten().find(|s| s.is_of(sensor)).map(|s| s.at)
     }
 
-    /// Numbers of the sensors that contributed since a time.
-    pub(crate) fn seen_since(&self, since: Time) -> impl Iterator<Item = u32> + '_ {
-        self.sensors.iter().flatten().filter(move |s| s.at >= since).map(|s| s.number.get() - 1)
+    /// Numbers of the sensors that contributed lately: within `lately` before `at`, or three of their intervals.
+    pub(crate) fn seen_lately(&self, at: Time, lately: Span) -> impl Iterator<Item = u32> + '_ {
+        let is_recent = move |s: &&SensorMark| {
+            let three = Span::from_nanos(s.interval().as_nanos().saturating_mul(3));
+            at.since(s.at) <= lately.max(three.min(SEEN_FOR_MAX))
+        };
+        self.sensors.iter().flatten().filter(is_recent).map(|s| s.number.get() - 1)
     }
 
     /// Whether one sensor saw both in one look: then they are two.

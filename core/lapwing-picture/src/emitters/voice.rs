@@ -11,6 +11,9 @@ use lapwing_model::{
 
 /// An unchanged position is given to the tracker again after this long: a drone that rests still says that it is there.
 const REPEAT_AFTER: Span = Span::from_seconds(1);
+/// What is added to its speed where one claim was held up on its way, metres per second: it may have flown faster then. Not more: a
+/// copy of it elsewhere must not pass for one of its own claims.
+const HELD_UP_SLACK_MPS: f64 = 10.0;
 /// Claimed heights older than this are not joined to a newer position.
 const HEIGHTS_VALID: Span = Span::from_seconds(15);
 
@@ -116,8 +119,8 @@ pub(crate) struct Voice {
     pub(crate) speed_max_mps: f64,
     velocity: Option<SaidVelocity>,
     fed_at: Option<Time>,
-    /// When a time stamp of it last was as it should be.
-    clock_right_at: Option<Time>,
+    /// When a time stamp of it last was as it should be, and which receiver had passed it on: many stamp by clocks of their own.
+    clock_right: Option<(Time, SensorId)>,
     stamp: StampCheck,
     clock: ClockCheck,
     motion: MotionCheck,
@@ -152,7 +155,7 @@ impl Voice {
             speed_max_mps: SPEED_MAX_DRONE_MPS,
             velocity: None,
             fed_at: None,
-            clock_right_at: None,
+            clock_right: None,
             stamp: StampCheck::default(),
             clock: ClockCheck::default(),
             motion: MotionCheck::default(),
@@ -172,11 +175,14 @@ impl Voice {
         Some(here.min(led.distance_m(place)))
     }
 
-    /// How far it can be from its last place by now, metres.
-    pub(crate) fn reach_m(&self, at: Time) -> f64 {
-        let dt = self.fix.as_ref().map_or(0.0, |f| at.since(f.received_at).abs().as_seconds_f64());
+    /// How far it can be from its last place by now, metres; or can have been `before` that, flying as it says it does.
+    pub(crate) fn reach_m(&self, at: Time, before: Span) -> f64 {
+        let Some(fix) = self.fix.as_ref() else { return JUMP_M + self.speed_max_mps };
+        let dt = at.since(fix.received_at).abs().as_seconds_f64();
+        let said_mps = fix.velocity.map_or(0.0, |(east, north)| math::hypot(east, north)).min(self.speed_max_mps);
         // A second more: receivers deliver out of order by about that.
-        JUMP_M + self.speed_max_mps * (dt + 1.0)
+        let now_m = self.speed_max_mps * (dt + 1.0);
+        JUMP_M + now_m.max((said_mps + HELD_UP_SLACK_MPS) * before.as_seconds_f64())
     }
 
     /// Whether by its motion it can be the same aircraft as `other`.
@@ -205,6 +211,9 @@ impl Voice {
         }
         self.speed_max_mps = self.speed_max_mps.max(other.speed_max_mps);
         self.evidence.absorb(&other.evidence);
+        if other.clock_right.as_ref().map(|c| c.0) > self.clock_right.as_ref().map(|c| c.0) {
+            self.clock_right.clone_from(&other.clock_right);
+        }
         self.spoke |= other.spoke;
         self.by_transponder &= other.by_transponder;
         if self.track.is_none() && other.track.is_some() {
@@ -213,8 +222,25 @@ impl Voice {
         }
     }
 
+    /// The time to take a position for, passed on by `sensor`, and where that came from.
+    fn time_of(&self, claim: &Claim, received_at: Time, sensor: &SensorId) -> (Time, TimeSource) {
+        // A time stamp that already stood beside another position, or stands still, says nothing of this one.
+        if self.fix.is_some_and(|f| f.raw_s.is_some() && f.raw_s == claim.timestamp_raw_s) {
+            return (received_at, TimeSource::ReceivedImplausible);
+        }
+        let right_at = self.clock_right.as_ref().filter(|(_, by)| by == sensor).map(|(at, _)| *at);
+        align_claim(claim.measured_at, received_at, right_at)
+    }
+
+    /// How long ago a position was so that it says nothing of where the aircraft is now; `None` for one of now.
+    pub(crate) fn late_by(&self, claim: &Claim, received_at: Time, sensor: &SensorId) -> Option<Span> {
+        claim.place?;
+        let late_by = received_at.since(self.time_of(claim, received_at, sensor).0);
+        (late_by > LATE_MAX).then_some(late_by)
+    }
+
     /// Takes in everything but the position.
-    pub(crate) fn absorb(&mut self, claim: &Claim, received_at: Time, ambiguous: bool) {
+    pub(crate) fn absorb(&mut self, claim: &Claim, received_at: Time, ambiguous: bool, late: bool) {
         self.spoke |= family(claim.protocol);
         self.last_protocol = Some(claim.protocol);
         self.by_transponder &= matches!(claim.protocol, Protocol::Adsb | Protocol::ModeS);
@@ -242,7 +268,7 @@ impl Voice {
                 self.text.clone_from(&claim.text);
             }
         }
-        if claim.heights.any_known() {
+        if claim.heights.any_known() && !late {
             self.join_heights(&claim.heights, received_at, claim.place.is_some());
         }
         if let (None, Some(velocity)) = (claim.place, claimed_velocity(claim)) {
@@ -274,26 +300,25 @@ impl Voice {
     }
 
     /// Takes in a position; what is news of it for the tracker.
-    pub(crate) fn place(&mut self, claim: &Claim, place: Place, received_at: Time) -> Option<Position> {
+    pub(crate) fn place(
+        &mut self,
+        claim: &Claim,
+        place: Place,
+        received_at: Time,
+        sensor: &SensorId,
+    ) -> Option<Position> {
+        let (at, source) = self.time_of(claim, received_at, sensor);
+        let late = received_at.since(at) > LATE_MAX;
         let before = self.fix;
         let raw_s = claim.timestamp_raw_s;
-        let same_stamp = before.is_some_and(|f| raw_s.is_some() && f.raw_s == raw_s);
         let same_place = before.is_some_and(|f| f.place == place);
         let repeated = same_place && before.is_some_and(|f| f.raw_s == raw_s);
-        if let Some(raw_s) = raw_s {
+        if let Some(raw_s) = raw_s.filter(|_| !late) {
             self.stamp.check(raw_s, place, received_at, &mut self.evidence);
         }
         let speed_mps = claim.speed_mps.filter(|s| s.is_finite());
-        // A time stamp that already stood beside another position, or stands still, says nothing of this one.
-        let (at, source) = if same_stamp {
-            (received_at, TimeSource::ReceivedImplausible)
-        } else {
-            align_claim(claim.measured_at, received_at, self.clock_right_at)
-        };
-        // What comes this late is an old position: it says nothing of where it is now.
-        let late = received_at.since(at) > LATE_MAX;
-        if source == TimeSource::Measured && !late {
-            self.clock_right_at = Some(received_at);
+        if matches!(source, TimeSource::Measured | TimeSource::ReceivedAhead) && !late {
+            self.clock_right = Some((received_at, sensor.clone()));
         }
         if !late {
             self.motion.check(place, received_at, speed_mps, claim.horizontal_accuracy_m, &mut self.evidence);
@@ -314,7 +339,9 @@ impl Voice {
         if repeated && self.fed_at.is_some_and(|at| received_at.since(at) < REPEAT_AFTER) {
             return None;
         }
-        self.fed_at = Some(received_at);
+        if !late {
+            self.fed_at = Some(received_at);
+        }
         if received_at.since(self.heights_at) > HEIGHTS_VALID {
             self.heights = Heights::UNKNOWN;
         }

@@ -8,6 +8,7 @@
 use super::Picture;
 use super::judge::fly_above_each_other;
 use super::tracks::Entry;
+use crate::align::LATE_MAX;
 use crate::emitters::Position;
 use crate::identity::weight;
 use lapwing_model::{
@@ -68,6 +69,10 @@ impl Picture {
     pub(super) fn takes_height(&mut self, track: Option<TrackId>, position: &Position) -> bool {
         let Some(id) = track else { return false };
         let Some(entry) = self.tracks.get(&id) else { return false };
+        if self.now.since(position.at) > LATE_MAX {
+            // It says nothing of how high it is now.
+            return false;
+        }
         if !self.height_seen(entry) {
             return true;
         }

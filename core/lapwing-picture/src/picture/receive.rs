@@ -309,7 +309,7 @@ impl Picture {
     fn claim(&mut self, r: &mut Reception<'_>, sensor: &SensorId, claim: &Claim) {
         let (now, cause) = (self.now, self.cause);
         let alerts = &self.alerts;
-        let heard = self.emitters.hear(claim, r.received_at, |track| alerts.concerns(track));
+        let heard = self.emitters.hear(claim, sensor, r.received_at, |track| alerts.concerns(track));
         for gone in &heard.merged {
             for entry in self.tracks.values_mut().filter(|e| e.voices.contains(&gone.id)) {
                 entry.voices.remove(&gone.id);
@@ -324,7 +324,7 @@ impl Picture {
             }
         }
         let mut track = self.emitters.get(heard.voice).and_then(|v| v.track);
-        let mut late = false;
+        let (mut late, mut refused) = (false, false);
         if let Some(position) = heard.position {
             r.say_time(position.source, claim.measured_at);
             let takes_height = self.takes_height(track, &position);
@@ -356,6 +356,7 @@ impl Picture {
             self.drain_tracker();
             let outcome = outcomes.pop();
             late = outcome == Some(Outcome::Late);
+            refused = matches!(outcome, Some(Outcome::Rejected(_)));
             if let (true, Some(voice)) = (late, self.emitters.get_mut(heard.voice)) {
                 voice.waits_since.get_or_insert(r.received_at);
                 voice.split_from = heard.split_from.or(voice.split_from);
@@ -373,14 +374,14 @@ impl Picture {
             Some(id) => {
                 if let Some(entry) = self.tracks.get_mut(&id) {
                     entry.voices.insert(heard.voice);
-                    if !late {
+                    if !late && !refused {
                         entry.contributed(sensor, Some(claim.protocol), r.received_at.min(now), cause);
                     }
                 }
                 self.dirty.insert(id);
             }
             // A claim that waits finds its track when the tracker takes it in, and contributes then.
-            None if late => {}
+            None if late || refused => {}
             None => match self.emitters.get_mut(heard.voice).filter(|voice| voice.waits_since.is_some()) {
                 Some(voice) if voice.said_meanwhile.len() < SAID_MAX => {
                     let (at, protocol) = (r.received_at, claim.protocol);

@@ -54,7 +54,9 @@ pub(super) struct Entry {
     pub(super) identity: Identity,
     class: Classifier,
     sources: Vec<Source>,
-    /// A number made of the name of each one's sensor: of dozens most are passed over without a look at them.
+    /// A number made of the name of each one's sensor: of dozens most are passed over without a look at them. Made anew where it is
+    /// missing.
+    #[serde(skip)]
     source_keys: Vec<u64>,
     first_entries: Vec<Position>,
     last_entries: VecDeque<Position>,
@@ -194,6 +196,9 @@ impl Entry {
     }
 
     fn source(&mut self, new: Source) {
+        if self.source_keys.len() != self.sources.len() {
+            self.source_keys = self.sources.iter().map(|s| s.sensor.fingerprint()).collect();
+        }
         let key = new.sensor.fingerprint();
         let known = |i: &usize| {
             let same = |s: &Source| s.sensor == new.sensor && s.protocol == new.protocol;

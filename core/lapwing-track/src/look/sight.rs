@@ -249,9 +249,8 @@ impl Filter {
 /// Whether anything but ears has told of a track lately. What is seen may give off nothing, and that it is not heard then says
 /// nothing; what was only ever heard must go on being heard, or false bearings here and there would keep it for ever.
 fn is_seen(track: &Track, at: Time, posts: &[Post]) -> bool {
-    let since = at - SEEN_FOR;
     let by_eye = |number: u32| posts.get(number as usize).is_some_and(|post| !post.listens);
-    track.seen_since(since).any(by_eye) || track.last_claim_at.is_some_and(|said| said >= since)
+    track.seen_lately(at, SEEN_FOR).any(by_eye) || track.last_claim_at.is_some_and(|said| at.since(said) <= SEEN_FOR)
 }
 
 /// The slots of all that may be in reach of a sensor, and of some more.

@@ -68,26 +68,73 @@ fn late_plots_name_their_journal_entries() {
     assert!(track.entries.is_sorted());
 }
 
-#[test]
-fn a_claim_held_up_on_its_way_is_no_claim_of_now() {
-    // A radar sees it where it says it is, and every tenth of its claims is seven seconds on its way.
+/// A minute of one that flies at 20 m/s, that a radar sees where it says it is. After ten seconds every tenth of its claims is
+/// `late_s` on its way.
+fn held_up(late_s: f64) -> Scene {
     let mut scene = Scene::new(site());
     let flown = |s: f64| (0.0, 3_000.0 - 20.0 * s);
     for s in 0..60 {
         let s = f64::from(s);
         scene.claim(t(s), southward(flown(s), 20.0, s, 0.0));
         if s > 10.0 && s % 10.0 == 0.0 {
-            scene.claim(t(s + 0.2), southward(flown(s - 6.8), 20.0, s + 0.2, 7.0));
+            scene.claim(t(s + 0.2), southward(flown(s + 0.2 - late_s), 20.0, s + 0.2, late_s));
         }
         let (east, north) = flown(s + 0.5);
         scene.radar(t(s + 0.5), vec![plot(east, north, 60.0)]);
     }
+    scene
+}
+
+#[test]
+fn a_claim_held_up_on_its_way_is_no_claim_of_now() {
+    for late_s in [6.0, 7.0, 30.0] {
+        let scene = held_up(late_s);
+        let track = scene.one();
+        assert_eq!(track.identity.status, IdentityStatus::Corroborated, "{late_s} s: {:?}", track.identity);
+        assert_eq!(scene.began(), 1, "{late_s} s: none began where it was");
+        let books = scene.picture.snapshot().inputs.into_iter().find(|b| b.input == input("in-rid")).unwrap().ledger;
+        assert!(books.balances(), "{books:?}");
+        assert_eq!(books.rejected.get("too-late"), Some(&4), "{late_s} s: {books:?}");
+        let by_voice = track.sources.iter().find(|s| s.protocol.is_some()).unwrap();
+        assert_eq!(by_voice.count, 60, "{late_s} s: what was refused led to nothing");
+    }
+}
+
+#[test]
+fn a_copy_far_away_is_not_taken_for_a_claim_that_was_held_up() {
+    let mut scene = Scene::new(site());
+    for s in 0..40 {
+        let s = f64::from(s);
+        scene.claim(t(s), southward((0.0, 3_000.0 - 10.0 * s), 10.0, s, 0.0));
+        if s > 10.0 {
+            // The same name, from a clock that is 20 s late, 4 km beside it.
+            scene.claim(t(s + 0.4), southward((4_000.0, 3_000.0 - 10.0 * s), 10.0, s + 0.4, 20.0));
+        }
+    }
+    scene.tick(t(41.0));
+    let tracks = named(&scene);
+    assert_eq!(tracks.len(), 2, "{tracks:#?}");
+    let places = [EvidenceKind::OneNameTwoPlaces];
+    assert!(tracks.iter().all(|t| t.identity.evidence.iter().any(|e| places.contains(&e.kind))), "{tracks:#?}");
+}
+
+#[test]
+fn another_receiver_with_a_wrong_clock_is_still_heard() {
+    // Of two receivers that hear one aircraft one is slow by 20 s: what only that one hears later is of now.
+    let mut scene = Scene::new(site());
+    let flown = |s: f64| (0.0, 3_000.0 - 10.0 * s);
+    for s in 0..40 {
+        let s = f64::from(s);
+        if s < 20.0 {
+            scene.claim(t(s), southward(flown(s), 10.0, s, 0.0));
+        }
+        let slow = southward(flown(s + 0.3), 10.0, s + 0.3, 20.0);
+        scene.reports(t(s + 0.3), "in-adsb", vec![Report::Claim(Box::new(slow))]);
+    }
     let track = scene.one();
-    assert_eq!(track.identity.status, IdentityStatus::Corroborated, "{:?}", track.identity);
-    assert_eq!(scene.began(), 1, "none began where it was");
-    let books = scene.picture.snapshot().inputs.into_iter().find(|b| b.input == input("in-rid")).unwrap().ledger;
-    assert!(books.balances(), "{books:?}");
-    assert_eq!(books.rejected.get("too-late"), Some(&4), "{books:?}");
+    assert!(t(40.0).since(track.last_at) < Span::from_seconds(2), "{track:#?}");
+    let books = scene.picture.snapshot().inputs.into_iter().find(|b| b.input == input("in-adsb")).unwrap().ledger;
+    assert_eq!(books.rejected.get("too-late"), None, "{books:?}");
 }
 
 #[test]

@@ -54,8 +54,7 @@ pub(super) struct Entry {
     pub(super) identity: Identity,
     class: Classifier,
     sources: Vec<Source>,
-    /// A number made of the name of each one's sensor: of dozens most are passed over without a look at them. Made anew where it is
-    /// missing.
+    /// A number made of the name of each one's sensor, to pass over most; made anew where it is missing.
     #[serde(skip)]
     source_keys: Vec<u64>,
     first_entries: Vec<Position>,

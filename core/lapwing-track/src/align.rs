@@ -47,6 +47,8 @@ const CLOCK: usize = 3;
 /// What one aircraft's own height adds: by how much its satellite receiver says it higher than it is, metres. The farther it is the
 /// less of that is in the elevation, so that while it flies the two are told apart.
 const HEIGHT: usize = 4;
+/// The part of its variance that stays with the elevation all the same.
+const HEIGHT_UNTOLD: f64 = 0.25;
 /// How that changes, square metres a second: by some metres in ten minutes.
 const HEIGHT_WANDER_M2PS: f64 = 0.05;
 
@@ -291,7 +293,8 @@ impl Filter {
                 // It says that it is higher than it is, and is seen lower than that.
                 by_height: -view.ground_m / range2,
                 variance: raw.variance[2] + 4.0 * white / range2,
-                satellite: 0.0,
+                // The height is told apart less surely than its variance says: it wanders.
+                satellite: HEIGHT_UNTOLD * satellite.1 * satellite.1 / range2,
             });
         }
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };

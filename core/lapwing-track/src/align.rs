@@ -147,8 +147,7 @@ impl BiasFilter {
     }
 
     /// One residual of each component, of an aircraft whose height is as good as `height_sd_m`.
-    fn learn(&mut self, label: Label, at: Time, residual: &[Option<Residual>; 3], height_sd_m: f64, sensor: &Sensor) {
-        let now = at;
+    fn learn(&mut self, label: Label, now: Time, residual: &[Option<Residual>; 3], height_sd_m: f64, sensor: &Sensor) {
         let prior = Self::prior(sensor);
         let at = match self.views.iter().position(|v| v.label == label) {
             Some(at) => at,

@@ -107,9 +107,10 @@ impl Emitters {
         self.learn_transmitter(id, claim);
         let named = self.learn_names(id, claim);
         if let Some(voice) = self.voices.get_mut(&id) {
-            voice.absorb(claim, received_at, ambiguous, voice.late_by(claim, received_at, sensor).is_some());
+            let late = voice.late_by(claim, received_at, sensor).is_some();
+            voice.absorb(claim, received_at, ambiguous, late);
             if let Some(place) = claim.place {
-                heard.position = voice.place(claim, place, received_at, sensor);
+                heard.position = voice.place(claim, place, received_at, (sensor, late));
             }
         }
         // After the position is in: what is far away is not merged, however it is called.

@@ -305,10 +305,9 @@ impl Voice {
         claim: &Claim,
         place: Place,
         received_at: Time,
-        sensor: &SensorId,
+        (sensor, late): (&SensorId, bool),
     ) -> Option<Position> {
         let (at, source) = self.time_of(claim, received_at, sensor);
-        let late = received_at.since(at) > LATE_MAX;
         let before = self.fix;
         let raw_s = claim.timestamp_raw_s;
         let same_place = before.is_some_and(|f| f.place == place);

@@ -53,6 +53,8 @@ pub(crate) struct HealthBook {
     post_by_id: BTreeMap<SensorId, usize>,
     inputs: Vec<Input>,
     input_by_id: BTreeMap<InputId, usize>,
+    /// Inputs most of which cannot be used: mostly none, and then none is looked for.
+    unusable: usize,
     due: BTreeSet<(Time, usize)>,
 }
 
@@ -112,6 +114,11 @@ impl HealthBook {
             self.inputs.push(input);
         }
         self.input_by_id = self.inputs.iter().enumerate().map(|(i, p)| (p.state.input.clone(), i)).collect();
+        self.count_unusable();
+    }
+
+    fn count_unusable(&mut self) {
+        self.unusable = self.inputs.iter().filter(|i| i.unusable).count();
     }
 
     /// The server has started again: no link is up, and a sensor that was heard is not known to be there. One that was silent
@@ -124,6 +131,7 @@ impl HealthBook {
                 out.push(EventBody::InputChanged { input: input.state.input.clone(), link: Link::Starting });
             }
         }
+        self.unusable = 0;
         for index in 0..self.posts.len() {
             let Some(post) = self.posts.get_mut(index) else { continue };
             post.heard_by.clear();
@@ -237,6 +245,7 @@ impl HealthBook {
         }
         if changed {
             let sensor = input.state.sensor.clone();
+            self.count_unusable();
             if let Some(index) = self.post_by_id.get(&sensor).copied() {
                 self.judge(index, now, out);
             }
@@ -315,7 +324,8 @@ impl HealthBook {
 
     fn judge(&mut self, index: usize, now: Time, out: &mut Vec<EventBody>) {
         let Some(post) = self.posts.get_mut(index) else { return };
-        let unusable = self.inputs.iter().find(|i| i.unusable && i.state.sensor == post.state.sensor.id);
+        let mut inputs = self.inputs.iter().take(if self.unusable > 0 { self.inputs.len() } else { 0 });
+        let unusable = inputs.find(|i| i.unusable && i.state.sensor == post.state.sensor.id);
         let (health, why) = if let Some(why) = &post.silent_why {
             (Health::Silent, Some(why.clone()))
         } else if post.state.last_at.is_none() {

@@ -19,4 +19,4 @@ mod identity;
 mod picture;
 pub mod zone;
 
-pub use picture::{CommandRefusal, Input, Picture, SaveError};
+pub use picture::{CommandRefusal, Input, Picture, SaveError, TrackAt};

@@ -7,6 +7,7 @@ mod judge;
 mod listed;
 mod receive;
 mod save;
+mod tell;
 mod tracks;
 
 use crate::alert::AlertBook;
@@ -99,6 +100,19 @@ impl fmt::Display for CommandRefusal {
 
 impl std::error::Error for CommandRefusal {}
 
+/// A live track at a time.
+#[derive(Debug, Clone)]
+pub struct TrackAt<'a> {
+    /// Which.
+    pub id: TrackId,
+    /// Its state.
+    pub estimate: Estimate,
+    /// Its names in order of first appearance, and how well they are supported.
+    pub identity: &'a Identity,
+    /// What it is taken for; what nobody said anything of is silent.
+    pub classification: Classification,
+}
+
 /// The air picture. Mutate with [`Picture::handle`], drain [`Picture::poll`], repeat.
 #[derive(Debug)]
 pub struct Picture {
@@ -122,6 +136,8 @@ pub struct Picture {
     /// Pairs of a claimed and a measured track that fly as one but for the height, with the seconds they have done so.
     lifted: BTreeMap<(TrackId, TrackId), u32>,
     grid_at: Option<Time>,
+    /// In the middle of telling of the tracks that changed in a second: those from this one on have yet to be told of.
+    telling: Option<TrackId>,
     cause: Option<Position>,
     /// What the tracker took in only now, by the tracks it went to: causes of what follows.
     taken_in: BTreeMap<TrackId, Position>,
@@ -173,6 +189,7 @@ impl Picture {
             twins: BTreeMap::new(),
             lifted: BTreeMap::new(),
             grid_at: None,
+            telling: None,
             cause: None,
             taken_in: BTreeMap::new(),
             events: VecDeque::new(),
@@ -185,12 +202,22 @@ impl Picture {
 
     /// Takes in one thing. Deadlines up to and including `now` are handled first, each at exactly its own time, so that
     /// live running (which wakes at each) and replay (which does not) agree. `position` is the journal entry.
+    ///
+    /// Events of many tracks are made as they are polled: with [`Input::Tick`] at each [`Picture::deadline`], and every event
+    /// polled after it, there are never many at a time. Else there are more; they are the same.
     pub fn handle(&mut self, now: Time, position: Option<Position>, input: Input) {
         while let Some(at) = self.deadline().filter(|at| *at <= now) {
-            self.deadlines_at(at);
+            match self.telling {
+                Some(_) => self.tell_out(),
+                None => self.deadlines_at(at),
+            }
         }
+        if matches!(input, Input::Tick) && now <= self.now {
+            return;
+        }
+        self.tell_out();
         if matches!(input, Input::Tick) {
-            self.now = self.now.max(now);
+            self.now = now;
             return;
         }
         // The run loop never goes back; if it did, standing still is the least wrong.
@@ -218,12 +245,17 @@ impl Picture {
 
     /// The next event, oldest first. Drain after each [`Picture::handle`].
     pub fn poll(&mut self) -> Option<Event> {
+        while self.events.is_empty() && self.telling.is_some() {
+            self.tell_on();
+        }
         self.events.pop_front()
     }
 
     /// When something next happens of itself.
     pub fn deadline(&self) -> Option<Time> {
-        [self.tracker.deadline(), self.health.deadline(), self.grid_at].into_iter().flatten().min()
+        // While tracks are told of there are tracks, and a next second.
+        let grid_at = self.telling.map_or(self.grid_at, |_| Some(self.next_second()));
+        [self.tracker.deadline(), self.health.deadline(), grid_at].into_iter().flatten().min()
     }
 
     /// The picture as it is.
@@ -237,24 +269,13 @@ impl Picture {
         }
     }
 
-    /// Live tracks, oldest first.
-    pub fn track_ids(&self) -> impl Iterator<Item = TrackId> + '_ {
-        self.tracks.keys().copied()
-    }
-
-    /// The state of a live track at a time: predicted, where that is later than its last update.
-    pub fn estimate(&self, id: TrackId, at: Time) -> Option<Estimate> {
-        self.tracker.estimate(id, at)
-    }
-
-    /// Who a live track is: its names in order of first appearance, and how well they are supported.
-    pub fn identity(&self, id: TrackId) -> Option<&Identity> {
-        self.tracks.get(&id).map(|entry| &entry.identity)
-    }
-
-    /// What a live track is taken for; what nobody said anything of is silent.
-    pub fn classification_of(&self, id: TrackId) -> Option<Classification> {
-        self.tracks.get(&id).map(|entry| self.classification(id, entry))
+    /// Live tracks at a time, oldest first: predicted, where that is later than their last update.
+    pub fn tracks_at(&self, at: Time) -> impl Iterator<Item = TrackAt<'_>> {
+        self.tracks.iter().filter_map(move |(id, entry)| {
+            let live = self.tracker.live(*id)?;
+            let classification = self.classification(live.classification(), entry);
+            Some(TrackAt { id: *id, estimate: live.estimate(at), identity: &entry.identity, classification })
+        })
     }
 
     /// What the sensors' systematic errors are estimated to be.
@@ -327,11 +348,12 @@ impl Picture {
         if self.grid_at.is_some_and(|g| g <= at) {
             self.grid_at = None;
             self.on_grid();
+        } else {
+            self.settle();
         }
-        self.settle();
     }
 
-    /// Once a second.
+    /// Once a second. What changed of the tracks is told as events are polled; [`Picture::end_second`] comes after it.
     fn on_grid(&mut self) {
         let now = self.now;
         self.join_twins();
@@ -343,11 +365,23 @@ impl Picture {
         self.look_at_dirty();
         let tracks = &self.tracks;
         self.alerts.expire(now, |id| !tracks.contains_key(&id));
-        self.tell_changed_tracks();
+        match self.tracks.keys().next() {
+            Some(first) => self.telling = Some(*first),
+            None => self.end_second(),
+        }
+    }
+
+    /// What is left of a second when the tracks have been told of.
+    fn end_second(&mut self) {
         let mut out = std::mem::take(&mut self.scratch);
         self.health.tell(&mut out);
         self.emit_all(out);
-        self.emitters.forget(now);
+        self.emitters.forget(self.now);
+        self.settle();
+    }
+
+    fn next_second(&self) -> Time {
+        (self.now + Span::from_nanos(1)).round_up(GRID)
     }
 
     /// Brings everything an input touched up to date and tells of it.
@@ -360,7 +394,7 @@ impl Picture {
         self.taken_in.clear();
         let busy = !self.tracks.is_empty() || self.alerts.is_busy() || self.health.has_untold();
         if busy && self.grid_at.is_none() {
-            self.grid_at = Some((self.now + Span::from_nanos(1)).round_up(GRID));
+            self.grid_at = Some(self.next_second());
         }
     }
 

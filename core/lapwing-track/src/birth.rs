@@ -44,15 +44,17 @@ impl Filter {
     /// Candidates take what the tracks left; what is left then begins new ones.
     pub(crate) fn resolve_weak(&mut self, look: &Look, ctx: &mut Context<'_>) {
         self.candidates_take(look, ctx);
-        for reading in 0..look.readings.len() {
-            let left = 1.0 - ctx.work.taken.get(reading).copied().unwrap_or(1.0);
-            self.note_stray(reading, left, look, ctx);
-            let Some(kind) = ctx.work.readings.get(reading).map(|r| r.kind) else { continue };
-            let free = ctx.work.competition.free.get(reading).copied().unwrap_or(0.0).min(left);
-            if free >= LEFT_MIN && kind.has_position() {
-                self.begin(reading, free, look, ctx);
+        // Lent for as long as they are read.
+        let readings = std::mem::take(&mut ctx.work.readings);
+        for (number, reading) in readings.iter().enumerate() {
+            let left = 1.0 - ctx.work.taken.get(number).copied().unwrap_or(1.0);
+            self.note_stray((number, reading), left, look, ctx);
+            let free = ctx.work.competition.free.get(number).copied().unwrap_or(0.0).min(left);
+            if free >= LEFT_MIN && reading.kind.has_position() {
+                self.begin((number, reading), free, look, ctx);
             }
         }
+        ctx.work.readings = readings;
     }
 
     /// Each candidate with the readings that may be its: it takes the likeliest, and for each other likely one a copy of it goes
@@ -286,17 +288,9 @@ impl Filter {
     }
 
     /// What is left of a plot counts as stray, for the density of false plots here and over all.
-    fn note_stray(&mut self, reading: usize, left: f64, look: &Look, ctx: &Context<'_>) {
-        let Some(value) = ctx.work.readings.get(reading) else { return };
+    fn note_stray(&mut self, (number, value): (usize, &Reading), left: f64, look: &Look, ctx: &Context<'_>) {
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
-        // What took it may itself be a patch of clutter: only a track that has moved vouches for its plots.
-        let vouched = match ctx.work.took.get(reading) {
-            Some(Took::Track(slot)) => self
-                .tracks
-                .get(*slot)
-                .is_some_and(|t| t.strayed_m > 60.0 || t.self_reported || t.sensors.iter().flatten().count() > 1),
-            _ => false,
-        };
+        let vouched = ctx.work.vouched.get(number).copied().unwrap_or(false);
         let stray = if vouched { left } else { 1.0 };
         let (range, azimuth, far) = (value.value[0], value.value[1], post.sensor.coverage.range_max_m);
         let polar = matches!(value.kind, Kind::Polar { .. });
@@ -310,17 +304,16 @@ impl Filter {
     }
 
     /// Begins a candidate at a reading.
-    fn begin(&mut self, reading: usize, left: f64, look: &Look, ctx: &mut Context<'_>) {
+    fn begin(&mut self, (number, value): (usize, &Reading), left: f64, look: &Look, ctx: &mut Context<'_>) {
         let config = ctx.config;
         if self.candidates.len() >= CANDIDATES_MAX {
             return;
         }
-        let Some(value) = ctx.work.readings.get(reading).cloned() else { return };
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
         let height = matches!(value.kind, Kind::Position { height: true } | Kind::Polar { elevation: true, .. });
-        let (_, ground) = post.volume(&value, height, config);
+        let (_, ground) = post.volume(value, height, config);
         let interval = post.interval_s();
-        let other = ctx.work.log_other.get(reading).map_or(0.0, |o| o[usize::from(height)]);
+        let other = ctx.work.log_other.get(number).map_or(0.0, |o| o[usize::from(height)]);
         let uniform = self.memories.get(look.sensor as usize).map_or(0.0, |m| m.undetected(post, config));
         // Of one in a square metre, against the density of everything else.
         let against_other = ground * math::exp(-other);
@@ -342,7 +335,7 @@ impl Filter {
             return;
         }
         let region = ctx.regions.at(place);
-        let Some((mut state, height_known)) = start(&value, look.sensor, region, ctx) else { return };
+        let Some((mut state, height_known)) = start(value, look.sensor, region, ctx) else { return };
         // Known places of births: the strongest that reaches here gives the velocity.
         let mut strongest = 0.0;
         for site in &config.birth_sites {
@@ -378,7 +371,7 @@ impl Filter {
         // The range rate narrows the unknown velocity at once.
         let scene = ctx.scene(look.sensor, region, height_known);
         if let Kind::Polar { rate: true, .. } = value.kind
-            && let Some(linear) = scene.linear(&value, &state.mean)
+            && let Some(linear) = scene.linear(value, &state.mean)
             && let Some(row) = linear.rows().last().copied()
         {
             let mut only = crate::gaussian::Linear::default();
@@ -391,18 +384,21 @@ impl Filter {
             state = modes.merged();
         }
         let interval = ctx.posts.get(look.sensor as usize).map_or(config.interval_max, |p| p.sensor.interval);
-        let key = key_of(look.key, reading);
-        let begun = Candidate::begun(key, region, value.at, state, existence, look.sensor, interval);
-        let mut candidate = Candidate { height_known, ..begun };
-        candidate.remember(look.sensor, interval, &value);
-        self.admit(candidate, Some(reading as u32), ctx);
+        let key = key_of(look.key, number);
+        let mut candidate = Candidate::begun(key, region, value.at, state, existence, look.sensor, interval);
+        candidate.height_known = height_known;
+        candidate.remember(look.sensor, interval, value);
+        self.admit(candidate, Some(number as u32), ctx);
     }
 
     /// Keeps a candidate that has begun, as a track when it is sure enough: with `reading`, if one of this look begins it.
-    pub(crate) fn admit(&mut self, candidate: Candidate, reading: Option<u32>, ctx: &mut Context<'_>) {
+    pub(crate) fn admit(&mut self, mut candidate: Candidate, reading: Option<u32>, ctx: &mut Context<'_>) {
         let ready = is_ready(&candidate, ctx.config);
+        // Filed before it is put away, into memory that may be far: reading it back from there would wait for that.
+        let (region, [east_m, north_m, ..]) = (candidate.region, candidate.state.mean);
+        candidate.filed = Some(Filed::at(region, &candidate.state.mean));
         let slot = self.candidates.insert(candidate);
-        self.file_candidate(slot, ctx);
+        self.candidate_grid.file(slot, ctx.regions.about(region, east_m, north_m));
         if ready {
             self.promote(slot, reading, ctx);
         }

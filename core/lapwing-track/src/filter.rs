@@ -183,6 +183,8 @@ pub(crate) struct Work {
     /// What the looking sensor cannot tell apart, where it says.
     pub(crate) resolution: Option<Resolution>,
     pub(crate) took: Vec<Took>,
+    /// By reading: whether the track that took it vouches for it.
+    pub(crate) vouched: Vec<bool>,
     pub(crate) cost: Vec<f64>,
     pub(crate) marginals: Vec<f64>,
 }

@@ -60,4 +60,4 @@ pub use imm::Models;
 pub use interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan, Velocity};
 pub use motion::Motion;
 pub use post::rank;
-pub use tracker::{SavedTracker, Tracker};
+pub use tracker::{Live, SavedTracker, Tracker};

@@ -64,6 +64,8 @@ impl Filter {
         self.clock = Some(self.clock.map_or(look.at, |c| c.max(look.at)));
         ctx.work.took.clear();
         ctx.work.took.resize(look.readings.len(), Took::Held);
+        ctx.work.vouched.clear();
+        ctx.work.vouched.resize(look.readings.len(), false);
         self.prepare(look, ctx);
         let gaze = self.find_visible(look, ctx);
         self.resolve_strong(look, ctx);
@@ -295,6 +297,10 @@ impl Filter {
             self.name(slot, label, false);
         }
         self.settle(slot, ctx);
+        // Asked here, where the track is at hand: reading by reading, thousands would be gone to once more.
+        if let (Some(track), Some(vouched)) = (self.tracks.get(slot), ctx.work.vouched.get_mut(number as usize)) {
+            *vouched = track.vouches();
+        }
     }
 
     /// A track was looked for and not seen.

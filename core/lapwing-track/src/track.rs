@@ -304,6 +304,12 @@ impl Track {
         })
     }
 
+    /// Whether what it takes is no clutter. It may itself be a patch of that: only one that has moved, that speaks, or that several
+    /// sensors see vouches for its plots.
+    pub(crate) fn vouches(&self) -> bool {
+        self.strayed_m > 60.0 || self.self_reported || self.sensors.iter().flatten().count() > 1
+    }
+
     /// Interval of its quickest sensor among those heard lately.
     pub(crate) fn interval(&self, config: &Config) -> Span {
         let recent = |s: &&SensorMark| self.last_at.since(s.at) <= config.end_claimed_after;

@@ -6,6 +6,7 @@
 //! What was published (ids, phases) is kept apart from the filter, and compared with it after each change.
 
 mod gather;
+mod live;
 mod orders;
 mod past;
 mod publish;
@@ -14,6 +15,7 @@ mod save;
 mod take;
 mod turn;
 
+pub use live::Live;
 use past::{Before, LateOne};
 use repeats::Repeats;
 pub use save::SavedTracker;
@@ -253,27 +255,15 @@ impl Tracker {
         self.filter.tracks.get(*self.slots.get(&id)?)
     }
 
+    /// A live track, to ask several things of: of thousands each search for one takes its time.
+    pub fn live(&self, id: TrackId) -> Option<Live<'_>> {
+        let slot = *self.slots.get(&id)?;
+        Some(Live { tracker: self, slot, track: self.filter.tracks.get(slot)? })
+    }
+
     /// The state of a live track at `at`: predicted from its last update, forwards or backwards.
     pub fn estimate(&self, id: TrackId, at: Time) -> Option<Estimate> {
-        let slot = *self.slots.get(&id)?;
-        let track = self.filter.tracks.get(slot)?;
-        let cluster = track.cluster.and_then(|c| self.filter.clusters.get(c));
-        let state = cluster
-            .and_then(|cluster| cluster.estimate(slot, &self.filter.tracks, at, &self.config))
-            .unwrap_or_else(|| track.state_at(at, &self.config));
-        Some(Estimate {
-            frame: *self.regions.frame(track.region),
-            at,
-            position: position(&state),
-            velocity: velocity(&state),
-            covariance: state.covariance.square(),
-            height_known: track.height_known,
-            existence: track.best.existence,
-            phase: track.phase,
-            claimed_only: track.claimed_only(),
-            last_at: track.last_at,
-            motion: track.models(&self.config).motions.first().copied().unwrap_or(self.config.motion_fast),
-        })
+        Some(self.live(id)?.estimate(at))
     }
 
     /// About where a live track is at `at`, to some metres, and how fast it flies over ground: to find who may be near whom
@@ -302,7 +292,7 @@ impl Tracker {
 
     /// What a live track is, as far as its sensors and its flight say.
     pub fn classification(&self, id: TrackId) -> Classification {
-        self.track(id).map(|t| t.class.classification()).unwrap_or_default()
+        self.live(id).map(|live| live.classification()).unwrap_or_default()
     }
 
     /// The first journal entries that led to a track, oldest first.

@@ -52,7 +52,7 @@ impl Line {
 
     /// Version of what [`Line::save`] gives. Raise it whenever anything in the picture, the tracker or a decoder that is saved
     /// changes its form: the state says nothing of itself. A test restores a state of an earlier build and tells.
-    pub(crate) const SAVE_VERSION: u32 = 7;
+    pub(crate) const SAVE_VERSION: u32 = 8;
 
     /// Everything that the future of this line depends on: going on from there gives the same events, byte for byte.
     /// `size` is about how much that is.
@@ -87,7 +87,7 @@ impl Line {
         at: Time,
         position: Option<Position>,
         entry: Entry,
-        events: &mut Vec<Event>,
+        events: &mut impl Extend<Event>,
         replies: &mut Vec<Reply>,
     ) {
         let input = self.decoders.input_of(position, entry, replies);
@@ -95,17 +95,26 @@ impl Line {
     }
 
     /// Takes in what has been decoded before. Events are added to `events`.
-    pub(crate) fn take_decoded(&mut self, at: Time, position: Option<Position>, input: Input, events: &mut Vec<Event>) {
-        self.at = self.time_for(at);
+    pub(crate) fn take_decoded(
+        &mut self,
+        at: Time,
+        position: Option<Position>,
+        input: Input,
+        events: &mut impl Extend<Event>,
+    ) {
+        self.tick(at, events);
         self.picture.handle(self.at, position, input);
         self.drain(events);
     }
 
-    /// Lets time pass: deadlines up to `at` are handled, each at its own time.
-    pub(crate) fn tick(&mut self, at: Time, events: &mut Vec<Event>) {
+    /// Lets time pass: deadlines up to `at` are handled, each at its own time, and what it says taken before the next.
+    pub(crate) fn tick(&mut self, at: Time, events: &mut impl Extend<Event>) {
         self.at = self.time_for(at);
+        while let Some(due) = self.picture.deadline().filter(|due| *due <= self.at) {
+            self.picture.handle(due, None, Input::Tick);
+            self.drain(events);
+        }
         self.picture.handle(self.at, None, Input::Tick);
-        self.drain(events);
     }
 
     /// When the picture next wants to be ticked.
@@ -123,10 +132,8 @@ impl Line {
         self.picture.snapshot()
     }
 
-    fn drain(&mut self, events: &mut Vec<Event>) {
-        while let Some(event) = self.picture.poll() {
-            events.push(event);
-        }
+    fn drain(&mut self, events: &mut impl Extend<Event>) {
+        events.extend(std::iter::from_fn(|| self.picture.poll()));
     }
 }
 

@@ -48,9 +48,14 @@ const LEAD_DEFAULT_S: f64 = 60.0;
 const NAME_CHARS_MAX: usize = 40;
 
 impl Picture {
+    /// Whether it matters to anyone where a track is from one second to the next.
+    pub(super) fn is_watched(&self) -> bool {
+        !self.zones.is_empty() || self.alerts.is_busy()
+    }
+
     /// Brings identities and alerts of everything an input touched up to date.
     pub(super) fn look_at_dirty(&mut self) {
-        let watched = !self.zones.is_empty() || self.alerts.is_busy();
+        let watched = self.is_watched();
         for (id, touch) in self.dirty.take() {
             // Most are nameless, told of, and near nothing that is watched.
             if !watched && self.tracks.get(&id).is_some_and(Entry::is_settled) {
@@ -138,7 +143,7 @@ impl Picture {
     pub(super) fn seen_independently(&mut self, id: TrackId, sensor: &SensorId, observation: &Observation) -> bool {
         let now = self.now;
         let Some(entry) = self.tracks.get_mut(&id) else { return false };
-        entry.misses.clear();
+        entry.was_seen();
         if entry.voices.is_empty() {
             return true;
         }

@@ -1,6 +1,7 @@
 //! Reports on their way to the tracker.
 
 use super::Picture;
+use super::tracks::{SourceKey, named};
 use crate::align::{TimeSource, align_measured};
 use crate::emitters::{SAID_MAX, Said};
 use lapwing_model::{
@@ -259,9 +260,10 @@ impl Picture {
         }
         self.drain_tracker();
         let kind = self.health.sensor(&scan.sensor).map(|s| s.kind);
+        let sensor = named(&scan.sensor);
         for (outcome, observation) in outcomes.drain(..).zip(&scan.observations) {
             if let Some(id) = self.outcome(r, &scan.sensor, outcome) {
-                self.measured(id, (&scan.sensor, kind), observation);
+                self.measured(id, sensor, kind, observation);
             }
         }
         // Kept for their memory, unless that is much.
@@ -289,15 +291,27 @@ impl Picture {
     }
 
     /// A sensor's own measurement contributed to a track.
-    fn measured(&mut self, id: TrackId, (sensor, kind): (&SensorId, Option<SensorKind>), observation: &Observation) {
+    fn measured(
+        &mut self,
+        id: TrackId,
+        (sensor, key): (&SensorId, SourceKey),
+        kind: Option<SensorKind>,
+        observation: &Observation,
+    ) {
         let now = self.now;
+        let watched = self.is_watched();
         let Some(entry) = self.tracks.get_mut(&id) else { return };
-        entry.contributed(sensor, None, observation.measured_at.min(now), observation.entry);
+        entry.contributed((sensor, key), None, observation.measured_at.min(now), observation.entry);
         if kind.is_some_and(|kind| super::heights::measures_height(kind, &observation.measurement)) {
             entry.height_seen_at = Some(now);
         }
         if let Some(class) = &observation.classification {
             entry.classified(class);
+        }
+        if !watched && entry.is_settled() {
+            // Most are: only where it is has changed, which is told once a second.
+            entry.was_seen();
+            return;
         }
         if self.seen_independently(id, sensor, observation) {
             self.dirty.insert(id);
@@ -375,7 +389,7 @@ impl Picture {
                 if let Some(entry) = self.tracks.get_mut(&id) {
                     entry.voices.insert(heard.voice);
                     if !late && !refused {
-                        entry.contributed(sensor, Some(claim.protocol), r.received_at.min(now), cause);
+                        entry.contributed(named(sensor), Some(claim.protocol), r.received_at.min(now), cause);
                     }
                 }
                 self.dirty.insert(id);
@@ -433,15 +447,15 @@ impl Picture {
             let protocol = voice.and_then(|v| self.emitters.get(v)).and_then(|v| v.last_protocol);
             if let Some(entry) = self.tracks.get_mut(&id) {
                 entry.first_at = entry.first_at.min(first_at);
-                entry.contributed(sensor, protocol, last_at, observation.entry);
+                entry.contributed(named(sensor), protocol, last_at, observation.entry);
             }
         } else {
             let kind = self.health.sensor(sensor).map(|s| s.kind);
-            self.measured(id, (sensor, kind), observation);
+            self.measured(id, named(sensor), kind, observation);
         }
         if let Some(entry) = self.tracks.get_mut(&id) {
             for said in meanwhile {
-                entry.contributed(&said.sensor, Some(said.protocol), said.at.min(now), said.entry);
+                entry.contributed(named(&said.sensor), Some(said.protocol), said.at.min(now), said.entry);
             }
         }
         self.dirty.insert(id);
@@ -492,7 +506,7 @@ impl Picture {
         self.tracker.observe(&post, std::slice::from_ref(&observation), &mut outcomes);
         self.drain_tracker();
         if let Some(id) = outcomes.pop().and_then(|o| self.outcome(r, sensor, o)) {
-            self.measured(id, (sensor, Some(post.kind)), &observation);
+            self.measured(id, named(sensor), Some(post.kind), &observation);
         }
     }
 

@@ -96,6 +96,7 @@ impl Picture {
             twins,
             lifted,
             grid_at,
+            telling,
             cause: _,
             taken_in: _,
             events,
@@ -104,7 +105,7 @@ impl Picture {
             spare_observations: _,
             spare_outcomes: _,
         } = self;
-        if !events.is_empty() {
+        if !events.is_empty() || telling.is_some() {
             return Err(SaveError("events have not been polled"));
         }
         let saving = Saving {

@@ -3,20 +3,18 @@
 use super::Picture;
 use super::agree::Agreement;
 use crate::classify::Classifier;
-use crate::emitters::{ACCURACY_MAX_M, Fix};
+use crate::emitters::Fix;
 use crate::identity::{EvidenceSet, weight};
 use lapwing_model::track::{Source, TrailPoint};
 use lapwing_model::{
-    AirText, Claim, Classification, EventBody, EvidenceKind, Geodetic, Heights, Identity, Kinematics, LocalFrame, Name,
-    Phase, Place, Position, Protocol, SensorId, Span, Time, Track, TrackId, Transmitter, limits, math,
+    AirText, Classification, EventBody, EvidenceKind, Heights, Identity, Name, Phase, Place, Position, Protocol,
+    SensorId, Span, Time, TrackId, limits,
 };
-use lapwing_track::{Change, Estimate};
+use lapwing_track::Change;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Sources shown of a track.
 const SOURCES_MAX: usize = 32;
-/// A speed known no better than this is not known.
-const SPEED_SD_MAX_MPS: f64 = 10.0;
 /// A voice whose claims jumped keeps its first track when that has been silent for this long and the new one has not.
 const REJOIN_AFTER: Span = Span::from_seconds(3);
 
@@ -28,6 +26,43 @@ pub(super) struct Misses {
     pub(super) nats: f64,
     /// When the first of them was.
     pub(super) since: Option<Time>,
+}
+
+/// A number made of a sensor's name: of many sensors it tells most apart at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SourceKey(u32);
+
+impl SourceKey {
+    pub(super) fn of(sensor: &SensorId) -> Self {
+        let fingerprint = sensor.fingerprint();
+        Self((fingerprint ^ (fingerprint >> 32)) as u32)
+    }
+
+    /// The first source of this key that is the one asked for.
+    fn find_in<'a>(
+        self,
+        keys: &[Self],
+        sources: &'a mut [Source],
+        is_it: impl Fn(&Source) -> bool,
+    ) -> Option<&'a mut Source> {
+        // Eight at a time without a branch: a track that hundreds of sensors see has the longest list, and most are not in it.
+        let mut first = 0;
+        for some in keys.chunks(8) {
+            if some.iter().fold(false, |any, key| any | (*key == self)) {
+                let is_this = |i: &usize| some.get(*i) == Some(&self) && sources.get(first + i).is_some_and(&is_it);
+                if let Some(at) = (0..some.len()).find(is_this) {
+                    return sources.get_mut(first + at);
+                }
+            }
+            first += some.len();
+        }
+        None
+    }
+}
+
+/// A sensor with its key.
+pub(super) fn named(sensor: &SensorId) -> (&SensorId, SourceKey) {
+    (sensor, SourceKey::of(sensor))
 }
 
 /// What the picture knows of a track beside its state.
@@ -53,22 +88,22 @@ pub(super) struct Entry {
     pub(super) misses: BTreeMap<SensorId, Misses>,
     pub(super) identity: Identity,
     class: Classifier,
-    sources: Vec<Source>,
+    pub(super) sources: Vec<Source>,
     /// A number made of the name of each one's sensor, to pass over most; made anew where it is missing.
     #[serde(skip)]
-    source_keys: Vec<u64>,
+    source_keys: Vec<SourceKey>,
     first_entries: Vec<Position>,
     last_entries: VecDeque<Position>,
     /// The latest late one that is counted without being kept.
     late_entry: Option<Position>,
-    entries_total: u64,
-    trail: VecDeque<TrailPoint>,
+    pub(super) entries_total: u64,
+    pub(super) trail: VecDeque<TrailPoint>,
     trail_at: Option<Time>,
-    announced: bool,
+    pub(super) announced: bool,
     /// Changed since it was last told.
-    changed: bool,
+    pub(super) changed: bool,
     /// To be told at once.
-    urgent: bool,
+    pub(super) urgent: bool,
     /// A track its voice left behind by a jump, and may have to be joined with.
     left: Option<TrackId>,
     /// The track it was split from, and why.
@@ -110,14 +145,14 @@ impl Entry {
     /// A report contributed.
     pub(super) fn contributed(
         &mut self,
-        sensor: &SensorId,
+        sensor: (&SensorId, SourceKey),
         protocol: Option<Protocol>,
         at: Time,
         entry: Option<Position>,
     ) {
         self.last_at = self.last_at.max(at);
         self.changed = true;
-        self.source(Source { sensor: sensor.clone(), protocol, last_at: at, count: 1 });
+        self.source(sensor, protocol, at, 1);
         if let Some(entry) = entry {
             self.came_from(entry);
         }
@@ -155,7 +190,7 @@ impl Entry {
     }
 
     /// Notes where it has come to, once for each time it was heard of.
-    fn flown(&mut self, now: Time, place: Place) {
+    pub(super) fn flown(&mut self, now: Time, place: Place) {
         if self.trail_at == Some(self.last_at) {
             return;
         }
@@ -164,6 +199,13 @@ impl Entry {
             self.trail.pop_front();
         }
         self.trail.push_back(TrailPoint { at: now, place });
+    }
+
+    /// A sensor sees it: what others missed before is forgotten.
+    pub(super) fn was_seen(&mut self) {
+        if !self.misses.is_empty() {
+            self.misses.clear();
+        }
     }
 
     /// Whether nobody ever spoke for it, and nothing is held for or against it.
@@ -194,21 +236,16 @@ impl Entry {
         self.first_entries.iter().chain(&self.last_entries).copied().collect()
     }
 
-    fn source(&mut self, new: Source) {
+    fn source(&mut self, (sensor, key): (&SensorId, SourceKey), protocol: Option<Protocol>, last_at: Time, count: u64) {
         if self.source_keys.len() != self.sources.len() {
-            self.source_keys = self.sources.iter().map(|s| s.sensor.fingerprint()).collect();
+            self.source_keys = self.sources.iter().map(|s| SourceKey::of(&s.sensor)).collect();
         }
-        let key = new.sensor.fingerprint();
-        let known = |i: &usize| {
-            let same = |s: &Source| s.sensor == new.sensor && s.protocol == new.protocol;
-            self.source_keys.get(*i) == Some(&key) && self.sources.get(*i).is_some_and(same)
-        };
-        let known = (0..self.source_keys.len()).find(known);
-        if let Some(known) = known.and_then(|i| self.sources.get_mut(i)) {
-            known.last_at = known.last_at.max(new.last_at);
-            known.count += new.count;
+        let is_it = |s: &Source| s.protocol == protocol && s.sensor == *sensor;
+        if let Some(known) = key.find_in(&self.source_keys, &mut self.sources, is_it) {
+            known.last_at = known.last_at.max(last_at);
+            known.count += count;
         } else if self.sources.len() < SOURCES_MAX {
-            self.sources.push(new);
+            self.sources.push(Source { sensor: sensor.clone(), protocol, last_at, count });
             self.source_keys.push(key);
         }
     }
@@ -226,8 +263,8 @@ impl Entry {
         if self.class.is_silent() {
             self.class = gone.class;
         }
-        for theirs in gone.sources {
-            self.source(theirs);
+        for theirs in &gone.sources {
+            self.source(named(&theirs.sensor), theirs.protocol, theirs.last_at, theirs.count);
         }
         self.entries_total += gone.entries_total;
         let mut all: Vec<Position> = self
@@ -379,79 +416,6 @@ impl Picture {
         }
     }
 
-    /// Tells that a track began, if that has not been told.
-    pub(super) fn announce(&mut self, id: TrackId) {
-        if self.tracks.get(&id).is_some_and(|e| !e.announced) {
-            self.with_estimate(id, Self::begin);
-        }
-    }
-
-    /// Gives an entry, taken out meanwhile, and its estimate.
-    fn with_estimate(&mut self, id: TrackId, tell: impl FnOnce(&mut Self, TrackId, &mut Entry, &Estimate, Geodetic)) {
-        let Some(estimate) = self.tracker.estimate(id, self.now) else { return };
-        let at = self.geodetic_of(&estimate);
-        if let Some(mut entry) = self.tracks.remove(&id) {
-            tell(self, id, &mut entry, &estimate, at);
-            self.tracks.insert(id, entry);
-        }
-    }
-
-    fn begin(&mut self, id: TrackId, entry: &mut Entry, estimate: &Estimate, at: Geodetic) {
-        let track = self.track_at(id, entry, estimate, at, true);
-        (entry.announced, entry.changed, entry.urgent) = (true, false, false);
-        self.emit(EventBody::TrackBegan { track: Box::new(track) });
-        if let Some((from, why)) = entry.split_from.clone() {
-            self.emit(EventBody::TrackSplit { from, into: id, why });
-        }
-    }
-
-    /// Marks a track to be told at once.
-    pub(super) fn urgent(&mut self, id: TrackId) {
-        if let Some(entry) = self.tracks.get_mut(&id) {
-            (entry.changed, entry.urgent) = (true, true);
-        }
-    }
-
-    /// Tells of one track if it must be told at once.
-    pub(super) fn tell_urgent(&mut self, id: TrackId) {
-        self.announce(id);
-        if self.tracks.get(&id).is_some_and(|e| e.urgent) {
-            self.with_estimate(id, Self::tell);
-        }
-    }
-
-    /// Where an estimate is. Readers of a height above the sea may not remember: what they will ask for is known before.
-    fn geodetic_of(&mut self, estimate: &Estimate) -> Geodetic {
-        let at = estimate.frame.to_geodetic(estimate.position);
-        if estimate.height_known {
-            self.geoid.undulation_m(at.place());
-        }
-        at
-    }
-
-    fn tell(&mut self, id: TrackId, entry: &mut Entry, estimate: &Estimate, at: Geodetic) {
-        let track = self.track_at(id, entry, estimate, at, false);
-        (entry.changed, entry.urgent) = (false, false);
-        self.emit(EventBody::TrackUpdated { track: Box::new(track) });
-    }
-
-    /// The once-a-second word on each track that changed, and its trail.
-    pub(super) fn tell_changed_tracks(&mut self) {
-        // Taken out meanwhile: each is gone to once, however many there are.
-        let mut tracks = std::mem::take(&mut self.tracks);
-        for (id, entry) in tracks.iter_mut().filter(|(_, e)| e.changed) {
-            let Some(estimate) = self.tracker.estimate(*id, self.now) else { continue };
-            let at = self.geodetic_of(&estimate);
-            entry.flown(self.now, at.place());
-            if entry.announced {
-                self.tell(*id, entry, &estimate, at);
-            } else {
-                self.begin(*id, entry, &estimate, at);
-            }
-        }
-        self.tracks = tracks;
-    }
-
     /// Names of several voices, in order of first appearance.
     pub(super) fn names_of(&self, voices: &BTreeSet<u64>) -> Vec<Name> {
         let mut list: Vec<_> = voices.iter().filter_map(|v| self.emitters.get(*v)).collect();
@@ -474,60 +438,10 @@ impl Picture {
             .map_or(Heights::UNKNOWN, |v| v.heights)
     }
 
-    /// The accuracy that the latest position of a track said of itself, where only its word stands; 0 when none.
-    fn said_accuracy_m(&self, id: TrackId, entry: &Entry, estimate: &Estimate) -> f64 {
-        let said = self.latest_fix(id, entry).filter(|_| estimate.claimed_only).and_then(|f| f.accuracy_m);
-        said.filter(|a| *a > ACCURACY_MAX_M).unwrap_or(0.0)
-    }
-
     /// The latest position that a voice gave this track.
     pub(super) fn latest_fix(&self, id: TrackId, entry: &Entry) -> Option<Fix> {
         let voices = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).filter(|v| v.track == Some(id));
         voices.filter_map(|v| v.fix).max_by_key(|f| f.received_at)
-    }
-
-    /// A track for readers.
-    pub(super) fn track(&self, id: TrackId, with_trail: bool) -> Option<Track> {
-        let estimate = self.tracker.estimate(id, self.now)?;
-        let at = estimate.frame.to_geodetic(estimate.position);
-        Some(self.track_at(id, self.tracks.get(&id)?, &estimate, at, with_trail))
-    }
-
-    fn track_at(&self, id: TrackId, entry: &Entry, estimate: &Estimate, at: Geodetic, with_trail: bool) -> Track {
-        let mut voices: Vec<_> = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).collect();
-        // The voice heard last has the say; of equals the younger one.
-        voices.sort_by_key(|v| std::cmp::Reverse((v.last_at, v.id)));
-        let mut transmitters: Vec<Transmitter> = Vec::new();
-        for transmitter in voices.iter().flat_map(|v| v.transmitters.iter().rev()) {
-            if transmitters.len() < limits::NAMES_PER_TRACK_MAX && !transmitters.contains(transmitter) {
-                transmitters.push(transmitter.clone());
-            }
-        }
-        Track {
-            id,
-            phase: estimate.phase,
-            existence: estimate.existence,
-            claimed_only: estimate.claimed_only,
-            first_at: entry.first_at,
-            last_at: entry.last_at,
-            kinematics: self.kinematics(
-                estimate,
-                at,
-                &self.claimed_heights(entry),
-                self.said_accuracy_m(id, entry, estimate),
-            ),
-            identity: entry.identity.clone(),
-            classification: self.classification(id, entry),
-            status: voices.iter().find_map(|v| v.status),
-            operator: voices.iter().find_map(|v| v.operator.clone()),
-            text: voices.iter().find_map(|v| v.text.clone()),
-            squawk: voices.iter().find_map(|v| v.squawk.clone()),
-            transmitters,
-            sources: entry.sources.clone(),
-            entries: entry.entries(),
-            entries_total: entry.entries_total,
-            trail: if with_trail { entry.trail.iter().copied().collect() } else { Vec::new() },
-        }
     }
 
     /// What its sensors' labels alone say it is.
@@ -536,8 +450,7 @@ impl Picture {
     }
 
     /// What sensors and its flight make of it; where they say nothing, what it says itself.
-    pub(super) fn classification(&self, id: TrackId, entry: &Entry) -> Classification {
-        let fused = self.tracker.classification(id);
+    pub(super) fn classification(&self, fused: Classification, entry: &Entry) -> Classification {
         if !fused.probabilities.is_empty() {
             return fused;
         }
@@ -547,54 +460,5 @@ impl Picture {
             .max_by_key(|v| (v.last_at, v.id))
             .and_then(|v| v.classification.clone())
             .unwrap_or_default()
-    }
-
-    fn kinematics(&self, e: &Estimate, at: Geodetic, claimed: &Heights, said_accuracy_m: f64) -> Kinematics {
-        // States near the anchor differ from the local horizon by less than a thousandth of a radian.
-        let here = LocalFrame::new(at);
-        let v = here.rotate(e.frame.unrotate(e.velocity));
-        let c = &e.covariance;
-        let sd = |i: usize| math::sqrt(c.get(i).and_then(|r| r.get(i)).copied().unwrap_or(0.0).max(0.0));
-        let widest = |i: usize| {
-            // The larger eigenvalue of the 2 by 2 block.
-            let (a, b, d) = (c[i][i], c[i][i + 1], c[i + 1][i + 1]);
-            let middle = (a + d) / 2.0;
-            math::sqrt((middle + math::hypot((a - d) / 2.0, b)).max(0.0))
-        };
-        let mut heights =
-            Heights { height_ellipsoid_m: None, altitude_msl_m: None, vertical_accuracy_m: None, ..*claimed };
-        if e.height_known {
-            heights.height_ellipsoid_m = Some(at.height_ellipsoid_m);
-            heights.altitude_msl_m = Some(at.height_ellipsoid_m - self.geoid.peek_m(at.place()));
-            heights.vertical_accuracy_m = Some(1.960 * sd(2));
-        }
-        let (speed, speed_sd) = (v.horizontal_m(), widest(3));
-        let known = speed_sd <= SPEED_SD_MAX_MPS;
-        Kinematics {
-            at: e.at,
-            place: at.place(),
-            heights,
-            horizontal_accuracy_m: (2.448 * widest(0)).max(said_accuracy_m),
-            speed_mps: known.then_some(speed),
-            speed_accuracy_mps: known.then_some(2.448 * speed_sd),
-            // Slower than two sigma, or than a walker, it has no course to speak of.
-            course_rad: (known && speed > (2.0 * speed_sd).max(0.5)).then(|| v.azimuth_rad()),
-            vertical_speed_mps: (e.height_known && sd(5) <= SPEED_SD_MAX_MPS).then_some(v.up_m),
-        }
-    }
-
-    /// A claim that has no track to go to, told now and then.
-    pub(super) fn tell_placeless(&mut self, voice: u64, claim: &Claim) {
-        const FIRST_AFTER: Span = Span::from_seconds(5);
-        const EVERY: Span = Span::from_seconds(60);
-        let now = self.now;
-        let Some(voice) = self.emitters.get_mut(voice).filter(|v| v.track.is_none()) else { return };
-        let due = now.since(voice.first_at) >= FIRST_AFTER && voice.told_at.is_none_or(|t| now.since(t) >= EVERY);
-        if due {
-            voice.told_at = Some(now);
-            let mut claim = claim.clone();
-            claim.names.clone_from(&voice.names);
-            self.emit(EventBody::ClaimWithoutPlace { claim: Box::new(claim) });
-        }
     }
 }

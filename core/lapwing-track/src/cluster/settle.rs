@@ -358,9 +358,11 @@ impl Filter {
                     .flat_map(|v| ctx.work.pairs_of(v))
                     .find(|p| p.reading == reading && p.hypothesis == u32::from(parent))
                     .map_or(0.0, |p| p.log_ratio);
-                if let Some(value) = ctx.work.readings.get(reading as usize).cloned() {
-                    self.credit(member.slot, log_ratio, (reading, &value), look, ctx);
+                let readings = std::mem::take(&mut ctx.work.readings);
+                if let Some(value) = readings.get(reading as usize) {
+                    self.credit(member.slot, log_ratio, (reading, value), look, ctx);
                 }
+                ctx.work.readings = readings;
                 if let Some(took) = ctx.work.took.get_mut(reading as usize) {
                     *took = Took::Track(member.slot);
                 }

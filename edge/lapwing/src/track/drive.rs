@@ -8,7 +8,7 @@ use super::writer::{TrackRow, Writer};
 use crate::line::Line;
 use lapwing_model::snapshot::Health;
 use lapwing_model::{Event, EventBody, IdentityStatus, Ledger, Name, Position, SensorId, Time, Track};
-use lapwing_picture::Picture;
+use lapwing_picture::{Picture, TrackAt};
 use lapwing_track::Config;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,17 +34,14 @@ pub(super) fn drive(
     let picture = Picture::tuned(posts.site.clone(), scenario.start, 0, config);
     let mut line = Line::over(picture, scenario.start);
     let mut answer = Answer { posts, names: &names, writer: Writer::default(), told: BTreeSet::new(), ticks: 0 };
-    let mut events = Vec::new();
     for (number, step) in steps.into_iter().enumerate() {
         match step {
-            Step::Input(at, input) => line.take_decoded(at, Some(Position(number as u64)), input, &mut events),
+            Step::Input(at, input) => line.take_decoded(at, Some(Position(number as u64)), input, &mut answer),
             Step::Tick(at, t) => {
-                line.tick(at, &mut events);
-                answer.events(&mut events);
+                line.tick(at, &mut answer);
                 answer.tick(line.picture(), scenario, at, t);
             }
         }
-        answer.events(&mut events);
     }
     let meter = meter.stop();
     let ledgers = line.snapshot().inputs.into_iter().map(|input| input.ledger).collect();
@@ -64,11 +61,9 @@ struct Answer<'a> {
 impl Answer<'_> {
     /// The picture at a tick: every live track, and the biases of the sensors.
     fn tick(&mut self, picture: &Picture, scenario: &Scenario, at: Time, t: f64) {
-        for id in picture.track_ids() {
-            let Some(estimate) = picture.estimate(id, at) else { continue };
+        for TrackAt { id, estimate, identity, classification } in picture.tracks_at(at) {
             let state = super::frame::state(&(&estimate).into(), &scenario.frame, scenario.flat);
-            let identity = picture.identity(id);
-            let name = identity.and_then(|i| i.names.first());
+            let name = identity.names.first();
             let written = name.map(|n| self.names.get(n).map_or(n.value.as_str(), String::as_str));
             self.writer.track(&TrackRow {
                 t,
@@ -78,9 +73,9 @@ impl Answer<'_> {
                 phase: estimate.phase,
                 claimed_only: estimate.claimed_only,
                 height_known: estimate.height_known,
-                class: &picture.classification_of(id).unwrap_or_default(),
+                class: &classification,
                 name: written,
-                contradicted: identity.is_some_and(|i| i.status == IdentityStatus::Contradicted),
+                contradicted: identity.status == IdentityStatus::Contradicted,
             });
         }
         // Biases move slowly: told every tenth tick.
@@ -92,8 +87,22 @@ impl Answer<'_> {
         }
     }
 
-    fn events(&mut self, events: &mut Vec<Event>) {
-        for event in events.drain(..) {
+    fn contradicted(&mut self, t: f64, track: &Track) {
+        if track.identity.status != IdentityStatus::Contradicted {
+            return;
+        }
+        for name in &track.identity.names {
+            if self.told.insert(name.clone()) {
+                self.writer.rid_mismatch(t, self.names.get(name).map_or(name.value.as_str(), String::as_str));
+            }
+        }
+    }
+}
+
+/// Of the events, the answer has what is not in the tracks.
+impl Extend<Event> for Answer<'_> {
+    fn extend<I: IntoIterator<Item = Event>>(&mut self, events: I) {
+        for event in events {
             match &event.body {
                 EventBody::TrackBegan { track } | EventBody::TrackUpdated { track } => {
                     self.contradicted(seconds(event.at), track);
@@ -104,17 +113,6 @@ impl Answer<'_> {
                     self.writer.sensor_silent(seconds(event.at), sensor);
                 }
                 _ => {}
-            }
-        }
-    }
-
-    fn contradicted(&mut self, t: f64, track: &Track) {
-        if track.identity.status != IdentityStatus::Contradicted {
-            return;
-        }
-        for name in &track.identity.names {
-            if self.told.insert(name.clone()) {
-                self.writer.rid_mismatch(t, self.names.get(name).map_or(name.value.as_str(), String::as_str));
             }
         }
     }

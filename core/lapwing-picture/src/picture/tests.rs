@@ -7,6 +7,7 @@ mod gather;
 mod late;
 mod save;
 mod scene;
+mod tell;
 
 use super::*;
 use scene::*;

@@ -212,16 +212,16 @@ impl Picture {
                 None => self.deadlines_at(at),
             }
         }
-        if matches!(input, Input::Tick) && now <= self.now {
-            return;
-        }
-        self.tell_out();
-        if matches!(input, Input::Tick) {
-            self.now = now;
-            return;
+        let tick = matches!(input, Input::Tick);
+        // What has yet to be told is of the time it was found at.
+        if !tick || now > self.now {
+            self.tell_out();
         }
         // The run loop never goes back; if it did, standing still is the least wrong.
         self.now = self.now.max(now);
+        if tick {
+            return;
+        }
         self.cause = position;
         match input {
             Input::Decoded { input, received_at, reports, faults, books } => {

@@ -33,7 +33,7 @@ use crate::reading::{Reading, resolve};
 use crate::region::{Regions, moved, position, velocity};
 use crate::track::Track;
 use lapwing_model::{
-    Classification, Geodetic, LocalFrame, Phase, Place, Position, Sensor, SensorId, Span, Time, TrackId, limits, math,
+    Geodetic, LocalFrame, Phase, Place, Position, Sensor, SensorId, Span, Time, TrackId, limits, math,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -252,7 +252,7 @@ impl Tracker {
     }
 
     fn track(&self, id: TrackId) -> Option<&Track> {
-        self.filter.tracks.get(*self.slots.get(&id)?)
+        self.live(id).map(|live| live.track)
     }
 
     /// A live track, to ask several things of: of thousands each search for one takes its time.
@@ -288,11 +288,6 @@ impl Tracker {
         let mut ids: Vec<TrackId> = tracks.filter(|t| t.claimed_only() && t.id.0 != 0).map(|t| t.id).collect();
         ids.sort_unstable();
         ids
-    }
-
-    /// What a live track is, as far as its sensors and its flight say.
-    pub fn classification(&self, id: TrackId) -> Classification {
-        self.live(id).map(|live| live.classification()).unwrap_or_default()
     }
 
     /// The first journal entries that led to a track, oldest first.

@@ -1,6 +1,7 @@
 //! One live track, found once and asked several things.
 
 use super::*;
+use lapwing_model::Classification;
 
 /// A live track.
 #[derive(Debug, Clone, Copy)]

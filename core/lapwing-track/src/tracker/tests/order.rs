@@ -121,7 +121,7 @@ fn picture(t: &Tracker, when: f64) -> Vec<String> {
                 e.claimed_only,
                 e.last_at,
                 e.motion,
-                t.classification(id),
+                t.live(id).unwrap().classification(),
             );
             (e.position.east_m.to_bits(), text)
         })

@@ -23,7 +23,7 @@ fn what_never_leaves_its_place_is_ground_however_badly_its_place_was_known_at_fi
             look(&mut t, &sensor, now, &[seen]);
         }
         let id = t.ids().next().expect("a radar that sees it each time has a track of it");
-        let class = t.classification(id);
+        let class = t.live(id).unwrap().classification();
         assert_eq!(
             class.probabilities.iter().max_by(|a, b| a.1.total_cmp(b.1)).map(|(c, _)| *c),
             Some(Class::Ground),

@@ -8,7 +8,7 @@
 use crate::config::Config;
 use crate::filter::{Context, Filter};
 use crate::interface::{Bias, Label};
-use crate::look::Look;
+use crate::look::Corrected;
 use crate::project::View;
 use crate::reading::{Kind, Reading};
 use crate::track::Fix;
@@ -121,13 +121,15 @@ impl BiasFilter {
         if config.align && self.applied[CLOCK] { self.mean[CLOCK] } else { 0.0 }
     }
 
+    /// Whether there is anything to take out of a sensor's readings, or to widen them by.
+    pub(crate) fn corrects(&self, sensor: &Sensor, config: &Config) -> bool {
+        let known = self.applied.iter().take(3).any(|applied| *applied);
+        config.align && (known || expected(sensor).iter().any(Option::is_some))
+    }
+
     /// Takes the known errors out of readings; what is not known yet, but expected, widens them.
-    pub(crate) fn correct(&self, readings: &mut [Reading], sensor: &Sensor, config: &Config) {
-        if !config.align {
-            return;
-        }
-        let b = &sensor.bias_sd;
-        let expected = [b.range_m, b.azimuth_deg.map(math::rad), b.elevation_deg.map(math::rad)];
+    pub(crate) fn correct(&self, readings: &mut [Reading], sensor: &Sensor) {
+        let expected = expected(sensor);
         let sharers = (SHARED_S / sensor.interval.as_seconds_f64().max(1e-3)).clamp(1.0, SHARERS_MAX);
         for reading in readings {
             if !matches!(reading.kind, Kind::Polar { .. } | Kind::Bearing { .. }) {
@@ -241,15 +243,21 @@ impl BiasFilter {
     }
 }
 
+/// One sigma of what range, azimuth and elevation of a sensor are expected to be off, metres and radians.
+fn expected(sensor: &Sensor) -> [Option<f64>; 3] {
+    let b = &sensor.bias_sd;
+    [b.range_m, b.azimuth_deg.map(math::rad), b.elevation_deg.map(math::rad)]
+}
+
 impl Filter {
     /// Holds a plot of a track against what the aircraft says of itself.
-    pub(crate) fn learn_bias(&mut self, slot: u32, number: u32, look: &Look, ctx: &mut Context<'_>) {
+    pub(crate) fn learn_bias(&mut self, slot: u32, number: u32, look: &Corrected<'_>, ctx: &mut Context<'_>) {
         if !ctx.config.align {
             return;
         }
         let Some(fix) = self.tracks.get(slot).filter(|t| t.supported).and_then(|t| t.fix) else { return };
         // The raw reading, not the corrected one.
-        let Some(raw) = look.readings.get(number as usize) else { return };
+        let Some(raw) = look.raw.get(number as usize) else { return };
         let (polar, elevation) = match raw.kind {
             Kind::Polar { elevation, .. } => (true, elevation),
             Kind::Bearing { elevation } => (false, elevation),

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::filter::{Context, Filter, Pair, Took};
 use crate::gaussian::{Covariance, Gaussian};
 use crate::grid::Filed;
-use crate::look::{Look, up_of};
+use crate::look::{Corrected, up_of};
 use crate::motion::{UNKNOWN_HEIGHT_VARIANCE, forget_height};
 use crate::project::ground_range;
 use crate::reading::{Kind, Reading};
@@ -42,11 +42,9 @@ pub(crate) struct Bearing {
 
 impl Filter {
     /// Candidates take what the tracks left; what is left then begins new ones.
-    pub(crate) fn resolve_weak(&mut self, look: &Look, ctx: &mut Context<'_>) {
+    pub(crate) fn resolve_weak(&mut self, look: &Corrected<'_>, ctx: &mut Context<'_>) {
         self.candidates_take(look, ctx);
-        // Lent for as long as they are read.
-        let readings = std::mem::take(&mut ctx.work.readings);
-        for (number, reading) in readings.iter().enumerate() {
+        for (number, reading) in look.readings.iter().enumerate() {
             let left = 1.0 - ctx.work.taken.get(number).copied().unwrap_or(1.0);
             self.note_stray((number, reading), left, look, ctx);
             let free = ctx.work.competition.free.get(number).copied().unwrap_or(0.0).min(left);
@@ -54,12 +52,11 @@ impl Filter {
                 self.begin((number, reading), free, look, ctx);
             }
         }
-        ctx.work.readings = readings;
     }
 
     /// Each candidate with the readings that may be its: it takes the likeliest, and for each other likely one a copy of it goes
     /// on with that, all with the probability that it is so.
-    fn candidates_take(&mut self, look: &Look, ctx: &mut Context<'_>) {
+    fn candidates_take(&mut self, look: &Corrected<'_>, ctx: &mut Context<'_>) {
         self.compete(look, ctx.work);
         let pairs = std::mem::take(&mut ctx.work.weak_pairs);
         let competition = std::mem::take(&mut ctx.work.competition);
@@ -132,7 +129,7 @@ impl Filter {
         list: &[Pair],
         chances: &[f64],
         passed: f64,
-        look: &Look,
+        look: &Corrected<'_>,
         ready: &mut Vec<(f64, u32, u32)>,
         ctx: &mut Context<'_>,
     ) {
@@ -162,34 +159,20 @@ impl Filter {
             };
             // What it loses by the likeliest being wrong stays with the first.
             let existence = if n == 0 { p + missed } else { p };
-            if !self.candidate_updated(slot, reading, existence, look, ctx) {
-                continue;
+            let Some(value) = look.readings.get(reading as usize) else { continue };
+            if self.candidate_took(slot, value, existence, look, ctx) {
+                ready.push((p, slot, reading));
             }
-            ready.push((p, slot, reading));
         }
     }
 
     /// A candidate takes a reading. Whether it is still there.
-    fn candidate_updated(
-        &mut self,
-        slot: u32,
-        reading: u32,
-        existence: f64,
-        look: &Look,
-        ctx: &mut Context<'_>,
-    ) -> bool {
-        let readings = std::mem::take(&mut ctx.work.readings);
-        let there = readings.get(reading as usize).is_some_and(|r| self.candidate_took(slot, r, existence, look, ctx));
-        ctx.work.readings = readings;
-        there
-    }
-
     fn candidate_took(
         &mut self,
         slot: u32,
         value: &Reading,
         existence: f64,
-        look: &Look,
+        look: &Corrected<'_>,
         ctx: &mut Context<'_>,
     ) -> bool {
         let Some(candidate) = self.candidates.get(slot) else { return false };
@@ -219,7 +202,7 @@ impl Filter {
             candidate.heard.heard();
         }
         candidate.remember(look.sensor, interval, value);
-        if candidate.existence < ctx.config.candidate_min {
+        if candidate.is_over(ctx.config) {
             self.forget_candidate(slot);
             return false;
         }
@@ -231,7 +214,7 @@ impl Filter {
     fn candidate_missed(&mut self, slot: u32, factor: f64, config: &Config) {
         let Some(candidate) = self.candidates.get_mut(slot) else { return };
         candidate.existence *= factor;
-        if candidate.existence < config.candidate_min {
+        if candidate.is_over(config) {
             self.forget_candidate(slot);
         }
     }
@@ -288,7 +271,7 @@ impl Filter {
     }
 
     /// What is left of a plot counts as stray, for the density of false plots here and over all.
-    fn note_stray(&mut self, (number, value): (usize, &Reading), left: f64, look: &Look, ctx: &Context<'_>) {
+    fn note_stray(&mut self, (number, value): (usize, &Reading), left: f64, look: &Corrected<'_>, ctx: &Context<'_>) {
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
         let vouched = ctx.work.vouched.get(number).copied().unwrap_or(false);
         let stray = if vouched { left } else { 1.0 };
@@ -304,7 +287,7 @@ impl Filter {
     }
 
     /// Begins a candidate at a reading.
-    fn begin(&mut self, (number, value): (usize, &Reading), left: f64, look: &Look, ctx: &mut Context<'_>) {
+    fn begin(&mut self, (number, value): (usize, &Reading), left: f64, look: &Corrected<'_>, ctx: &mut Context<'_>) {
         let config = ctx.config;
         if self.candidates.len() >= CANDIDATES_MAX {
             return;
@@ -380,7 +363,7 @@ impl Filter {
         }
         if let Some(velocity) = value.velocity {
             let mut modes = crate::imm::Modes::new(state, &crate::imm::Models::single(config.motion_fast));
-            crate::look::use_velocity(&mut modes, velocity, scene.frame, height_known, config);
+            crate::look::use_velocity(&mut modes, velocity, scene.frame, height_known);
             state = modes.merged();
         }
         let interval = ctx.posts.get(look.sensor as usize).map_or(config.interval_max, |p| p.sensor.interval);
@@ -448,7 +431,7 @@ pub(crate) fn mixed(a: u64, b: u64) -> u64 {
     (mixed ^ (mixed >> 31)).max(1)
 }
 
-fn post_detection(look: &Look, ctx: &Context<'_>) -> f64 {
+fn post_detection(look: &Corrected<'_>, ctx: &Context<'_>) -> f64 {
     let post = ctx.posts.get(look.sensor as usize);
     post.and_then(|p| p.sensor.coverage.detection_probability)
         .unwrap_or(ctx.config.detection_probability)

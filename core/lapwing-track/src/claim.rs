@@ -222,7 +222,7 @@ impl Filter {
             let foresight = modes.foresaw(&linear)?;
             modes.update(&linear, &foresight.by_mode);
             if let Some(velocity) = reading.velocity.filter(|_| ahead_s == 0.0) {
-                use_velocity(modes, velocity, &frame, height_known, config);
+                use_velocity(modes, velocity, &frame, height_known);
             }
             Some(foresight.log_likelihood)
         };
@@ -256,7 +256,7 @@ impl Filter {
         if let Some(label) = reading.label {
             track.fix = fix_of(reading, track, ctx.regions.frame(track.region), label);
         }
-        self.learn_height(slot, reading, look, ctx);
+        self.learn_height(slot, reading, look.sensor, ctx);
         if let Some(label) = reading.label {
             self.name(slot, label, true);
         }
@@ -277,7 +277,7 @@ impl Filter {
         let mut track =
             Track::new(crate::birth::key_of(look.key, 0), region, reading.at, height_known, state, ctx.config);
         if let Some(velocity) = reading.velocity {
-            use_velocity(&mut track.best.modes, velocity, ctx.regions.frame(region), height_known, ctx.config);
+            use_velocity(&mut track.best.modes, velocity, ctx.regions.frame(region), height_known);
         }
         track.best.existence = ctx.config.existence_start_claim;
         track.existence = ctx.config.existence_start_claim;

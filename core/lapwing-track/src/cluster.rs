@@ -12,7 +12,7 @@ pub(crate) use settle::Child;
 
 use crate::filter::{Context, Filter, Took};
 use crate::gaussian::Gaussian;
-use crate::look::Look;
+use crate::look::Corrected;
 use crate::marginal::{Edge, Pairs};
 use crate::track::Hypothesis;
 use lapwing_model::math;

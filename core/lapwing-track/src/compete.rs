@@ -5,7 +5,7 @@
 //! propagation, that gave one reading at most, whichever of them it was.
 
 use crate::filter::{Filter, Work};
-use crate::look::Look;
+use crate::look::Corrected;
 use crate::marginal::{Edge, Messages, Pairs};
 use lapwing_model::math;
 
@@ -51,7 +51,7 @@ pub(crate) struct Competition {
 
 impl Filter {
     /// How likely each candidate gave each reading of a look.
-    pub(crate) fn compete(&self, look: &Look, work: &mut Work) {
+    pub(crate) fn compete(&self, look: &Corrected<'_>, work: &mut Work) {
         let mut c = std::mem::take(&mut work.competition);
         c.find_lines(look, work);
         c.weigh(look, work);
@@ -65,7 +65,7 @@ impl Filter {
 
 impl Competition {
     /// Numbers the lines of the candidates in view, in the order of their first ones: what is near in memory stays near.
-    fn find_lines(&mut self, look: &Look, work: &Work) {
+    fn find_lines(&mut self, look: &Corrected<'_>, work: &Work) {
         self.shared.clear();
         self.shared
             .extend(work.weak.iter().enumerate().filter(|(_, w)| w.shares_line).map(|(v, w)| (w.line, v as u32)));
@@ -98,7 +98,7 @@ impl Competition {
     }
 
     /// Adds a candidate to the line numbered last.
-    fn add(&mut self, number: u32, v: u32, look: &Look, work: &Work) {
+    fn add(&mut self, number: u32, v: u32, look: &Corrected<'_>, work: &Work) {
         let Some(weak) = work.weak.get(v as usize) else { return };
         if let Some(of) = self.line_of.get_mut(v as usize) {
             *of = number;
@@ -110,7 +110,7 @@ impl Competition {
     }
 
     /// Adds the others of a line after its first.
-    fn add_others(&mut self, number: u32, first: u32, line: u64, look: &Look, work: &Work) {
+    fn add_others(&mut self, number: u32, first: u32, line: u64, look: &Corrected<'_>, work: &Work) {
         let mut last = first;
         let mut at = self.shared.partition_point(|(other, _)| *other < line);
         while let Some((_, v)) = self.shared.get(at).copied().filter(|(other, _)| *other == line) {
@@ -126,7 +126,7 @@ impl Competition {
     }
 
     /// What each pair weighs against "the line gave nothing, and the reading is of something else".
-    fn weigh(&mut self, look: &Look, work: &Work) {
+    fn weigh(&mut self, look: &Corrected<'_>, work: &Work) {
         self.free.clear();
         self.free.extend((0..look.readings.len()).map(|j| 1.0 - work.taken.get(j).copied().unwrap_or(1.0)));
         self.weights.clear();
@@ -204,6 +204,6 @@ impl Competition {
 }
 
 /// The probability that a look would have seen a candidate; nothing of what it does not prove to be missed.
-pub(crate) fn seen(look: &Look, detection: f64) -> f64 {
+pub(crate) fn seen(look: &Corrected<'_>, detection: f64) -> f64 {
     if look.complete { detection.max(0.0) } else { 0.0 }
 }

@@ -55,6 +55,9 @@ pub struct Config {
     pub birth_sites: Vec<BirthSite>,
     /// Existence below which a candidate is forgotten (default 1e-5).
     pub candidate_min: f64,
+    /// Part of the existence it began with below which a candidate is forgotten (default 0: only `candidate_min` decides). Where
+    /// false plots are many it spares most of the work: what has less left than this says hardly more than a new plot there would.
+    pub candidate_part: f64,
     /// Whether bearings alone may start a track by triangulation (default yes).
     pub triangulate: bool,
     /// Half-life of existence unless something supports it (default 0.999 kept per second).
@@ -143,6 +146,7 @@ impl Default for Config {
             birth_first_per_km2: 0.01,
             birth_sites: Vec::new(),
             candidate_min: 1e-5,
+            candidate_part: 0.0,
             triangulate: true,
             survival_per_s: 0.999,
             existence_start_claim: 0.995,

@@ -10,8 +10,9 @@
 //! One file per idea, from the bottom up:
 //!
 //! - numbers: `gaussian` (the Kalman update), `motion` and `imm` (how aircraft move), `region` (where numbers live);
-//! - sensors: `reading` (an observation made ready), `post` (what a sensor can see), `project` (what it should read of a
-//!   state), `clutter` (where it sees what is not there), `align` (what it reads wrong all the time);
+//! - sensors: `reading` (an observation made ready), `post` (what a sensor can see), `overlap` (what others see of that, too),
+//!   `project` (what it should read of a state), `clutter` (where it sees what is not there), `align` (what it reads wrong all the
+//!   time);
 //! - association: `assign` (the k best pairings), `marginal` (the probability of each pair), `compete` (candidates against each
 //!   other), `grid` (who is near);
 //! - aircraft: `track` (one), `existence`, `class` (what it is), `cluster` (several that cannot be told apart);
@@ -44,6 +45,7 @@ mod life;
 mod look;
 mod marginal;
 mod motion;
+mod overlap;
 mod post;
 mod project;
 mod reading;

@@ -55,7 +55,7 @@ impl Filter {
             let old = self.candidates.get(*slot).is_some_and(|c| {
                 let interval = c.interval.clamp(Span::from_millis(500), config.interval_max);
                 at.since(c.last_at) > Span::from_nanos(interval.as_nanos().saturating_mul(CANDIDATE_INTERVALS))
-                    || c.existence < config.candidate_min
+                    || c.is_over(config)
             });
             if old {
                 self.forget_candidate(*slot);

@@ -2,8 +2,10 @@
 
 mod nearby;
 mod sight;
+mod update;
 
 pub(crate) use nearby::Nearby;
+pub(crate) use update::{up_of, update_modes, use_velocity};
 
 use crate::config::Config;
 use crate::filter::{Context, Filter, Memory, Pair, Took, Visible, Work};
@@ -36,6 +38,21 @@ pub(crate) struct Look {
     pub(crate) unseen_since: Option<Time>,
 }
 
+/// A look as the filter works through it: with the known errors of its sensor taken out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Corrected<'a> {
+    pub(crate) sensor: u32,
+    pub(crate) at: Time,
+    pub(crate) complete: bool,
+    pub(crate) sector: Option<(f64, f64)>,
+    pub(crate) key: u64,
+    pub(crate) unseen_since: Option<Time>,
+    /// What it saw, corrected.
+    pub(crate) readings: &'a [Reading],
+    /// The same as it was measured.
+    pub(crate) raw: &'a [Reading],
+}
+
 /// Tracks beside a look's sector that it may still see, radians.
 const SECTOR_MARGIN_RAD: f64 = 0.12;
 /// The most that one reading can be said to be likelier than clutter, in nats.
@@ -66,46 +83,80 @@ impl Filter {
         ctx.work.took.resize(look.readings.len(), Took::Held);
         ctx.work.vouched.clear();
         ctx.work.vouched.resize(look.readings.len(), false);
-        self.prepare(look, ctx);
+        self.memory(look.sensor);
+        // Lent for as long as they are read.
+        let mut room = std::mem::take(&mut ctx.work.readings);
+        self.take_in(&self.corrected(look, &mut room, ctx), ctx);
+        ctx.work.readings = room;
+        if look.last && look.complete {
+            self.looked(look, ctx);
+        }
+    }
+
+    fn take_in(&mut self, look: &Corrected<'_>, ctx: &mut Context<'_>) {
+        self.weigh_all_else(look, ctx);
         let gaze = self.find_visible(look, ctx);
         self.resolve_strong(look, ctx);
         self.find_weak(look, &gaze, ctx);
         self.resolve_weak(look, ctx);
         self.bear(look, ctx);
-        if look.last && look.complete {
-            let memory = self.memory(look.sensor);
-            memory.looked_at = Some(look.at);
-            let stray = std::mem::take(&mut memory.stray);
-            memory.stray_per_look = Some(memory.stray_per_look.map_or(stray, |mean| mean + 0.1 * (stray - mean)));
-            memory.map.looked();
-            if let Some(post) = ctx.posts.get(look.sensor as usize) {
-                // The intensity of the undetected thins out with each look and fills up with births (Williams 2015,
-                // equations 24 and 30, for an intensity that is even over the coverage).
-                let seen = post.usual_detection();
-                let born = ctx.config.birth_per_km2_s * post.interval_s();
-                let memory = self.memory(look.sensor);
-                let before = memory.undetected_per_km2.unwrap_or(ctx.config.birth_first_per_km2);
-                memory.undetected_per_km2 = Some(before * (1.0 - seen) + born);
+    }
+
+    /// A whole look was taken in: what it says of the density of false plots, and of what is still undetected.
+    fn looked(&mut self, look: &Look, ctx: &Context<'_>) {
+        let config = ctx.config;
+        let memory = self.memory(look.sensor);
+        memory.looked_at = Some(look.at);
+        let stray = std::mem::take(&mut memory.stray);
+        memory.stray_per_look = Some(memory.stray_per_look.map_or(stray, |mean| mean + 0.1 * (stray - mean)));
+        memory.map.looked();
+        memory.locates |= look.readings.iter().any(|reading| reading.kind.has_position());
+        let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
+        // The intensity of the undetected thins out with each look and fills up with births (Williams 2015,
+        // equations 24 and 30, for an intensity that is even over the coverage).
+        let seen = post.usual_detection();
+        let before = memory.undetected_per_km2.unwrap_or(config.birth_first_per_km2);
+        memory.undetected_per_km2 = Some(before * (1.0 - seen) + post.born_per_km2(config));
+        if !memory.locates {
+            return;
+        }
+        for overlap in &post.overlaps {
+            let (memory, theirs) =
+                (self.memories.get_mut(overlap.other as usize), ctx.posts.get(overlap.other as usize));
+            if let (Some(memory), Some(theirs)) = (memory, theirs) {
+                memory.shared(look.at, overlap.part, seen, theirs.sensor.interval, theirs.born_per_km2(config));
             }
         }
     }
 
-    /// Corrects the readings by what is known of the sensor's biases, and finds how dense all else is that each may be.
-    fn prepare(&mut self, look: &Look, ctx: &mut Context<'_>) {
+    /// A look with what is known of its sensor's errors taken out of its readings; `room` is for those, where any changes.
+    fn corrected<'a>(&self, look: &'a Look, room: &'a mut Vec<Reading>, ctx: &Context<'_>) -> Corrected<'a> {
+        let bias = self.memories.get(look.sensor as usize).map(|memory| &memory.bias);
+        let sensor = ctx.posts.get(look.sensor as usize).map(|post| &post.sensor);
+        let mut readings = &look.readings;
+        if let (Some(bias), Some(sensor)) = (bias, sensor)
+            && bias.corrects(sensor, ctx.config)
+        {
+            room.clone_from(&look.readings);
+            bias.correct(room, sensor);
+            readings = room;
+        }
+        let Look { sensor, at, complete, sector, last: _, part_of: _, key, unseen_since, .. } = *look;
+        Corrected { sensor, at, complete, sector, key, unseen_since, readings, raw: &look.readings }
+    }
+
+    /// Finds how dense all else is that each reading may be.
+    fn weigh_all_else(&mut self, look: &Corrected<'_>, ctx: &mut Context<'_>) {
         let config = ctx.config;
-        self.memory(look.sensor);
         let Some(memory) = self.memories.get(look.sensor as usize) else { return };
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
         let work = &mut *ctx.work;
-        work.readings.clear();
-        work.readings.extend(look.readings.iter().cloned());
-        memory.bias.correct(&mut work.readings, &post.sensor, config);
         let clutter = post.clutter(memory.stray_per_look, config);
         let born = memory.undetected(post, config);
         work.log_other.clear();
         // Of positions all are alike.
         let mut of_position: Option<(Kind, [f64; 2])> = None;
-        for reading in &work.readings {
+        for reading in look.readings {
             if let Some((_, both)) = of_position.filter(|(kind, _)| *kind == reading.kind) {
                 work.log_other.push(both);
                 continue;
@@ -127,7 +178,7 @@ impl Filter {
     }
 
     /// Settles the tracks: alone where they are alone, together where they share readings or hypotheses.
-    fn resolve_strong(&mut self, look: &Look, ctx: &mut Context<'_>) {
+    fn resolve_strong(&mut self, look: &Corrected<'_>, ctx: &mut Context<'_>) {
         let (tracks, readings) = (ctx.work.visible.len(), look.readings.len());
         ctx.work.taken.clear();
         ctx.work.taken.resize(readings, 0.0);
@@ -180,7 +231,7 @@ impl Filter {
 
     /// Tracks of which each is clear by itself, with a reading of its own or none: that they also share unlikely ones makes no
     /// difference. `false` where any is not, and where the sensor may give one plot for two: then nothing near another is clear.
-    fn apart(&mut self, group: &[(u32, u32)], look: &Look, ctx: &mut Context<'_>) -> bool {
+    fn apart(&mut self, group: &[(u32, u32)], look: &Corrected<'_>, ctx: &mut Context<'_>) -> bool {
         let resolves = ctx.posts.get(look.sensor as usize).is_some_and(|p| p.sensor.resolution.azimuth_deg.is_none());
         if group.len() > 1 && !resolves {
             return false;
@@ -203,7 +254,7 @@ impl Filter {
     }
 
     /// What a track does that shares nothing: takes its only likely reading, or misses. `None` when that is unclear.
-    fn choice(&self, v: u32, look: &Look, ctx: &Context<'_>) -> Option<Choice> {
+    fn choice(&self, v: u32, look: &Corrected<'_>, ctx: &Context<'_>) -> Option<Choice> {
         let unclear = ctx.config.ambiguity_min;
         let visible = ctx.work.visible[v as usize];
         let track = self.tracks.get(visible.slot).filter(|t| t.cluster.is_none())?;
@@ -226,7 +277,7 @@ impl Filter {
     }
 
     /// A track that shares nothing does what is clear.
-    fn alone(&mut self, v: u32, choice: &Choice, look: &Look, ctx: &mut Context<'_>) {
+    fn alone(&mut self, v: u32, choice: &Choice, look: &Corrected<'_>, ctx: &mut Context<'_>) {
         let visible = ctx.work.visible[v as usize];
         let Choice { detection, nothing, total, took } = *choice;
         let Some(r) = self.tracks.get(visible.slot).map(|t| t.best.existence) else { return };
@@ -253,24 +304,20 @@ impl Filter {
     }
 
     /// A track takes a reading into its only hypothesis.
-    fn take(&mut self, v: u32, pair: &Pair, existence: f64, look: &Look, ctx: &mut Context<'_>) {
+    fn take(&mut self, v: u32, pair: &Pair, existence: f64, look: &Corrected<'_>, ctx: &mut Context<'_>) {
         let visible = ctx.work.visible[v as usize];
         let at = (visible.first + pair.hypothesis) as usize;
         let Some(track) = self.tracks.get_mut(visible.slot) else { return };
+        let Some(reading) = look.readings.get(pair.reading as usize) else { return };
         // Lent for as long as they are read.
-        let readings = std::mem::take(&mut ctx.work.readings);
         let projections = std::mem::take(&mut ctx.work.projections);
-        let Some(reading) = readings.get(pair.reading as usize) else {
-            (ctx.work.readings, ctx.work.projections) = (readings, projections);
-            return;
-        };
         let place = (track.region, track.height_known);
         let modes = &mut track.best.modes;
         update_modes(modes, reading, projections.get(at), &pair.foresight, visible.ahead_s, None, look, place, ctx);
         track.best.existence = existence;
         track.existence = existence;
         self.credit(visible.slot, pair.log_ratio, (pair.reading, reading), look, ctx);
-        (ctx.work.readings, ctx.work.projections) = (readings, projections);
+        ctx.work.projections = projections;
     }
 
     /// Notes with a track that a reading supported it, given with its number in the look.
@@ -279,7 +326,7 @@ impl Filter {
         slot: u32,
         log_ratio: f64,
         (number, reading): (u32, &Reading),
-        look: &Look,
+        look: &Corrected<'_>,
         ctx: &mut Context<'_>,
     ) {
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
@@ -291,7 +338,7 @@ impl Filter {
         track.remember(sensor, interval, reading, listens);
         track.measured(log_ratio, reading, ctx.config);
         track.seen_again();
-        self.learn_height(slot, reading, look, ctx);
+        self.learn_height(slot, reading, look.sensor, ctx);
         self.learn_bias(slot, number, look, ctx);
         if let Some(label) = reading.label {
             self.name(slot, label, false);
@@ -319,7 +366,7 @@ impl Filter {
 
     /// Pairs of tracks nearer than the sensor can tell apart: one plot for both, and the other's absence is no miss
     /// (Koch & van Keuk 1997, *Multiple hypothesis track maintenance with possibly unresolved measurements*).
-    fn find_unresolved(&mut self, look: &Look, ctx: &mut Context<'_>) {
+    fn find_unresolved(&mut self, look: &Corrected<'_>, ctx: &mut Context<'_>) {
         let tracks = ctx.work.visible.len();
         ctx.work.unresolved.clear();
         ctx.work.unresolved.resize(tracks, None);
@@ -371,10 +418,10 @@ impl Filter {
     }
 
     /// The first measured height of a track that had none.
-    pub(crate) fn learn_height(&mut self, slot: u32, reading: &Reading, look: &Look, ctx: &mut Context<'_>) {
+    pub(crate) fn learn_height(&mut self, slot: u32, reading: &Reading, sensor: u32, ctx: &mut Context<'_>) {
         let Some(track) = self.tracks.get(slot).filter(|t| !t.height_known) else { return };
         let region = track.region;
-        let scene = ctx.scene(look.sensor, region, false);
+        let scene = ctx.scene(sensor, region, false);
         let Some((up, variance)) = up_of(&scene, reading) else { return };
         let speed = ctx.config.vertical_speed_start_sd_mps;
         let set = |modes: &mut Modes| {
@@ -393,127 +440,6 @@ impl Filter {
                 set(&mut hypothesis.modes);
             }
         }
-    }
-}
-
-/// Updates a hypothesis with a reading. `merged`: the reading is of two aircraft the sensor could not tell apart, and
-/// these variances are added to it.
-#[expect(clippy::too_many_arguments, reason = "the whole context of one update")]
-pub(crate) fn update_modes(
-    modes: &mut Modes,
-    reading: &Reading,
-    projection: Option<&Projection>,
-    foresight: &Foresight,
-    ahead_s: f64,
-    merged: Option<[f64; 4]>,
-    look: &Look,
-    (region, height_known): (u16, bool),
-    ctx: &mut Context<'_>,
-) {
-    let config = ctx.config;
-    let scene = ctx.scene(look.sensor, region, height_known);
-    let same = projection.filter(|_| look.readings.first().is_some_and(|r| r.kind == reading.kind));
-    let rebuilt;
-    let projection = match same {
-        Some(p) => p,
-        None => match Projection::new(&scene, reading.kind, modes, Some(reading.point)) {
-            Some(p) => {
-                rebuilt = p;
-                &rebuilt
-            }
-            None => return,
-        },
-    };
-    let (y, mut variance) = scene.innovations(reading, &projection.rows);
-    if let Some(more) = merged {
-        for (v, m) in variance.iter_mut().zip(&more) {
-            *v += m;
-        }
-    }
-    if reading.correlated {
-        // A sensor's own track repeats its past in each of its states (Bar-Shalom & Li 1995, *Multitarget-Multisensor
-        // Tracking*, 8.4): each is taken for a quarter of the information it claims.
-        for v in &mut variance {
-            *v *= 4.0;
-        }
-    }
-    let mut linear = projection.linear(&y, &variance);
-    // A bearing whose cone is wide at the state is bent: linearise again where the first update leads.
-    let bent = matches!(reading.kind, Kind::Bearing { .. }) && projection.reach[0] > 0.8;
-    if bent && ahead_s == 0.0 {
-        let mut trial = *modes;
-        trial.update(&linear, &foresight.by_mode);
-        let there = trial.mean();
-        if let Some(again) = scene.linear(reading, &there) {
-            let mut moved = again;
-            let here = modes.mean();
-            for row in moved.rows_mut() {
-                for i in 0..6 {
-                    row.innovation -= row.jacobian[i] * (here[i] - there[i]);
-                }
-            }
-            linear = moved;
-        }
-    }
-    modes.update(&linear, &foresight.by_mode);
-    if let Some(velocity) = reading.velocity {
-        use_velocity(modes, velocity, scene.frame, height_known, config);
-    }
-}
-
-/// The height a reading measures: up in the scene's frame, with its variance.
-pub(crate) fn up_of(scene: &Scene<'_>, reading: &Reading) -> Option<(f64, f64)> {
-    match reading.kind {
-        Kind::Position { height: true } => {
-            Some((scene.frame.ecef_to_enu(reading.point).up_m, reading.variance[2].max(0.25)))
-        }
-        Kind::Polar { elevation: true, .. } => {
-            let pose = scene.pose?;
-            let [range, azimuth, elevation, _] = reading.value;
-            let (s, c) = (math::sin(elevation), math::cos(elevation));
-            let d = pose.out_of_horizon([range * c * math::sin(azimuth), range * c * math::cos(azimuth), range * s]);
-            let up = pose.position[2] + d[2];
-            let variance = reading.variance[0] * s * s + range * range * c * c * reading.variance[2];
-            Some((up, variance.max(0.25)))
-        }
-        _ => None,
-    }
-}
-
-/// Uses a velocity that came along, unless it flatly contradicts the motion seen (a frozen or forged field).
-pub(crate) fn use_velocity(
-    modes: &mut Modes,
-    measured: crate::interface::Velocity,
-    frame: &lapwing_model::LocalFrame,
-    height_known: bool,
-    config: &crate::Config,
-) {
-    let _ = config;
-    let up = measured.up_mps.filter(|u| u.is_finite());
-    let ok = measured.east_mps.is_finite() && measured.north_mps.is_finite() && measured.sd_mps.is_finite();
-    if !ok || measured.sd_mps < 0.0 || math::hypot(measured.east_mps, measured.north_mps) > 1_000.0 {
-        return;
-    }
-    let mean = modes.mean();
-    // East and north turn along the way: by a lot near the pole.
-    let at = lapwing_model::Enu::new(mean[0], mean[1], mean[2]);
-    let local = lapwing_model::LocalFrame::new(frame.to_geodetic(at));
-    let said = lapwing_model::Enu::new(measured.east_mps, measured.north_mps, up.unwrap_or(0.0));
-    let v = frame.rotate(local.unrotate(said));
-    let variance = measured.sd_mps.max(0.1) * measured.sd_mps.max(0.1);
-    let mut linear = crate::gaussian::Linear::default();
-    for (axis, value) in [(3, v.east_m), (4, v.north_m), (5, v.up_m)] {
-        if axis == 5 && !(up.is_some() && height_known) {
-            continue;
-        }
-        let mut row = [0.0; 6];
-        row[axis] = 1.0;
-        linear.push(row, value - mean[axis], variance);
-    }
-    if let Some(foresight) = modes.foresaw(&linear)
-        && foresight.distance <= 3.0 * gate(linear.rows().len())
-    {
-        modes.update(&linear, &foresight.by_mode);
     }
 }
 
@@ -549,7 +475,7 @@ impl Memory {
         match self.undetected_per_km2 {
             Some(density) => density,
             None if post.measures => config.birth_first_per_km2,
-            None => config.birth_per_km2_s * post.interval_s(),
+            None => post.born_per_km2(config),
         }
     }
 }
@@ -558,6 +484,11 @@ impl Post {
     /// The detection probability inside its coverage.
     pub(crate) fn usual_detection(&self) -> f64 {
         self.detection
+    }
+
+    /// Aircraft that appear between two looks of it, per km².
+    pub(crate) fn born_per_km2(&self, config: &Config) -> f64 {
+        config.birth_per_km2_s * self.interval_s()
     }
 
     /// Whether a look by it can refute: it measures.

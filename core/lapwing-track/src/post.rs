@@ -1,6 +1,7 @@
 //! What the tracker knows of a sensor that does not change with what it sees: its place, its coverage, its errors.
 
 use crate::config::Config;
+use crate::overlap::Overlap;
 use crate::project::Pose;
 use crate::reading::{Kind, Reading};
 use lapwing_model::{LocalFrame, Place, Sensor, SensorId, SensorKind, Span, math};
@@ -32,6 +33,8 @@ pub(crate) struct Post {
     pub(crate) frame: Option<LocalFrame>,
     /// Its pose in each region, by number.
     pub(crate) poses: Vec<Option<Pose>>,
+    /// What it covers of other sensors' coverages.
+    pub(crate) overlaps: Vec<Overlap>,
     /// Whether it measures; what only hears claims has never looked.
     pub(crate) measures: bool,
     /// Whether it hears or receives what an aircraft gives off: that it does not says nothing of one that is silent.
@@ -43,7 +46,7 @@ pub(crate) struct Post {
     elevation: (f64, f64),
     pub(crate) detection: f64,
     /// Area on the ground, m².
-    area_m2: f64,
+    pub(crate) area_m2: f64,
     pub(crate) clutter_per_look: Option<f64>,
 }
 
@@ -70,6 +73,7 @@ impl Post {
             rank: rank(&sensor.id),
             frame,
             poses: Vec::new(),
+            overlaps: Vec::new(),
             measures: !matches!(sensor.kind, SensorKind::RemoteId | SensorKind::Adsb | SensorKind::Human),
             listens: matches!(sensor.kind, SensorKind::RfDirection | SensorKind::Acoustic),
             disc: frame.and_then(|f| c.range_max_m.filter(|r| *r < 100_000.0).map(|r| (f.origin().place(), r))),
@@ -169,6 +173,11 @@ impl Post {
             }
         }
         p
+    }
+
+    /// The part of all directions that it looks in.
+    pub(crate) fn share_of_circle(&self) -> f64 {
+        self.sector.map_or(1.0, |(_, width)| width / math::TAU)
     }
 
     /// Interval between looks, seconds.

@@ -474,6 +474,8 @@ pub(crate) struct Candidate {
     pub(crate) height_known: bool,
     pub(crate) state: Gaussian,
     pub(crate) existence: f64,
+    /// The existence it began with.
+    pub(crate) began_with: f64,
     /// How well sensors that listen hear it.
     pub(crate) heard: Heard,
     pub(crate) plots: u32,
@@ -508,6 +510,7 @@ impl Candidate {
             height_known: true,
             state,
             existence,
+            began_with: existence,
             heard: Heard::default(),
             plots: 0,
             last_at: at,
@@ -517,6 +520,11 @@ impl Candidate {
             first_entries: [None; FIRST_ENTRIES],
             sensors: 0,
         }
+    }
+
+    /// Whether so little is left of it that it is forgotten.
+    pub(crate) fn is_over(&self, config: &Config) -> bool {
+        self.existence < config.candidate_min.max(config.candidate_part * self.began_with)
     }
 
     /// Notes that a reading was taken in.

@@ -28,6 +28,7 @@ use crate::grid::SLACK_M;
 use crate::interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan};
 use crate::life::STEP;
 use crate::look::Look;
+use crate::overlap::survey;
 use crate::post::Post;
 use crate::reading::{Reading, resolve};
 use crate::region::{Regions, moved, position, velocity};
@@ -520,6 +521,7 @@ impl Tracker {
             let post = self.posts.get_mut(number as usize)?;
             if post.sensor != *sensor {
                 *post = Post::new(number, sensor, sensor.place.and_then(frame_of), &self.config);
+                survey(&mut self.posts, number);
             }
             return Some(number);
         }
@@ -528,6 +530,7 @@ impl Tracker {
         }
         let number = self.posts.len() as u32;
         self.posts.push(Post::new(number, sensor, sensor.place.and_then(frame_of), &self.config));
+        survey(&mut self.posts, number);
         self.numbers.insert(sensor.id.clone(), number);
         Some(number)
     }

@@ -8,7 +8,7 @@
 use crate::birth::{Bearing, key_of};
 use crate::filter::{Context, Filter};
 use crate::gaussian::{Covariance, Gaussian};
-use crate::look::Look;
+use crate::look::Corrected;
 use crate::motion::forget_height;
 use crate::post::Post;
 use crate::reading::Kind;
@@ -38,7 +38,7 @@ const PLACE_SD_MAX_M: f64 = 150.0;
 
 impl Filter {
     /// Keeps the bearings of a look that belong to no track, and tries to begin tracks with them.
-    pub(crate) fn bear(&mut self, look: &Look, ctx: &mut Context<'_>) {
+    pub(crate) fn bear(&mut self, look: &Corrected<'_>, ctx: &mut Context<'_>) {
         if !ctx.config.triangulate {
             return;
         }
@@ -46,14 +46,13 @@ impl Filter {
         while self.bearings.front().is_some_and(|b| b.at < before) {
             self.bearings.pop_front();
         }
-        for (reading, raw) in look.readings.iter().enumerate() {
-            let left = 1.0 - ctx.work.taken.get(reading).copied().unwrap_or(1.0);
-            if !matches!(raw.kind, Kind::Bearing { .. }) || left < LEFT_MIN || raw.self_report {
+        for (number, reading) in look.readings.iter().enumerate() {
+            let left = 1.0 - ctx.work.taken.get(number).copied().unwrap_or(1.0);
+            if !matches!(reading.kind, Kind::Bearing { .. }) || left < LEFT_MIN || reading.self_report {
                 continue;
             }
-            let Some(corrected) = ctx.work.readings.get(reading).cloned() else { continue };
-            let new = Bearing { sensor: look.sensor, at: raw.at, reading: corrected, left };
-            let key = key_of(look.key, reading);
+            let new = Bearing { sensor: look.sensor, at: reading.at, reading: reading.clone(), left };
+            let key = key_of(look.key, number);
             if self.sight(&new, key, ctx) {
                 continue;
             }

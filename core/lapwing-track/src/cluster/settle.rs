@@ -59,7 +59,7 @@ impl Filter {
     }
 
     /// Settles tracks that share readings or hypotheses.
-    pub(crate) fn together(&mut self, group: &[(u32, u32)], look: &Look, ctx: &mut Context<'_>) {
+    pub(crate) fn together(&mut self, group: &[(u32, u32)], look: &Corrected<'_>, ctx: &mut Context<'_>) {
         let config = ctx.config;
         // The cluster of all: those there are, and a new one for each track that was alone.
         let mut joint: Option<Cluster> = None;
@@ -120,7 +120,7 @@ impl Filter {
     }
 
     /// Each global hypothesis branches into its best pairings.
-    fn branch(&mut self, cluster: Cluster, members: &[Member], look: &Look, ctx: &mut Context<'_>) {
+    fn branch(&mut self, cluster: Cluster, members: &[Member], look: &Corrected<'_>, ctx: &mut Context<'_>) {
         let config = ctx.config;
         let readings = Self::readings_of(members, ctx);
         let columns = readings.len();
@@ -183,7 +183,7 @@ impl Filter {
         members: &[Member],
         children: &[Child],
         best: f64,
-        look: &Look,
+        look: &Corrected<'_>,
         ctx: &mut Context<'_>,
     ) {
         let mut locals = std::mem::take(&mut ctx.work.locals);
@@ -236,7 +236,7 @@ impl Filter {
         out: &mut Hypothesis,
         (parent, deed): (u16, Deed),
         member: &Member,
-        look: &Look,
+        look: &Corrected<'_>,
         ctx: &mut Context<'_>,
     ) {
         let (reading, shared) = match deed {
@@ -251,7 +251,7 @@ impl Filter {
         };
         let Some(v) = member.visible else { return };
         let visible = ctx.work.visible[v as usize];
-        let merged = self.shared_variance(member, ctx).filter(|_| shared || member.partner.is_some());
+        let merged = self.shared_variance(member, look, ctx).filter(|_| shared || member.partner.is_some());
         let merged = merged.filter(|_| shared || self.is_shared(member, reading, ctx));
         let known = ctx
             .work
@@ -262,16 +262,15 @@ impl Filter {
         let Some(track) = self.tracks.get(member.slot) else { return };
         let (region, height_known) = (track.region, track.height_known);
         // Lent for as long as they are read.
-        let readings = std::mem::take(&mut ctx.work.readings);
         let projections = std::mem::take(&mut ctx.work.projections);
         let projection = projections.get((visible.first + u32::from(parent)) as usize);
-        if let Some(value) = readings.get(reading as usize) {
+        if let Some(value) = look.readings.get(reading as usize) {
             let taken = Taken { merged, known, ahead_s: visible.ahead_s };
             if Self::child_takes(out, value, projection, &taken, look, (region, height_known), ctx) && !shared {
                 out.existence = 1.0;
             }
         }
-        (ctx.work.readings, ctx.work.projections) = (readings, projections);
+        ctx.work.projections = projections;
     }
 
     /// A local hypothesis takes a reading. Whether it could.
@@ -280,7 +279,7 @@ impl Filter {
         value: &Reading,
         projection: Option<&Projection>,
         taken: &Taken,
-        look: &Look,
+        look: &Corrected<'_>,
         (region, height_known): (u16, bool),
         ctx: &mut Context<'_>,
     ) -> bool {
@@ -320,12 +319,12 @@ impl Filter {
 
     /// What the mean of two unresolved aircraft may be off each of them: up to half a resolution cell, as variances of range,
     /// azimuth, elevation and range rate.
-    fn shared_variance(&self, member: &Member, ctx: &Context<'_>) -> Option<[f64; 4]> {
+    fn shared_variance(&self, member: &Member, look: &Corrected<'_>, ctx: &Context<'_>) -> Option<[f64; 4]> {
         member.visible?;
         let resolution = ctx.work.resolution?;
         let range = resolution.range_m.map_or(0.0, |r| r / 2.0);
         let angle = resolution.azimuth_deg.map_or(0.0, |a| math::rad(a) / 2.0);
-        let bearing = ctx.work.readings.first().is_some_and(|r| matches!(r.kind, crate::reading::Kind::Bearing { .. }));
+        let bearing = look.readings.first().is_some_and(|r| matches!(r.kind, crate::reading::Kind::Bearing { .. }));
         Some(if bearing {
             [angle * angle, angle * angle, 0.0, 0.0]
         } else {
@@ -334,7 +333,7 @@ impl Filter {
     }
 
     /// Notes with a member what happened to it under the best hypothesis.
-    fn finish(&mut self, member: &Member, parent: u16, deed: Deed, look: &Look, ctx: &mut Context<'_>) {
+    fn finish(&mut self, member: &Member, parent: u16, deed: Deed, look: &Corrected<'_>, ctx: &mut Context<'_>) {
         match deed {
             Deed::Miss => {
                 if ctx.posts.get(look.sensor as usize).is_some_and(|p| p.listens)
@@ -358,11 +357,9 @@ impl Filter {
                     .flat_map(|v| ctx.work.pairs_of(v))
                     .find(|p| p.reading == reading && p.hypothesis == u32::from(parent))
                     .map_or(0.0, |p| p.log_ratio);
-                let readings = std::mem::take(&mut ctx.work.readings);
-                if let Some(value) = readings.get(reading as usize) {
+                if let Some(value) = look.readings.get(reading as usize) {
                     self.credit(member.slot, log_ratio, (reading, value), look, ctx);
                 }
-                ctx.work.readings = readings;
                 if let Some(took) = ctx.work.took.get_mut(reading as usize) {
                     *took = Took::Track(member.slot);
                 }
@@ -420,7 +417,7 @@ impl Filter {
 
     /// Too many tracks to keep several hypotheses. The rule: probabilities of all pairs by belief propagation, pairs fixed
     /// greedily from the most probable on, each track's existence from the marginals. Costs in proportion to the pairs.
-    fn crowd(&mut self, cluster: Cluster, members: &[Member], look: &Look, ctx: &mut Context<'_>) {
+    fn crowd(&mut self, cluster: Cluster, members: &[Member], look: &Corrected<'_>, ctx: &mut Context<'_>) {
         let readings = Self::readings_of(members, ctx);
         let picks = cluster.globals.first().map_or_else(|| smallvec![0; members.len()], |g| g.picks.clone());
         let mut edges: Vec<Edge> = Vec::new();

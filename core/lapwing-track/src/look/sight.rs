@@ -19,12 +19,12 @@ const SEEN_FOR: Span = Span::from_seconds(15);
 impl Filter {
     /// Finds what the look may see, brings it to the look's time, projects it into the sensor's readings, and finds those that
     /// may be its: all that while it is at hand, for there may be thousands.
-    pub(super) fn find_visible(&mut self, look: &Look, ctx: &mut Context<'_>) -> Gaze {
+    pub(super) fn find_visible(&mut self, look: &Corrected<'_>, ctx: &mut Context<'_>) -> Gaze {
         ctx.work.visible.clear();
         ctx.work.projections.clear();
         ctx.work.pairs.clear();
         let gaze = Gaze::new(self, look, ctx);
-        ctx.work.nearby.lay_out(&ctx.work.readings, &ctx.work.log_other, gaze.kind.filter(|_| !gaze.mixed));
+        ctx.work.nearby.lay_out(look.readings, &ctx.work.log_other, gaze.kind.filter(|_| !gaze.mixed));
         let Some(post) = ctx.posts.get_mut(look.sensor as usize) else { return gaze };
         in_reach(post, &self.track_grid, &self.tracks, &mut ctx.work.near);
         // The poses are looked up for each track: taken out, so that sensor and frames can be read beside them.
@@ -41,7 +41,7 @@ impl Filter {
     }
 
     /// The same of the candidates, when the tracks have taken what is theirs: what they surely gave comes into question no more.
-    pub(super) fn find_weak(&mut self, look: &Look, gaze: &Gaze, ctx: &mut Context<'_>) {
+    pub(super) fn find_weak(&mut self, look: &Corrected<'_>, gaze: &Gaze, ctx: &mut Context<'_>) {
         ctx.work.weak.clear();
         ctx.work.weak_pairs.clear();
         let Some(post) = ctx.posts.get_mut(look.sensor as usize) else { return };
@@ -60,7 +60,7 @@ impl Filter {
     fn show_track(
         &mut self,
         slot: u32,
-        look: &Look,
+        look: &Corrected<'_>,
         gaze: &Gaze,
         poses: &mut Vec<Option<Pose>>,
         ctx: &mut Context<'_>,
@@ -125,7 +125,7 @@ impl Filter {
         let visible = Visible { slot, first: first as u32, detection, ahead_s, polar, pairs: (from, from) };
         let projections = std::mem::take(&mut ctx.work.projections);
         for (h, projection) in projections.from(first).iter().enumerate().filter(|(_, p)| p.valid) {
-            self.pair_one((v, h as u32, true), (slot, detection), projection, &scene, gaze, ctx.work);
+            self.pair_one((v, h as u32, true), (slot, detection), projection, &scene, (look, gaze), ctx.work);
         }
         ctx.work.projections = projections;
         let to = ctx.work.pairs.len() as u32;
@@ -135,7 +135,7 @@ impl Filter {
     fn show_candidate(
         &mut self,
         slot: u32,
-        look: &Look,
+        look: &Corrected<'_>,
         gaze: &Gaze,
         poses: &mut Vec<Option<Pose>>,
         ctx: &mut Context<'_>,
@@ -178,7 +178,7 @@ impl Filter {
             let one = std::slice::from_ref(&state);
             projections.next().fill(&scene, kind, one, &[1.0, 0.0, 0.0], gaze.other, 0.0, None);
             if let Some(projection) = projections.get(at) {
-                self.pair_one((v, 0, false), (slot, detection), projection, &scene, gaze, ctx.work);
+                self.pair_one((v, 0, false), (slot, detection), projection, &scene, (look, gaze), ctx.work);
             }
             projections.give_back(at);
             ctx.work.projections = projections;
@@ -194,10 +194,10 @@ impl Filter {
         (slot, detection): (u32, f64),
         projection: &Projection,
         scene: &Scene<'_>,
-        gaze: &Gaze,
+        (look, gaze): (&Corrected<'_>, &Gaze),
         work: &mut Work,
     ) {
-        let Work { readings, nearby, against, pairs, weak_pairs, taken, .. } = work;
+        let Work { nearby, against, pairs, weak_pairs, taken, .. } = work;
         let found = if strong { pairs } else { weak_pairs };
         let log_detection = gaze.log_detection(detection);
         let start = found.len();
@@ -213,7 +213,7 @@ impl Filter {
             let foresight = if position {
                 foresee(scene.position_innovations(near.point, &near.variance, &projection.rows))
             } else {
-                let Some(reading) = readings.get(r as usize) else { return };
+                let Some(reading) = look.readings.get(r as usize) else { return };
                 if gaze.mixed && gaze.kind != Some(reading.kind) {
                     self.foresee_other(slot, strong, reading, scene)
                 } else {
@@ -322,7 +322,7 @@ pub(super) struct Gaze {
 }
 
 impl Gaze {
-    fn new(filter: &Filter, look: &Look, ctx: &Context<'_>) -> Self {
+    fn new(filter: &Filter, look: &Corrected<'_>, ctx: &Context<'_>) -> Self {
         let post = ctx.posts.get(look.sensor as usize);
         let first = look.readings.first();
         Self {
@@ -348,7 +348,7 @@ impl Gaze {
 
     /// When the sensor looks at what is at `d` (in its horizon), and whether that is beside the part of the turn this look is
     /// of. `None` for what it cannot see now.
-    fn when(&self, look: &Look, d: Option<[f64; 3]>, margin: f64) -> Option<(Time, bool)> {
+    fn when(&self, look: &Corrected<'_>, d: Option<[f64; 3]>, margin: f64) -> Option<(Time, bool)> {
         let Some(d) = d else { return Some((look.at, false)) };
         if let Some(far) = self.far_m {
             let slack = far + 200.0 + 4.0 * margin.min(5_000.0);

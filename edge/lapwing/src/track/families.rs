@@ -41,6 +41,8 @@ pub(super) struct Tuning {
     pub(super) birth_first_per_km2: Option<Spanned<f64>>,
     /// Existence below which a candidate is forgotten.
     pub(super) candidate_min: Option<Spanned<f64>>,
+    /// Part of the existence it began with below which a candidate is forgotten.
+    pub(super) candidate_part: Option<Spanned<f64>>,
     /// Part of existence kept per second.
     pub(super) survival_per_s: Option<Spanned<f64>>,
     /// Existence from which a candidate becomes a track.
@@ -110,6 +112,7 @@ impl Tuning {
         set(&mut config.birth_per_km2_s, &self.birth_per_km2_s);
         set(&mut config.birth_first_per_km2, &self.birth_first_per_km2);
         set(&mut config.candidate_min, &self.candidate_min);
+        set(&mut config.candidate_part, &self.candidate_part);
         set(&mut config.survival_per_s, &self.survival_per_s);
         set(&mut config.existence_begin, &self.existence_begin);
         set(&mut config.existence_confirm, &self.existence_confirm);
@@ -183,6 +186,7 @@ fn parse(path: &str, text: &str) -> Result<Tuning, Problems> {
         ("birth_per_km2_s", &tuning.birth_per_km2_s, positive),
         ("birth_first_per_km2", &tuning.birth_first_per_km2, positive),
         ("candidate_min", &tuning.candidate_min, probability),
+        ("candidate_part", &tuning.candidate_part, probability),
         ("survival_per_s", &tuning.survival_per_s, probability),
         ("existence_begin", &tuning.existence_begin, probability),
         ("existence_confirm", &tuning.existence_confirm, probability),

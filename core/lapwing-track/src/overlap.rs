@@ -1,0 +1,165 @@
+//! How much of what one sensor covers another covers too: what the one has looked for and not found is not hidden from the other.
+//!
+//! The intensity of the undetected is one for all sensors: each look thins it out where it covers (García-Fernández, Williams,
+//! Granström & Svensson 2018, *Poisson multi-Bernoulli mixture filter: direct derivation and implementation*). It is kept by
+//! sensor, as the mean over its coverage; so each look of one sensor thins that of the others by the part of theirs that it covers.
+
+use crate::filter::Memory;
+use crate::post::Post;
+use lapwing_model::{Span, Time, math};
+
+/// Parts of a coverage below this make no difference.
+const PART_MIN: f64 = 0.01;
+
+/// Another sensor's coverage, and the part of it that is covered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Overlap {
+    pub(crate) other: u32,
+    pub(crate) part: f64,
+}
+
+/// Notes with the post `number`, which is new or has changed, what it covers of others, and with the others what they cover of it.
+pub(crate) fn survey(posts: &mut [Post], number: u32) {
+    let at = number as usize;
+    if at >= posts.len() {
+        return;
+    }
+    let (before, rest) = posts.split_at_mut(at);
+    let Some((new, after)) = rest.split_first_mut() else { return };
+    new.overlaps.clear();
+    for other in before.iter_mut().chain(after).filter(|other| other.measures) {
+        other.overlaps.retain(|overlap| overlap.other != number);
+        if !new.measures {
+            continue;
+        }
+        let both = [(new.part_of(other), other.number), (other.part_of(new), number)];
+        for (own, (part, of)) in [&mut new.overlaps, &mut other.overlaps].into_iter().zip(both) {
+            if part >= PART_MIN {
+                own.push(Overlap { other: of, part });
+            }
+        }
+    }
+}
+
+impl Post {
+    /// The part of another's coverage that this one covers, on the ground. Of a sector it is that of the whole circle times the
+    /// sector's share of it: which way it looks is left out.
+    fn part_of(&self, other: &Self) -> f64 {
+        let (Some((here, mine)), Some((there, theirs))) = (self.disc, other.disc) else {
+            // One of them without a bound, or without a place: as far as the areas say.
+            return if self.disc.is_some() || self.sensor.coverage.area_km2.is_some() {
+                (self.area_m2 / other.area_m2).min(1.0)
+            } else {
+                self.share_of_circle()
+            };
+        };
+        self.share_of_circle() * lens_m2(here.distance_m(there), mine, theirs) / (math::PI * theirs * theirs)
+    }
+}
+
+/// Area that two discs share, whose middles are so far apart, square metres.
+fn lens_m2(apart: f64, r: f64, s: f64) -> f64 {
+    if apart >= r + s {
+        return 0.0;
+    }
+    let least = r.min(s);
+    if apart <= (r - s).abs() {
+        return math::PI * least * least;
+    }
+    // Two segments, each a sector less a triangle.
+    let segment = |r: f64, s: f64| {
+        let to_chord = (apart * apart + r * r - s * s) / (2.0 * apart);
+        let half = (1.0 - (to_chord / r) * (to_chord / r)).max(0.0);
+        r * r * math::atan2(math::sqrt(half), to_chord / r) - to_chord * r * math::sqrt(half)
+    };
+    segment(r, s) + segment(s, r)
+}
+
+impl Memory {
+    /// Another sensor has looked at `part` of what this one covers, and would have seen what is there with probability `detection`.
+    /// `interval` and `born` are this one's: until its next look so many more per km² appear, of which the other saw those that
+    /// were there by then.
+    pub(crate) fn shared(&mut self, at: Time, part: f64, detection: f64, interval: Span, born: f64) {
+        let (Some(before), Some(looked_at)) = (self.undetected_per_km2, self.looked_at) else { return };
+        if !self.locates {
+            return;
+        }
+        let gone = at.since(looked_at).as_seconds_f64() / interval.as_seconds_f64().max(1e-3);
+        let to_come = born * (1.0 - gone.clamp(0.0, 1.0));
+        self.undetected_per_km2 = Some(before - part * detection * (before - to_come).max(0.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use lapwing_model::{LocalFrame, Place, Sensor, SensorId, SensorKind};
+
+    fn post(number: u32, east_deg: f64, range_m: Option<f64>) -> Post {
+        let place = Place { latitude_deg: 0.0, longitude_deg: east_deg }.at_height(0.0);
+        let id = SensorId::new(&format!("s{number}")).unwrap();
+        let mut sensor = Sensor::new(id, SensorKind::Radar, Some(place), Span::from_seconds(1));
+        sensor.coverage.range_max_m = range_m;
+        Post::new(number, &sensor, Some(LocalFrame::new(place)), &Config::default())
+    }
+
+    fn parts(post: &Post) -> Vec<(u32, f64)> {
+        post.overlaps.iter().map(|o| (o.other, (o.part * 1000.0).round() / 1000.0)).collect()
+    }
+
+    #[test]
+    fn the_area_two_discs_share_is_that_of_a_fine_grid() {
+        for (apart, r, s) in [(5.0, 4.0, 3.0), (1.5, 4.0, 3.0), (0.5, 4.0, 3.0), (8.0, 4.0, 3.0), (3.9, 4.0, 0.7)] {
+            let mut cells = 0;
+            for i in -1_000..1_000 {
+                for j in -1_000..1_000 {
+                    let (x, y) = (f64::from(i) / 100.0, f64::from(j) / 100.0);
+                    let dx = x - apart;
+                    cells += i32::from(x * x + y * y < r * r && dx * dx + y * y < s * s);
+                }
+            }
+            let counted = f64::from(cells) / 10_000.0;
+            assert!(
+                (lens_m2(apart, r, s) - counted).abs() < 0.03,
+                "{apart} {r} {s}: {} {counted}",
+                lens_m2(apart, r, s)
+            );
+        }
+    }
+
+    #[test]
+    fn each_post_knows_what_it_covers_of_the_others() {
+        // A small one inside a large one, and a third far away that then moves next to them.
+        let mut posts = vec![post(0, 0.0, Some(4_000.0)), post(1, 0.01, Some(1_000.0)), post(2, 3.0, Some(1_000.0))];
+        for number in 0..3 {
+            survey(&mut posts, number);
+        }
+        assert_eq!(parts(&posts[0]), [(1, 1.0)]);
+        assert_eq!(parts(&posts[1]), [(0, 0.063)], "1 of 16");
+        assert!(posts[2].overlaps.is_empty());
+        posts[2] = post(2, 0.01, Some(1_000.0));
+        survey(&mut posts, 2);
+        assert_eq!(parts(&posts[1]), [(0, 0.063), (2, 1.0)]);
+        assert_eq!(parts(&posts[2]), [(0, 0.063), (1, 1.0)]);
+        posts[2] = post(2, 3.0, Some(1_000.0));
+        survey(&mut posts, 2);
+        assert_eq!(parts(&posts[1]), [(0, 0.063)], "and is forgotten when it has left");
+        // Without a bound it covers everything.
+        posts[2] = post(2, 3.0, None);
+        survey(&mut posts, 2);
+        assert_eq!(parts(&posts[2]), [(0, 1.0), (1, 1.0)]);
+    }
+
+    #[test]
+    fn a_look_of_another_thins_out_what_was_there_by_then() {
+        let mut memory =
+            Memory { looked_at: Some(Time::MIN), undetected_per_km2: Some(0.3), locates: true, ..Memory::default() };
+        // A quarter of the interval is over: of 0.2 born in it 0.15 are still to come.
+        memory.shared(Time::MIN + Span::from_millis(250), 0.5, 0.8, Span::from_seconds(1), 0.2);
+        assert!((memory.undetected_per_km2.unwrap() - (0.3 - 0.4 * 0.15)).abs() < 1e-12);
+        let mut unlooked = Memory { locates: true, ..Memory::default() };
+        unlooked.shared(Time::MIN, 1.0, 1.0, Span::from_seconds(1), 0.2);
+        assert_eq!(unlooked.undetected_per_km2, None, "what has not looked yet has its first look before it");
+    }
+}

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 /// Side of a cell, metres.
 const CELL_M: f64 = 2_000.0;
 /// Metres per degree of latitude, at least.
-const METRES_PER_DEG: f64 = 110_500.0;
+pub(crate) const METRES_PER_DEG: f64 = 110_500.0;
 /// How far a thing may be from where it is filed before it must be filed anew, metres.
 pub(crate) const SLACK_M: f64 = 400.0;
 /// How far it may have moved before it is filed anew at all: most looks move an aircraft by a few metres.

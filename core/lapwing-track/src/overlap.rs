@@ -5,6 +5,7 @@
 //! sensor, as the mean over its coverage; so each look of one sensor thins that of the others by the part of theirs that it covers.
 
 use crate::filter::Memory;
+use crate::grid::METRES_PER_DEG;
 use crate::post::Post;
 use lapwing_model::{Span, Time, math};
 
@@ -53,6 +54,10 @@ impl Post {
                 self.share_of_circle()
             };
         };
+        // Most of thousands are far away, and seen to be by their latitudes.
+        if math::fabs(here.latitude_deg - there.latitude_deg) * METRES_PER_DEG > mine + theirs {
+            return 0.0;
+        }
         self.share_of_circle() * lens_m2(here.distance_m(there), mine, theirs) / (math::PI * theirs * theirs)
     }
 }
@@ -63,7 +68,7 @@ fn lens_m2(apart: f64, r: f64, s: f64) -> f64 {
         return 0.0;
     }
     let least = r.min(s);
-    if apart <= (r - s).abs() {
+    if apart <= math::fabs(r - s) {
         return math::PI * least * least;
     }
     // Two segments, each a sector less a triangle.

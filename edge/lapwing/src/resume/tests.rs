@@ -300,7 +300,7 @@ fn the_next_older_snapshot_serves_when_the_latest_cannot() {
     let sound = std::fs::read(path(bad)).unwrap();
     let cases: [(&str, Vec<u8>); 4] = [
         ("torn", sound[..sound.len() / 2].to_vec()),
-        ("newer", [&sound[..12], &9_u32.to_le_bytes()[..], &sound[16..]].concat()),
+        ("newer", [&sound[..12], &(Line::SAVE_VERSION + 1).to_le_bytes()[..], &sound[16..]].concat()),
         ("foreign", b"GIF89a".to_vec()),
         ("empty", Vec::new()),
     ];

@@ -1,6 +1,6 @@
 //! Hostile bytes for the decoders: a seeded mutation run that needs nothing but stable Rust, and libFuzzer on request.
 
-use crate::steps::{self, cargo, output, root};
+use crate::steps::{self, cargo, output, root, target};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::Command;
@@ -46,18 +46,19 @@ fn seeds(target: &str) -> Option<PathBuf> {
     Some(root().join("testdata").join(folder)).filter(|folder| folder.is_dir())
 }
 
-/// Mutated golden inputs through the decoders, as they are built for `profile`.
-pub(crate) fn mutate(cases: u64, profile: &str) -> Result<()> {
-    let run = ["run", "--quiet", "--profile", profile, "-p", "lapwing-formats", "--example", "torture", "--"];
-    let cases = cases.to_string();
-    cargo(&[&run[..], &["--cases", &cases, "--seed", "1"]].concat())
+/// Mutated golden inputs through the decoders, as they are built in `folder` of the target folder, by cargo with `profile`.
+pub(crate) fn mutate(cases: u64, (profile, folder): (&str, &str)) -> Result<()> {
+    // Of the whole workspace: of one package alone its dependencies would have other features, and be built once more.
+    cargo(&["build", "--quiet", "--profile", profile, "--workspace", "--example", "mutate"])?;
+    let mut command = Command::new(target(&format!("{folder}/examples/mutate")));
+    steps::run(command.args(["--cases", &cases.to_string(), "--seed", "1"]))
 }
 
 /// `cargo xtask fuzz`.
 pub(crate) fn run(format: Option<&str>, cases: u64, guided_seconds: Option<u64>) -> Result<()> {
     match (guided_seconds, format) {
         (Some(seconds), _) => run_guided(format, seconds),
-        (None, None) => mutate(cases, "release"),
+        (None, None) => mutate(cases, ("release", "release")),
         (None, Some(_)) => bail!("the mutation run takes all formats; one format alone goes with --guided-seconds"),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn run() -> Result<()> {
         cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
     })?;
     steps.run("Rust tests", || cargo(&["test", "--workspace", "--quiet"]))?;
-    steps.run("decoders under mutation", || fuzz::mutate(MUTATED_CASES, "dev"))?;
+    steps.run("decoders under mutation", || fuzz::mutate(MUTATED_CASES, ("dev", "debug")))?;
     steps.run("the demo in a real browser", demo_in_browser)?;
     println!("all tests passed in {} s", steps.seconds());
     Ok(())
@@ -40,8 +40,8 @@ impl Drop for Running {
 }
 
 fn demo_in_browser() -> Result<()> {
-    // As the tests built it: a release build would take longer than all tests.
-    cargo(&["build", "--quiet", "-p", "lapwing"])?;
+    // As the tests built it, with the features of the whole workspace: any other build would take as long as all tests.
+    cargo(&["build", "--quiet", "--workspace", "--bin", "lapwing"])?;
     let mut command = Command::new(target("debug/lapwing"));
     command.args(["demo", "--listen", "127.0.0.1:0", "--seconds", "300"]).stdout(Stdio::piped());
     let mut demo = Running(command.spawn().context("lapwing demo")?);

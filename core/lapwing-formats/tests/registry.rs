@@ -100,7 +100,7 @@ fn every_decoder_has_a_fuzz_target() {
 
 #[test]
 fn a_short_torture_run_passes() {
-    // A fixed share of `--example torture`, which runs ten million.
+    // A fixed share of `--example mutate`, which runs ten million.
     let outcomes = common::torture(42, 60_000, |_| {}).unwrap_or_else(|why| panic!("{why}"));
     for outcome in &outcomes {
         assert!(outcome.tally.used > 0, "mutation leaves no unit that can be used: the run tries nothing");

@@ -1,5 +1,5 @@
 //! Millions of mutated inputs over every decoder:
-//! `cargo run --release -p lapwing-formats --example torture -- --cases 10000000 --seed 1`
+//! `cargo run --release -p lapwing-formats --example mutate -- --cases 10000000 --seed 1`
 //!
 //! Seeds are the golden and malformed files of every format. Prints what each decoder went through, and ends with a
 //! failure when one panics, hangs on an input, or does not account for every unit and byte.

@@ -56,7 +56,8 @@ pub struct Config {
     /// Existence below which a candidate is forgotten (default 1e-5).
     pub candidate_min: f64,
     /// Part of the existence it began with below which a candidate is forgotten (default 0: only `candidate_min` decides). Where
-    /// false plots are many it spares most of the work: what has less left than this says hardly more than a new plot there would.
+    /// false plots are many it spares most of the work, and beside the first looks loses little: what has less left than this says
+    /// hardly more than a new plot there would.
     pub candidate_part: f64,
     /// Whether bearings alone may start a track by triangulation (default yes).
     pub triangulate: bool,

@@ -31,7 +31,7 @@ pub(crate) struct Memory {
     pub(crate) stray_per_look: Option<f64>,
     /// Aircraft that it may not have detected yet, per km²; `None` before its first look.
     pub(crate) undetected_per_km2: Option<f64>,
-    /// Whether what it saw ever had a place: then what it looks for and does not find is hidden from nobody.
+    /// Whether what it saw ever had a place: only then does what it does not find thin out what others may.
     pub(crate) locates: bool,
     pub(crate) map: ClutterMap,
     pub(crate) bias: BiasFilter,

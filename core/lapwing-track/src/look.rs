@@ -83,7 +83,7 @@ impl Filter {
         ctx.work.took.resize(look.readings.len(), Took::Held);
         ctx.work.vouched.clear();
         ctx.work.vouched.resize(look.readings.len(), false);
-        self.memory(look.sensor);
+        self.memory(look.sensor).locates |= look.readings.iter().any(|reading| reading.kind.has_position());
         // Lent for as long as they are read.
         let mut room = std::mem::take(&mut ctx.work.readings);
         self.take_in(&self.corrected(look, &mut room, ctx), ctx);
@@ -110,7 +110,6 @@ impl Filter {
         let stray = std::mem::take(&mut memory.stray);
         memory.stray_per_look = Some(memory.stray_per_look.map_or(stray, |mean| mean + 0.1 * (stray - mean)));
         memory.map.looked();
-        memory.locates |= look.readings.iter().any(|reading| reading.kind.has_position());
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
         // The intensity of the undetected thins out with each look and fills up with births (Williams 2015,
         // equations 24 and 30, for an intensity that is even over the coverage).
@@ -124,7 +123,8 @@ impl Filter {
             let (memory, theirs) =
                 (self.memories.get_mut(overlap.other as usize), ctx.posts.get(overlap.other as usize));
             if let (Some(memory), Some(theirs)) = (memory, theirs) {
-                memory.shared(look.at, overlap.part, seen, theirs.sensor.interval, theirs.born_per_km2(config));
+                let each = (theirs.sensor.interval, theirs.born_per_km2(config));
+                memory.shared(look.at, overlap.part, seen, each, theirs.covered);
             }
         }
     }

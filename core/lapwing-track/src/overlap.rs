@@ -11,6 +11,10 @@ use lapwing_model::{Span, Time, math};
 
 /// Parts of a coverage below this make no difference.
 const PART_MIN: f64 = 0.01;
+/// Others noted with a post at most: those of which it covers the greatest parts.
+const OVERLAPS_MAX: usize = 256;
+/// However much others look, this part of what appears between two looks is still undetected.
+const HIDDEN_MIN: f64 = 0.01;
 
 /// Another sensor's coverage, and the part of it that is covered.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,41 +23,61 @@ pub(crate) struct Overlap {
     pub(crate) part: f64,
 }
 
-/// Notes with the post `number`, which is new or has changed, what it covers of others, and with the others what they cover of it.
-pub(crate) fn survey(posts: &mut [Post], number: u32) {
-    let at = number as usize;
-    if at >= posts.len() {
+/// Notes what a post that is new, the last of all, covers of others, and with the others what they cover of it.
+pub(crate) fn survey_new(posts: &mut [Post]) {
+    let Some((new, others)) = posts.split_last_mut() else { return };
+    if !new.sees() {
         return;
     }
-    let (before, rest) = posts.split_at_mut(at);
-    let Some((new, after)) = rest.split_first_mut() else { return };
-    new.overlaps.clear();
-    for other in before.iter_mut().chain(after).filter(|other| other.measures) {
-        other.overlaps.retain(|overlap| overlap.other != number);
-        if !new.measures {
-            continue;
+    for other in others.iter_mut().filter(|other| other.sees()) {
+        let (mine, theirs) = (other.part_of(new), new.part_of(other));
+        other.note(new.number, mine);
+        new.note(other.number, theirs);
+        new.covered = new.covered.max(mine);
+        other.covered = other.covered.max(theirs);
+    }
+}
+
+/// The same of a post that has changed from what `before` says of whether it saw.
+pub(crate) fn survey_changed(posts: &mut [Post], number: u32, before: bool) {
+    let after = posts.get(number as usize).is_some_and(Post::sees);
+    if !before && !after {
+        return;
+    }
+    // Seldom: all parts anew, so that nothing is left of where it was.
+    for at in 1..=posts.len() {
+        if let Some(post) = posts.get_mut(at - 1) {
+            post.overlaps.clear();
+            post.covered = 0.0;
         }
-        let both = [(new.part_of(other), other.number), (other.part_of(new), number)];
-        for (own, (part, of)) in [&mut new.overlaps, &mut other.overlaps].into_iter().zip(both) {
-            if part >= PART_MIN {
-                own.push(Overlap { other: of, part });
-            }
-        }
+        survey_new(posts.get_mut(..at).unwrap_or(&mut []));
     }
 }
 
 impl Post {
+    /// Whether it looks for all that is in a known part of the world: what only listens says nothing of the silent.
+    pub(crate) fn sees(&self) -> bool {
+        self.measures && !self.listens && self.disc.is_some()
+    }
+
+    /// Notes that it covers a part of another's coverage.
+    fn note(&mut self, other: u32, part: f64) {
+        if !(part >= PART_MIN) {
+            return;
+        }
+        if self.overlaps.len() < OVERLAPS_MAX {
+            self.overlaps.push(Overlap { other, part });
+        } else if let Some(least) = self.overlaps.iter_mut().min_by(|a, b| a.part.total_cmp(&b.part))
+            && least.part < part
+        {
+            *least = Overlap { other, part };
+        }
+    }
+
     /// The part of another's coverage that this one covers, on the ground. Of a sector it is that of the whole circle times the
     /// sector's share of it: which way it looks is left out.
     fn part_of(&self, other: &Self) -> f64 {
-        let (Some((here, mine)), Some((there, theirs))) = (self.disc, other.disc) else {
-            // One of them without a bound, or without a place: as far as the areas say.
-            return if self.disc.is_some() || self.sensor.coverage.area_km2.is_some() {
-                (self.area_m2 / other.area_m2).min(1.0)
-            } else {
-                self.share_of_circle()
-            };
-        };
+        let (Some((here, mine)), Some((there, theirs))) = (self.disc, other.disc) else { return 0.0 };
         // Most of thousands are far away, and seen to be by their latitudes.
         if math::fabs(here.latitude_deg - there.latitude_deg) * METRES_PER_DEG > mine + theirs {
             return 0.0;
@@ -83,15 +107,17 @@ fn lens_m2(apart: f64, r: f64, s: f64) -> f64 {
 impl Memory {
     /// Another sensor has looked at `part` of what this one covers, and would have seen what is there with probability `detection`.
     /// `interval` and `born` are this one's: until its next look so many more per km² appear, of which the other saw those that
-    /// were there by then.
-    pub(crate) fn shared(&mut self, at: Time, part: f64, detection: f64, interval: Span, born: f64) {
+    /// were there by then. Where no other looks they stay: of a part `covered` at most.
+    pub(crate) fn shared(&mut self, at: Time, part: f64, detection: f64, (interval, born): (Span, f64), covered: f64) {
         let (Some(before), Some(looked_at)) = (self.undetected_per_km2, self.looked_at) else { return };
         if !self.locates {
             return;
         }
         let gone = at.since(looked_at).as_seconds_f64() / interval.as_seconds_f64().max(1e-3);
         let to_come = born * (1.0 - gone.clamp(0.0, 1.0));
-        self.undetected_per_km2 = Some(before - part * detection * (before - to_come).max(0.0));
+        let left = before - part * detection * (before - to_come).max(0.0);
+        let hidden = born * (1.0 - covered).max(HIDDEN_MIN);
+        self.undetected_per_km2 = Some(left.max(hidden.min(before)));
     }
 }
 
@@ -133,38 +159,74 @@ mod tests {
         }
     }
 
+    fn all_new(all: &[Post]) -> Vec<Post> {
+        let mut posts = Vec::new();
+        for post in all {
+            posts.push(post.clone());
+            survey_new(&mut posts);
+        }
+        posts
+    }
+
     #[test]
     fn each_post_knows_what_it_covers_of_the_others() {
-        // A small one inside a large one, and a third far away that then moves next to them.
-        let mut posts = vec![post(0, 0.0, Some(4_000.0)), post(1, 0.01, Some(1_000.0)), post(2, 3.0, Some(1_000.0))];
-        for number in 0..3 {
-            survey(&mut posts, number);
-        }
+        // A small one inside a large one, and a third far away that then moves onto the small one, and away again.
+        let away = post(2, 3.0, Some(1_000.0));
+        let mut posts = all_new(&[post(0, 0.0, Some(4_000.0)), post(1, 0.01, Some(1_000.0)), away.clone()]);
         assert_eq!(parts(&posts[0]), [(1, 1.0)]);
         assert_eq!(parts(&posts[1]), [(0, 0.063)], "1 of 16");
         assert!(posts[2].overlaps.is_empty());
+        assert_eq!([posts[1].covered, posts[2].covered], [1.0, 0.0]);
         posts[2] = post(2, 0.01, Some(1_000.0));
-        survey(&mut posts, 2);
+        survey_changed(&mut posts, 2, true);
         assert_eq!(parts(&posts[1]), [(0, 0.063), (2, 1.0)]);
         assert_eq!(parts(&posts[2]), [(0, 0.063), (1, 1.0)]);
-        posts[2] = post(2, 3.0, Some(1_000.0));
-        survey(&mut posts, 2);
+        posts[2] = away;
+        survey_changed(&mut posts, 2, true);
         assert_eq!(parts(&posts[1]), [(0, 0.063)], "and is forgotten when it has left");
-        // Without a bound it covers everything.
-        posts[2] = post(2, 3.0, None);
-        survey(&mut posts, 2);
-        assert_eq!(parts(&posts[2]), [(0, 1.0), (1, 1.0)]);
+        assert_eq!(posts[2].covered, 0.0);
+    }
+
+    #[test]
+    fn what_has_no_bound_or_only_listens_covers_nothing() {
+        let radar = || post(0, 0.0, Some(4_000.0));
+        let mut ears = post(1, 0.0, Some(4_000.0));
+        ears.listens = true;
+        for other in [ears, post(1, 0.0, None), post(1, 0.0, Some(150_000.0))] {
+            let posts = all_new(&[radar(), other]);
+            assert!(posts.iter().all(|p| p.overlaps.is_empty() && p.covered == 0.0));
+        }
+    }
+
+    #[test]
+    fn of_many_the_greatest_parts_are_kept() {
+        let all: Vec<Post> = (0..400).map(|i| post(i, f64::from(i) * 1e-5, Some(1_000.0))).collect();
+        let posts = all_new(&all);
+        assert!(posts.iter().all(|p| p.overlaps.len() == OVERLAPS_MAX));
+        assert!(posts[0].overlaps.iter().all(|o| o.other <= OVERLAPS_MAX as u32), "its neighbours");
     }
 
     #[test]
     fn a_look_of_another_thins_out_what_was_there_by_then() {
-        let mut memory =
-            Memory { looked_at: Some(Time::MIN), undetected_per_km2: Some(0.3), locates: true, ..Memory::default() };
+        let looked = |undetected: f64| Memory {
+            looked_at: Some(Time::MIN),
+            undetected_per_km2: Some(undetected),
+            locates: true,
+            ..Memory::default()
+        };
+        let (at, each) = (Time::MIN + Span::from_millis(250), (Span::from_seconds(1), 0.2));
         // A quarter of the interval is over: of 0.2 born in it 0.15 are still to come.
-        memory.shared(Time::MIN + Span::from_millis(250), 0.5, 0.8, Span::from_seconds(1), 0.2);
+        let mut memory = looked(0.3);
+        memory.shared(at, 0.5, 0.8, each, 0.5);
         assert!((memory.undetected_per_km2.unwrap() - (0.3 - 0.4 * 0.15)).abs() < 1e-12);
+        // However often the other looks meanwhile, what appears in the other half is not seen by it.
+        let late = Time::MIN + Span::from_seconds(600);
+        for _ in 0..1_000 {
+            memory.shared(late, 0.5, 0.8, each, 0.5);
+        }
+        assert!((memory.undetected_per_km2.unwrap() - 0.1).abs() < 1e-12);
         let mut unlooked = Memory { locates: true, ..Memory::default() };
-        unlooked.shared(Time::MIN, 1.0, 1.0, Span::from_seconds(1), 0.2);
+        unlooked.shared(Time::MIN, 1.0, 1.0, each, 1.0);
         assert_eq!(unlooked.undetected_per_km2, None, "what has not looked yet has its first look before it");
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Post {
     pub(crate) poses: Vec<Option<Pose>>,
     /// What it covers of other sensors' coverages.
     pub(crate) overlaps: Vec<Overlap>,
+    /// The greatest part of its own that any other covers.
+    pub(crate) covered: f64,
     /// Whether it measures; what only hears claims has never looked.
     pub(crate) measures: bool,
     /// Whether it hears or receives what an aircraft gives off: that it does not says nothing of one that is silent.
@@ -46,7 +48,7 @@ pub(crate) struct Post {
     elevation: (f64, f64),
     pub(crate) detection: f64,
     /// Area on the ground, m².
-    pub(crate) area_m2: f64,
+    area_m2: f64,
     pub(crate) clutter_per_look: Option<f64>,
 }
 
@@ -74,6 +76,7 @@ impl Post {
             frame,
             poses: Vec::new(),
             overlaps: Vec::new(),
+            covered: 0.0,
             measures: !matches!(sensor.kind, SensorKind::RemoteId | SensorKind::Adsb | SensorKind::Human),
             listens: matches!(sensor.kind, SensorKind::RfDirection | SensorKind::Acoustic),
             disc: frame.and_then(|f| c.range_max_m.filter(|r| *r < 100_000.0).map(|r| (f.origin().place(), r))),

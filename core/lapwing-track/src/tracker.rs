@@ -28,7 +28,7 @@ use crate::grid::SLACK_M;
 use crate::interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan};
 use crate::life::STEP;
 use crate::look::Look;
-use crate::overlap::survey;
+use crate::overlap::{survey_changed, survey_new};
 use crate::post::Post;
 use crate::reading::{Reading, resolve};
 use crate::region::{Regions, moved, position, velocity};
@@ -520,8 +520,9 @@ impl Tracker {
         if let Some(number) = self.numbers.get(&sensor.id).copied() {
             let post = self.posts.get_mut(number as usize)?;
             if post.sensor != *sensor {
+                let saw = post.sees();
                 *post = Post::new(number, sensor, sensor.place.and_then(frame_of), &self.config);
-                survey(&mut self.posts, number);
+                survey_changed(&mut self.posts, number, saw);
             }
             return Some(number);
         }
@@ -530,7 +531,7 @@ impl Tracker {
         }
         let number = self.posts.len() as u32;
         self.posts.push(Post::new(number, sensor, sensor.place.and_then(frame_of), &self.config));
-        survey(&mut self.posts, number);
+        survey_new(&mut self.posts);
         self.numbers.insert(sensor.id.clone(), number);
         Some(number)
     }

@@ -103,24 +103,3 @@ fn what_one_radar_looks_for_the_other_does_not_expect() {
     let (alone, together) = (undetected(1), undetected(2));
     assert!(together < 0.8 * alone && together > 0.0, "{together} {alone}");
 }
-
-#[test]
-fn the_word_that_ends_a_look_misses_nothing_that_the_look_saw() {
-    // Plots one by one, then the word that the turn is over: a candidate of the turn keeps its existence.
-    let existence = |said: bool| {
-        let mut dice = Dice::new(6);
-        let mut t = Tracker::new(Config::default());
-        t.advance(at(0.0));
-        t.looked(&radar(), at(0.0), None);
-        t.advance(at(0.9));
-        let plots = [plot(0.9, Enu::new(900.0, 400.0, 150.0), true, &mut dice)];
-        t.observe(&radar(), &plots, &mut Vec::new());
-        if said {
-            t.advance(at(1.0));
-            t.looked(&radar(), at(1.0), None);
-        }
-        t.filter().candidates.iter().map(|(_, c)| c.existence).sum::<f64>()
-    };
-    let (open, ended) = (existence(false), existence(true));
-    assert!(open > 0.0 && ended > 0.95 * open, "{ended} {open}");
-}

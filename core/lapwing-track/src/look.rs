@@ -123,7 +123,7 @@ impl Filter {
             let (memory, theirs) =
                 (self.memories.get_mut(overlap.other as usize), ctx.posts.get(overlap.other as usize));
             if let (Some(memory), Some(theirs)) = (memory, theirs) {
-                let each = (theirs.sensor.interval, theirs.born_per_km2(config));
+                let each = (theirs.interval_s(), theirs.born_per_km2(config));
                 memory.shared(look.at, overlap.part, seen, each, theirs.covered);
             }
         }

@@ -7,7 +7,7 @@
 use crate::filter::Memory;
 use crate::grid::METRES_PER_DEG;
 use crate::post::Post;
-use lapwing_model::{Span, Time, math};
+use lapwing_model::{Time, math};
 
 /// Parts of a coverage below this make no difference.
 const PART_MIN: f64 = 0.01;
@@ -38,13 +38,8 @@ pub(crate) fn survey_new(posts: &mut [Post]) {
     }
 }
 
-/// The same of a post that has changed from what `before` says of whether it saw.
-pub(crate) fn survey_changed(posts: &mut [Post], number: u32, before: bool) {
-    let after = posts.get(number as usize).is_some_and(Post::sees);
-    if !before && !after {
-        return;
-    }
-    // Seldom: all parts anew, so that nothing is left of where it was.
+/// The same of all posts, after one has changed: seldom, and so all parts anew, that nothing is left of where it was.
+pub(crate) fn survey(posts: &mut [Post]) {
     for at in 1..=posts.len() {
         if let Some(post) = posts.get_mut(at - 1) {
             post.overlaps.clear();
@@ -106,14 +101,14 @@ fn lens_m2(apart: f64, r: f64, s: f64) -> f64 {
 
 impl Memory {
     /// Another sensor has looked at `part` of what this one covers, and would have seen what is there with probability `detection`.
-    /// `interval` and `born` are this one's: until its next look so many more per km² appear, of which the other saw those that
+    /// `interval_s` and `born` are this one's: until its next look so many more per km² appear, of which the other saw those that
     /// were there by then. Where no other looks they stay: of a part `covered` at most.
-    pub(crate) fn shared(&mut self, at: Time, part: f64, detection: f64, (interval, born): (Span, f64), covered: f64) {
+    pub(crate) fn shared(&mut self, at: Time, part: f64, detection: f64, (interval_s, born): (f64, f64), covered: f64) {
         let (Some(before), Some(looked_at)) = (self.undetected_per_km2, self.looked_at) else { return };
         if !self.locates {
             return;
         }
-        let gone = at.since(looked_at).as_seconds_f64() / interval.as_seconds_f64().max(1e-3);
+        let gone = at.since(looked_at).as_seconds_f64() / interval_s;
         let to_come = born * (1.0 - gone.clamp(0.0, 1.0));
         let left = before - part * detection * (before - to_come).max(0.0);
         let hidden = born * (1.0 - covered).max(HIDDEN_MIN);
@@ -125,7 +120,7 @@ impl Memory {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use lapwing_model::{LocalFrame, Place, Sensor, SensorId, SensorKind};
+    use lapwing_model::{LocalFrame, Place, Sensor, SensorId, SensorKind, Span};
 
     fn post(number: u32, east_deg: f64, range_m: Option<f64>) -> Post {
         let place = Place { latitude_deg: 0.0, longitude_deg: east_deg }.at_height(0.0);
@@ -178,11 +173,11 @@ mod tests {
         assert!(posts[2].overlaps.is_empty());
         assert_eq!([posts[1].covered, posts[2].covered], [1.0, 0.0]);
         posts[2] = post(2, 0.01, Some(1_000.0));
-        survey_changed(&mut posts, 2, true);
+        survey(&mut posts);
         assert_eq!(parts(&posts[1]), [(0, 0.063), (2, 1.0)]);
         assert_eq!(parts(&posts[2]), [(0, 0.063), (1, 1.0)]);
         posts[2] = away;
-        survey_changed(&mut posts, 2, true);
+        survey(&mut posts);
         assert_eq!(parts(&posts[1]), [(0, 0.063)], "and is forgotten when it has left");
         assert_eq!(posts[2].covered, 0.0);
     }
@@ -214,7 +209,7 @@ mod tests {
             locates: true,
             ..Memory::default()
         };
-        let (at, each) = (Time::MIN + Span::from_millis(250), (Span::from_seconds(1), 0.2));
+        let (at, each) = (Time::MIN + Span::from_millis(250), (1.0, 0.2));
         // A quarter of the interval is over: of 0.2 born in it 0.15 are still to come.
         let mut memory = looked(0.3);
         memory.shared(at, 0.5, 0.8, each, 0.5);

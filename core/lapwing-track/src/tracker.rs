@@ -28,7 +28,7 @@ use crate::grid::SLACK_M;
 use crate::interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan};
 use crate::life::STEP;
 use crate::look::Look;
-use crate::overlap::{survey_changed, survey_new};
+use crate::overlap::{survey, survey_new};
 use crate::post::Post;
 use crate::reading::{Reading, resolve};
 use crate::region::{Regions, moved, position, velocity};
@@ -522,7 +522,9 @@ impl Tracker {
             if post.sensor != *sensor {
                 let saw = post.sees();
                 *post = Post::new(number, sensor, sensor.place.and_then(frame_of), &self.config);
-                survey_changed(&mut self.posts, number, saw);
+                if saw || post.sees() {
+                    survey(&mut self.posts);
+                }
             }
             return Some(number);
         }

@@ -256,7 +256,7 @@ impl Filter {
         if let Some(label) = reading.label {
             track.fix = fix_of(reading, track, ctx.regions.frame(track.region), label);
         }
-        self.learn_height(slot, reading, look.sensor, ctx);
+        self.hear_height(slot, reading, look.sensor, ctx);
         if let Some(label) = reading.label {
             self.name(slot, label, true);
         }
@@ -276,6 +276,7 @@ impl Filter {
         };
         let mut track =
             Track::new(crate::birth::key_of(look.key, 0), region, reading.at, height_known, state, ctx.config);
+        track.height_claimed = height_known;
         if let Some(velocity) = reading.velocity {
             use_velocity(&mut track.best.modes, velocity, ctx.regions.frame(region), height_known);
         }

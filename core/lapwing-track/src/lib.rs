@@ -15,7 +15,7 @@
 //!   time);
 //! - association: `assign` (the k best pairings), `marginal` (the probability of each pair), `compete` (candidates against each
 //!   other), `grid` (who is near);
-//! - aircraft: `track` (one), `existence`, `class` (what it is), `cluster` (several that cannot be told apart);
+//! - aircraft: `track` (one), `existence`, `height`, `class` (what it is), `cluster` (several that cannot be told apart);
 //! - what happens: `look` (a sensor looked), `claim` (an aircraft spoke), `birth`, `triangulate` and `sightline` (a track
 //!   begins), `life` (time passed), `twin` (one aircraft or two);
 //! - `filter` (all that is known at one time) and `tracker` (looks in any order in, tracks out).
@@ -39,6 +39,7 @@ mod filter;
 mod gaussian;
 mod geoid;
 mod grid;
+mod height;
 mod imm;
 mod interface;
 mod life;

@@ -83,7 +83,9 @@ impl Filter {
         ctx.work.took.resize(look.readings.len(), Took::Held);
         ctx.work.vouched.clear();
         ctx.work.vouched.resize(look.readings.len(), false);
-        self.memory(look.sensor).locates |= look.readings.iter().any(|reading| reading.kind.has_position());
+        let memory = self.memory(look.sensor);
+        memory.locates |= look.readings.iter().any(|reading| reading.kind.has_position());
+        memory.flat_ranges |= look.readings.iter().any(|reading| reading.kind.is_flat_range());
         // Lent for as long as they are read.
         let mut room = std::mem::take(&mut ctx.work.readings);
         self.take_in(&self.corrected(look, &mut room, ctx), ctx);
@@ -338,7 +340,7 @@ impl Filter {
         track.remember(sensor, interval, reading, listens);
         track.measured(log_ratio, reading, ctx.config);
         track.seen_again();
-        self.learn_height(slot, reading, look.sensor, ctx);
+        self.measure_height(slot, reading, look.sensor, ctx);
         self.learn_bias(slot, number, look, ctx);
         if let Some(label) = reading.label {
             self.name(slot, label, false);
@@ -415,31 +417,6 @@ impl Filter {
             .flatten()
             .filter(|(_, near)| *near < 2.0 * UNRESOLVED + 0.5)
             .map(|(p, _)| p)
-    }
-
-    /// The first measured height of a track that had none.
-    pub(crate) fn learn_height(&mut self, slot: u32, reading: &Reading, sensor: u32, ctx: &mut Context<'_>) {
-        let Some(track) = self.tracks.get(slot).filter(|t| !t.height_known) else { return };
-        let region = track.region;
-        let scene = ctx.scene(sensor, region, false);
-        let Some((up, variance)) = up_of(&scene, reading) else { return };
-        let speed = ctx.config.vertical_speed_start_sd_mps;
-        let set = |modes: &mut Modes| {
-            for state in modes.states_mut() {
-                state.mean[2] = up;
-                state.mean[5] = 0.0;
-                state.covariance[(2, 2)] = variance;
-                state.covariance[(5, 5)] = speed * speed;
-            }
-        };
-        let Some(track) = self.tracks.get_mut(slot) else { return };
-        track.height_known = true;
-        set(&mut track.best.modes);
-        if let Some(cluster) = track.cluster.and_then(|c| self.clusters.get_mut(c)) {
-            for hypothesis in cluster.hypotheses_of(slot) {
-                set(&mut hypothesis.modes);
-            }
-        }
     }
 }
 

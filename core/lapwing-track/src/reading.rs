@@ -38,6 +38,20 @@ impl Kind {
     pub(crate) fn has_position(self) -> bool {
         matches!(self, Self::Position { .. } | Self::Polar { .. })
     }
+
+    /// Whether it says how high something is.
+    pub(crate) fn has_height(self) -> bool {
+        match self {
+            Self::Position { height } => height,
+            Self::Polar { elevation, .. } | Self::Bearing { elevation } => elevation,
+            Self::RangeDifference => false,
+        }
+    }
+
+    /// Whether it is a slant range whose height is anyone's guess.
+    pub(crate) fn is_flat_range(self) -> bool {
+        matches!(self, Self::Polar { elevation: false, .. })
+    }
 }
 
 /// An observation made ready. Values: horizontal position none (it is in `point`), range, azimuth, elevation, range rate;

@@ -116,6 +116,8 @@ pub(crate) struct Track {
     /// Where it is filed, and whether under a name.
     pub(crate) filed: Option<(Filed, bool)>,
     pub(crate) height_known: bool,
+    /// Whether that height is its own word and nothing else's.
+    pub(crate) height_claimed: bool,
     /// The only hypothesis, or that of the best global one.
     pub(crate) best: Hypothesis,
     /// The cluster that holds its other hypotheses.
@@ -189,6 +191,7 @@ impl Track {
             at,
             filed: None,
             height_known,
+            height_claimed: false,
             best: Hypothesis { modes: Modes::new(state, &config.models), existence: 1.0 },
             cluster: None,
             phase: Phase::Tentative,

@@ -165,7 +165,9 @@ impl Filter {
         if !gaze.misses {
             detection = detection.max(0.05);
         }
-        if beside || (post.listens && !candidate.heard.emits()) {
+        // Seen by a plot that came before the word that the look is complete.
+        let own = candidate.sensor == look.sensor && look.unseen_since.is_some_and(|since| candidate.last_at > since);
+        if beside || own || (post.listens && !candidate.heard.emits()) {
             detection = -detection;
         }
         let Candidate { existence, line, shares_line, state, .. } = *candidate;

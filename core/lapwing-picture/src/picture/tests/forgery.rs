@@ -252,7 +252,10 @@ fn a_claimed_height_hides_nothing() {
                 lie(&mut claim.heights);
                 scene.claim(t(f64::from(s) + 0.3), claim);
                 if s == 76 {
-                    let named = scene.tracks().into_iter().find(|t| !t.identity.names.is_empty()).unwrap();
+                    // However it lies, it is one track with a name, which the radar keeps.
+                    let named = scene.one();
+                    assert_eq!((named.id.0, named.identity.names.len()), (1, 1), "{datum:?} {radar:?}");
+                    assert!(named.existence > 0.99, "{datum:?} {radar:?}: {}", named.existence);
                     let alerts = live(&scene);
                     assert!(
                         alerts.iter().any(|a| a.track == named.id && a.severity == Severity::Critical),
@@ -268,6 +271,28 @@ fn a_claimed_height_hides_nothing() {
             assert_eq!(denied, comparable && radar == Some(true), "{datum:?} {radar:?}");
         }
     }
+}
+
+#[test]
+fn a_height_lie_that_begins_on_the_way_takes_no_track_from_a_radar_without_elevation() {
+    let mut scene = Scene::new(with_ceiling(600.0, Datum::Ellipsoid));
+    for s in 0..90 {
+        let north = 900.0 - 10.0 * f64::from(s);
+        let mut p = plot(3.0, north, 60.0);
+        if let Measurement::RangeAzimuth { elevation_rad, .. } = &mut p.measurement {
+            *elevation_rad = None;
+        }
+        scene.radar(t(f64::from(s)), vec![p]);
+        let mut claim = southward("02:00:00:00:00:01", (0.0, north), 10.0);
+        claim.heights.height_ellipsoid_m = Some(if s < 30 { 460.0 } else { 1500.0 });
+        scene.claim(t(f64::from(s) + 0.3), claim);
+        if s == 80 {
+            let track = scene.one();
+            assert!(track.id.0 == 1 && track.existence > 0.99, "{track:?}");
+            assert!(track.kinematics.place.distance_m(at(0.0, north)) < 40.0, "{track:?}");
+        }
+    }
+    assert!(live(&scene).iter().any(|a| a.severity == Severity::Critical), "{:#?}", scene.alerts());
 }
 
 #[test]

@@ -103,3 +103,27 @@ fn what_one_radar_looks_for_the_other_does_not_expect() {
     let (alone, together) = (undetected(1), undetected(2));
     assert!(together < 0.8 * alone && together > 0.0, "{together} {alone}");
 }
+
+#[test]
+fn the_word_that_ends_a_look_misses_nothing_that_the_look_saw() {
+    // One radar whose plots come one by one, each turn ended by a word of its own.
+    let mut dice = Dice::new(11);
+    let mut t = Tracker::new(Config::default());
+    let sensor = Sensor { clutter_per_look: Some(40.0), ..radar() };
+    t.advance(at(0.0));
+    t.looked(&sensor, at(0.0), None);
+    t.advance(at(0.9));
+    t.observe(&sensor, &[plot(0.9, Enu::new(500.0, 800.0, 120.0), true, &mut dice)], &mut Vec::new());
+    let existence = |t: &Tracker| t.filter.candidates.iter().map(|(_, c)| c.existence).next();
+    t.advance(at(0.95));
+    let before = existence(&t).unwrap();
+    t.advance(at(1.0));
+    t.looked(&sensor, at(1.0), None);
+    t.advance(at(1.5));
+    let after = existence(&t).unwrap();
+    assert!(after > 0.95 * before, "{after} {before}");
+    // The next turn does miss it.
+    t.looked(&sensor, at(2.0), None);
+    t.advance(at(2.5));
+    assert!(existence(&t).is_none_or(|later| later < 0.5 * after));
+}

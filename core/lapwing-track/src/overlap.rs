@@ -21,6 +21,14 @@ const HIDDEN_MIN: f64 = 0.01;
 pub(crate) struct Overlap {
     pub(crate) other: u32,
     pub(crate) part: f64,
+    /// Of the other sensor: which of equal parts are kept must not hang on who was heard first.
+    rank: u64,
+}
+
+impl Overlap {
+    fn compare(&self, other: &Self) -> std::cmp::Ordering {
+        self.part.total_cmp(&other.part).then(self.rank.cmp(&other.rank))
+    }
 }
 
 /// Notes what a post that is new, the last of all, covers of others, and with the others what they cover of it.
@@ -31,8 +39,8 @@ pub(crate) fn survey_new(posts: &mut [Post]) {
     }
     for other in others.iter_mut().filter(|other| other.sees()) {
         let (mine, theirs) = (other.part_of(new), new.part_of(other));
-        other.note(new.number, mine);
-        new.note(other.number, theirs);
+        other.note(new, mine);
+        new.note(other, theirs);
         new.covered = new.covered.max(mine);
         other.covered = other.covered.max(theirs);
     }
@@ -56,16 +64,17 @@ impl Post {
     }
 
     /// Notes that it covers a part of another's coverage.
-    fn note(&mut self, other: u32, part: f64) {
+    fn note(&mut self, other: &Self, part: f64) {
         if !(part >= PART_MIN) {
             return;
         }
+        let new = Overlap { other: other.number, part, rank: other.rank };
         if self.overlaps.len() < OVERLAPS_MAX {
-            self.overlaps.push(Overlap { other, part });
-        } else if let Some(least) = self.overlaps.iter_mut().min_by(|a, b| a.part.total_cmp(&b.part))
-            && least.part < part
+            self.overlaps.push(new);
+        } else if let Some(least) = self.overlaps.iter_mut().min_by(|a, b| a.compare(b))
+            && least.compare(&new).is_lt()
         {
-            *least = Overlap { other, part };
+            *least = new;
         }
     }
 
@@ -199,6 +208,30 @@ mod tests {
         let posts = all_new(&all);
         assert!(posts.iter().all(|p| p.overlaps.len() == OVERLAPS_MAX));
         assert!(posts[0].overlaps.iter().all(|o| o.other <= OVERLAPS_MAX as u32), "its neighbours");
+    }
+
+    #[test]
+    fn which_of_equal_parts_are_kept_does_not_hang_on_who_came_first() {
+        let kept = |backwards: bool| {
+            let mut all: Vec<Post> = (0..300).map(|i| post(i, 0.0, Some(1_000.0))).collect();
+            if backwards {
+                all.reverse();
+            }
+            for (number, post) in (0..).zip(&mut all) {
+                post.number = number;
+            }
+            let mut kept: Vec<(u64, Vec<u64>)> = all_new(&all)
+                .iter()
+                .map(|p| {
+                    let mut ranks: Vec<u64> = p.overlaps.iter().map(|o| o.rank).collect();
+                    ranks.sort_unstable();
+                    (p.rank, ranks)
+                })
+                .collect();
+            kept.sort_unstable();
+            kept
+        };
+        assert_eq!(kept(false), kept(true));
     }
 
     #[test]

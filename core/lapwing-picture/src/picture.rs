@@ -269,6 +269,11 @@ impl Picture {
         }
     }
 
+    /// How each input is, with its books.
+    pub fn inputs(&self) -> Vec<lapwing_model::snapshot::InputState> {
+        self.health.inputs()
+    }
+
     /// Live tracks at a time, oldest first: predicted, where that is later than their last update.
     pub fn tracks_at(&self, at: Time) -> impl Iterator<Item = TrackAt<'_>> {
         self.tracks.iter().filter_map(move |(id, entry)| {

@@ -305,7 +305,7 @@ impl Filter {
         let existence = |born: f64| {
             let odds = left * born * detection;
             crate::existence::Existence::new(odds / (odds + 1.0))
-                .detected(crate::existence::confidence_log_ratio(value.confidence))
+                .detected(crate::existence::confidence_log_ratio(value.confidence.map(f64::from)))
                 .probability()
         };
         // Where much is seen often nothing undetected is left: most false plots end here, before their place is worked out.

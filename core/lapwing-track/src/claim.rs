@@ -294,7 +294,7 @@ fn fix_of(reading: &Reading, track: &Track, frame: &LocalFrame, label: crate::La
         return None;
     }
     let height = matches!(reading.kind, crate::reading::Kind::Position { height: true });
-    let said_height = reading.said_height_m.map(|h| frame.to_enu(reading.place.at_height(h)));
+    let said_height = reading.said_height_m.map(|h| frame.to_enu(reading.place().at_height(h)));
     let mut at = frame.ecef_to_enu(reading.point);
     let height_said = height || said_height.is_some();
     if let (false, Some(said)) = (height, said_height) {

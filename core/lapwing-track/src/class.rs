@@ -15,24 +15,24 @@ const RCS_WEIGHT: f64 = 0.5;
 /// Mean and one sigma of the cross-section of a class the sensor says nothing of, dBsm and dB.
 const RCS_UNSAID: (f64, f64) = (-10.0, 12.0);
 /// What a second in one place says for "does not fly", nats; and for how long, and within how many metres.
-const STILL: f64 = 1.0;
+const STILL: f32 = 1.0;
 const STILL_WITHIN_M: f64 = 45.0;
 /// The same for what seemed to leap, but has no speed that is more than its error: within these metres, below this speed, m/s.
 const LEAP_M: f64 = 120.0;
 const STANDS_MPS: f64 = 1.5;
 /// What a track says that has left that place: what does not fly stays.
-const LEFT: f64 = 3.0;
+const LEFT: f32 = 3.0;
 /// Weight of what the speed says, and the part of it that is new each second.
 const SPEED_WEIGHT: f64 = 1.5;
-const SPEED_SETTLES: f64 = 0.25;
+const SPEED_SETTLES: f32 = 0.25;
 /// What one radio emission says for those who send such, and against the others, in nats each.
 const EMITS: f64 = 0.25;
 /// What is left of older evidence after each label: memory of about fifty labels.
-const MEMORY: f64 = 0.985;
+const MEMORY: f32 = 0.985;
 /// What a label leaves to each class it does not name, at least: a label is never proof.
 const FLOOR: f64 = 0.02;
 /// No evidence grows beyond this many nats: a later contradiction must be able to win.
-const NATS_MAX: f64 = 12.0;
+const NATS_MAX: f32 = 12.0;
 /// The surest a classification is ever said to be.
 const CERTAINTY_MAX: f64 = 0.98;
 /// Probabilities below are left out: unknown.
@@ -48,10 +48,13 @@ const PRIOR_LABELLED: [f64; CLASSES] = [0.08, 0.08, 0.13, 0.42, 0.1, 0.1, 0.04, 
 /// Where [`Class::Ground`] stands.
 const GROUND: usize = CLASSES - 1;
 
+/// Log-probability of each class. Not known to a millionth, and kept by every reading, candidate and track: small.
+type Nats = [f32; CLASSES];
+
 /// Log-likelihood of each class given one observation.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Evidence {
-    nats: [f64; CLASSES],
+    nats: Nats,
     /// Whether a label is among it: what a sensor or a person took it for.
     labelled: bool,
 }
@@ -106,16 +109,16 @@ impl Evidence {
                 *cell += if sends(class) { EMITS } else { -EMITS };
             }
         }
-        any.then_some(Self { nats: out, labelled })
+        any.then_some(Self { nats: out.map(|nats| nats as f32), labelled })
     }
 }
 
 /// Evidence added up.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Classifier {
-    nats: [f64; CLASSES],
+    nats: Nats,
     /// What its speed says, settled over some seconds: a speed that is kept is one word, however long it is kept.
-    speed: [f64; CLASSES],
+    speed: Nats,
     words: u32,
     labelled: bool,
 }
@@ -170,13 +173,13 @@ impl Classifier {
                 // Whether it moves is told by its place, see `stayed`.
                 Class::Ground => bell(4.0, 4.0),
             };
-            *cell += SPEED_SETTLES * (SPEED_WEIGHT * nats.max(-10.0) - *cell);
+            *cell += SPEED_SETTLES * ((SPEED_WEIGHT * nats.max(-10.0)) as f32 - *cell);
         }
     }
 
     /// The best stands at zero, the others below, none lower than the bound.
     fn level(&mut self) {
-        let best = self.nats.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let best = self.nats.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         for cell in &mut self.nats {
             *cell = (*cell - best).max(-NATS_MAX);
         }
@@ -205,7 +208,7 @@ impl Classifier {
         let prior = if self.labelled { PRIOR_LABELLED } else { PRIOR };
         let mut weights = [0.0; CLASSES];
         for (i, weight) in weights.iter_mut().enumerate() {
-            *weight = prior[i] * math::exp(self.nats[i] + self.speed[i]);
+            *weight = prior[i] * math::exp(f64::from(self.nats[i] + self.speed[i]));
         }
         let total: f64 = weights.iter().sum();
         for (class, weight) in Class::ALL.into_iter().zip(weights) {

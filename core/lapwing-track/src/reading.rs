@@ -54,8 +54,10 @@ impl Kind {
     }
 }
 
-/// An observation made ready. Values: horizontal position none (it is in `point`), range, azimuth, elevation, range rate;
-/// variances of: each horizontal axis, height for a position; range, azimuth, elevation, range rate else.
+/// An observation made ready. Values: latitude and longitude of a position (more of it is in `point`), in degrees; else range, azimuth,
+/// elevation, range rate. Variances of: each horizontal axis, height for a position; range, azimuth, elevation, range rate else.
+///
+/// Small, for two hundred thousand are kept for going back.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Reading {
     pub(crate) at: Time,
@@ -64,8 +66,6 @@ pub(crate) struct Reading {
     pub(crate) variance: [f64; 4],
     /// The position, or the other place of a range difference; earth-centred.
     pub(crate) point: Ecef,
-    /// The place a position was given as.
-    pub(crate) place: Place,
     pub(crate) velocity: Option<Velocity>,
     pub(crate) label: Option<Label>,
     pub(crate) self_report: bool,
@@ -73,7 +73,7 @@ pub(crate) struct Reading {
     pub(crate) correlated: bool,
     /// What its time stamp was cut to.
     pub(crate) cut_to: Span,
-    pub(crate) confidence: Option<f64>,
+    pub(crate) confidence: Option<f32>,
     pub(crate) classes: Option<Evidence>,
     /// See [`Observation::said_height_ellipsoid_m`].
     pub(crate) said_height_m: Option<f64>,
@@ -113,20 +113,19 @@ pub(crate) fn resolve(
     all: &mut Vec<Reading>,
 ) -> Result<bool, &'static str> {
     let model = &sensor.error;
-    let nowhere = Place { latitude_deg: 0.0, longitude_deg: 0.0 };
+    let mut given = None;
     let mut out = Reading {
         at: observation.measured_at,
         kind: Kind::RangeDifference,
         value: [0.0; 4],
         variance: [0.0; 4],
         point: Ecef { x_m: 0.0, y_m: 0.0, z_m: 0.0 },
-        place: nowhere,
         velocity: observation.velocity,
         label: observation.label,
         self_report: observation.self_report,
         correlated: observation.sensor_track,
         cut_to: observation.cut_to,
-        confidence: observation.confidence,
+        confidence: observation.confidence.map(|c| c as f32),
         classes: Evidence::of(observation, sensor),
         said_height_m: observation.said_height_ellipsoid_m.filter(|h| math::fabs(*h) < HEIGHT_MAX_M),
         entry: observation.entry,
@@ -156,7 +155,7 @@ pub(crate) fn resolve(
             }
             out.kind = Kind::Position { height: height.is_some() };
             out.point = place.at_height(height.map_or(0.0, |(h, _)| h)).to_ecef();
-            out.place = place;
+            given = Some(place);
             let up = height.map_or(0.0, |(_, sd)| sd);
             out.variance = [square(horizontal), square(horizontal), square(up), 0.0];
         }
@@ -214,15 +213,25 @@ pub(crate) fn resolve(
         Measurement::Presence => return Ok(false),
     }
     out.fingerprint = out.hash();
+    if let Some(place) = given {
+        // The point tells it from others already.
+        out.value = [place.latitude_deg, place.longitude_deg, 0.0, 0.0];
+    }
     all.push(out);
     Ok(true)
 }
 
 impl Reading {
+    /// The place that a position was given as.
+    pub(crate) fn place(&self) -> Place {
+        let [latitude_deg, longitude_deg, ..] = self.value;
+        Place { latitude_deg, longitude_deg }
+    }
+
     /// About where it is and one sigma of that, metres; `None` for what has no position.
     pub(crate) fn about(&self, from: Option<&LocalFrame>) -> Option<(Place, f64)> {
         match self.kind {
-            Kind::Position { .. } => Some((self.place, math::sqrt(self.variance[0]))),
+            Kind::Position { .. } => Some((self.place(), math::sqrt(self.variance[0]))),
             Kind::Polar { .. } => {
                 let [range, azimuth, elevation, _] = self.value;
                 let at = from?.to_geodetic(Enu::from_polar(range, azimuth, elevation));

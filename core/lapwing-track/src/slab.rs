@@ -26,6 +26,13 @@ impl<T: Clone> Clone for Slab<T> {
     }
 }
 
+/// Makes room for one more and some to come: what doubles holds, when it is large, as much again for nothing.
+pub(crate) fn make_room<T>(all: &mut Vec<T>) {
+    if all.len() == all.capacity() {
+        all.reserve_exact(all.len() / 4 + 16);
+    }
+}
+
 impl<T> Slab<T> {
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         self.count += 1;
@@ -35,6 +42,7 @@ impl<T> Slab<T> {
             *place = Some(value);
             return slot;
         }
+        make_room(&mut self.slots);
         self.slots.push(Some(value));
         (self.slots.len() - 1) as u32
     }

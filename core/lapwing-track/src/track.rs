@@ -377,7 +377,7 @@ impl Track {
     /// A sensor's own plot supports it.
     pub(crate) fn measured(&mut self, log_ratio: f64, reading: &Reading, config: &Config) {
         self.plots = self.plots.saturating_add(1);
-        let ratio = (log_ratio + confidence_log_ratio(reading.confidence)).min(LOG_RATIO_MAX);
+        let ratio = (log_ratio + confidence_log_ratio(reading.confidence.map(f64::from))).min(LOG_RATIO_MAX);
         let before = self.measured.unwrap_or(Existence::new(SUPPORT_START));
         self.measured = Some(before.detected(ratio));
         self.weigh_support(config);

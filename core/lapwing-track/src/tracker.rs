@@ -374,7 +374,10 @@ impl Tracker {
         let first = outcomes.len();
         let from = self.posts.get(number as usize).and_then(|p| p.frame);
         let mut readings = self.spare_readings.pop().unwrap_or_default();
-        readings.reserve(observations.len());
+        if readings.capacity() < observations.len() {
+            // Scans differ a little in size: grown by doubling, what is kept for going back would take twice what it holds.
+            readings.reserve_exact(observations.len() + observations.len() / 32);
+        }
         let mut which: Vec<u32> = Vec::with_capacity(observations.len());
         for (i, observation) in observations.iter().enumerate() {
             let now = self.clock.unwrap_or(observation.measured_at);

@@ -44,7 +44,7 @@ pub(crate) struct Near {
 impl Near {
     fn key(reading: &Reading) -> (f64, f64) {
         match reading.kind {
-            Kind::Position { .. } => (reading.place.latitude_deg, reading.place.longitude_deg),
+            Kind::Position { .. } => (reading.value[0], reading.value[1]),
             Kind::RangeDifference => (reading.value[0], 0.0),
             Kind::Polar { .. } | Kind::Bearing { .. } => (reading.value[1], 0.0),
         }
@@ -126,7 +126,7 @@ impl Nearby {
     fn lay_in_cells(&mut self, readings: &[Reading], log_other: &[[f64; 2]]) {
         let mut from = (f64::INFINITY, f64::INFINITY);
         let mut to = (f64::NEG_INFINITY, f64::NEG_INFINITY);
-        for Place { latitude_deg, longitude_deg } in readings.iter().map(|r| r.place) {
+        for Place { latitude_deg, longitude_deg } in readings.iter().map(Reading::place) {
             from = (from.0.min(latitude_deg), from.1.min(longitude_deg));
             to = (to.0.max(latitude_deg), to.1.max(longitude_deg));
         }
@@ -136,7 +136,7 @@ impl Nearby {
         starts.clear();
         starts.resize(latitude.cells * longitude.cells + 1, 0);
         self.cells.clear();
-        for Place { latitude_deg, longitude_deg } in readings.iter().map(|r| r.place) {
+        for Place { latitude_deg, longitude_deg } in readings.iter().map(Reading::place) {
             let cell = latitude.cell(latitude_deg) * longitude.cells + longitude.cell(longitude_deg);
             self.cells.push(cell as u32);
             starts[cell + 1] += 1;

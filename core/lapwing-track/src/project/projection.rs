@@ -49,6 +49,7 @@ impl Projections {
         let at = self.used;
         self.used += 1;
         if at == self.all.len() {
+            crate::slab::make_room(&mut self.all);
             self.all.push(Projection::EMPTY);
         }
         let next = &mut self.all[at];

@@ -1,57 +1,70 @@
-//! The tracking itself, under the meter: one input after the other, and the picture at each tick.
+//! The tracking itself: some inputs are read, taken in one after the other under the meter, with the picture at each tick, and what
+//! there is of the answer is written.
 
-use super::meter::{self, Meter};
+use super::meter::Meter;
 use super::rows::{Detections, Step};
 use super::scenario::{Scenario, seconds};
 use super::sensors::Posts;
 use super::writer::{TrackRow, Writer};
 use crate::line::Line;
+use anyhow::Context;
 use lapwing_model::snapshot::Health;
 use lapwing_model::{Event, EventBody, IdentityStatus, Ledger, Name, Position, SensorId, Time, Track};
 use lapwing_picture::{Picture, TrackAt};
 use lapwing_track::Config;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, Write};
 
 /// What came of it.
 pub(super) struct Outcome {
-    /// The rows of the answer.
-    pub(super) tracks: Vec<u8>,
     /// What it cost.
     pub(super) meter: Meter,
     /// The books of every input.
     pub(super) ledgers: Vec<Ledger>,
 }
 
-/// Takes every step.
+/// Takes every step, and writes the rows of the answer to `out`.
 pub(super) fn drive(
     scenario: &Scenario,
     posts: &Posts,
     config: Config,
-    detections: Detections,
+    (detections, read_from): (&mut Detections<'_, impl BufRead>, &str),
+    (out, written_to): (&mut impl Write, &str),
 ) -> anyhow::Result<Outcome> {
-    let Detections { steps, names, .. } = detections;
-    let meter = meter::start();
-    let picture = Picture::tuned(posts.site.clone(), scenario.start, 0, config);
-    let mut line = Line::over(picture, scenario.start);
-    let mut answer = Answer { posts, names: &names, writer: Writer::default(), told: BTreeSet::new(), ticks: 0 };
-    for (number, step) in steps.into_iter().enumerate() {
-        match step {
-            Step::Input(at, input) => line.take_decoded(at, Some(Position(number as u64)), input, &mut answer),
-            Step::Tick(at, t) => {
-                line.tick(at, &mut answer);
-                answer.tick(line.picture(), scenario, at, t);
+    let mut meter = Meter::default();
+    let mut line =
+        meter.of(|| Line::over(Picture::tuned(posts.site.clone(), scenario.start, 0, config), scenario.start));
+    let mut so_far = SoFar::default();
+    let mut number = 0;
+    while let Some(steps) = detections.next().with_context(|| read_from.to_owned())? {
+        let mut answer = Answer { posts, names: detections.names(), so_far: &mut so_far };
+        meter.of(|| {
+            for step in steps {
+                match step {
+                    Step::Input(at, input) => line.take_decoded(at, Some(Position(number)), input, &mut answer),
+                    Step::Tick(at, t) => {
+                        line.tick(at, &mut answer);
+                        answer.tick(line.picture(), scenario, at, t);
+                    }
+                }
+                number += 1;
             }
-        }
+        });
+        so_far.writer.write_to(out).with_context(|| written_to.to_owned())?;
     }
-    let meter = meter.stop();
-    let ledgers = line.snapshot().inputs.into_iter().map(|input| input.ledger).collect();
-    Ok(Outcome { tracks: answer.writer.into_rows(), meter, ledgers })
+    let ledgers = line.picture().inputs().into_iter().map(|input| input.ledger).collect();
+    Ok(Outcome { meter, ledgers })
 }
 
 /// The answer as it grows.
 struct Answer<'a> {
     posts: &'a Posts,
     names: &'a BTreeMap<Name, String>,
+    so_far: &'a mut SoFar,
+}
+
+#[derive(Default)]
+struct SoFar {
     writer: Writer,
     /// Names already told as contradicted.
     told: BTreeSet<Name>,
@@ -65,7 +78,7 @@ impl Answer<'_> {
             let state = super::frame::state(&(&estimate).into(), &scenario.frame, scenario.flat);
             let name = identity.names.first();
             let written = name.map(|n| self.names.get(n).map_or(n.value.as_str(), String::as_str));
-            self.writer.track(&TrackRow {
+            self.so_far.writer.track(&TrackRow {
                 t,
                 id,
                 state: &state,
@@ -79,10 +92,10 @@ impl Answer<'_> {
             });
         }
         // Biases move slowly: told every tenth tick.
-        self.ticks += 1;
-        if self.ticks.is_multiple_of(10) {
+        self.so_far.ticks += 1;
+        if self.so_far.ticks.is_multiple_of(10) {
             for (sensor, v) in bias_rows(picture, self.posts) {
-                self.writer.bias(t, &sensor, &v);
+                self.so_far.writer.bias(t, &sensor, &v);
             }
         }
     }
@@ -92,8 +105,8 @@ impl Answer<'_> {
             return;
         }
         for name in &track.identity.names {
-            if self.told.insert(name.clone()) {
-                self.writer.rid_mismatch(t, self.names.get(name).map_or(name.value.as_str(), String::as_str));
+            if self.so_far.told.insert(name.clone()) {
+                self.so_far.writer.rid_mismatch(t, self.names.get(name).map_or(name.value.as_str(), String::as_str));
             }
         }
     }
@@ -110,7 +123,7 @@ impl Extend<Event> for Answer<'_> {
                 EventBody::SensorChanged { sensor, health: Health::Silent, .. }
                     if !self.posts.without_headers.contains(sensor) =>
                 {
-                    self.writer.sensor_silent(seconds(event.at), sensor);
+                    self.so_far.writer.sensor_silent(seconds(event.at), sensor);
                 }
                 _ => {}
             }

@@ -3,47 +3,29 @@
 use super::rows::Counts;
 use serde_json::{Map, Value};
 
-/// A running meter.
-pub(super) struct Running {
-    began_s: f64,
-    memory_before_mib: Option<f64>,
-}
-
-/// What it showed at the end.
-#[derive(Debug, Clone, Copy)]
+/// What it shows so far.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Meter {
     /// Processor time of the whole process, user and system, seconds.
     cpu_s: f64,
-    /// Most memory the process ever had, MiB: with the input, which is read before.
-    peak_memory_mib: Option<f64>,
-    /// Memory of the process with the input read and nothing tracked, MiB.
-    memory_before_mib: Option<f64>,
-}
-
-/// Starts the meter.
-pub(super) fn start() -> Running {
-    Running { memory_before_mib: status_mib("VmRSS:"), began_s: cpu_s() }
-}
-
-impl Running {
-    /// Stops it.
-    pub(super) fn stop(self) -> Meter {
-        Meter {
-            cpu_s: cpu_s() - self.began_s,
-            peak_memory_mib: status_mib("VmHWM:"),
-            memory_before_mib: self.memory_before_mib,
-        }
-    }
 }
 
 impl Meter {
+    /// Does something that counts.
+    pub(super) fn of<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let began_s = cpu_s();
+        let out = work();
+        self.cpu_s += cpu_s() - began_s;
+        out
+    }
+
     fn rate(&self, counts: &Counts) -> f64 {
         counts.detections as f64 / self.cpu_s.max(1e-9)
     }
 
     /// In a line.
     pub(super) fn text(&self, counts: &Counts) -> String {
-        let memory = self.peak_memory_mib.map_or_else(String::new, |m| format!(", {m:.0} MiB at most"));
+        let memory = peak_memory_mib().map_or_else(String::new, |m| format!(", {m:.0} MiB at most"));
         format!(
             "{} detections, {} ticks in {:.3} CPU seconds: {:.0} detections a CPU second{memory}",
             counts.detections,
@@ -60,8 +42,7 @@ impl Meter {
             "ticks": counts.ticks,
             "cpu_s": self.cpu_s,
             "detections_per_cpu_s": self.rate(counts),
-            "peak_memory_mib": self.peak_memory_mib,
-            "memory_before_mib": self.memory_before_mib,
+            "peak_memory_mib": peak_memory_mib(),
         });
         match all {
             Value::Object(all) => all,
@@ -76,9 +57,9 @@ fn cpu_s() -> f64 {
     t.tv_sec as f64 + t.tv_nsec as f64 / 1e9
 }
 
-/// A line of Linux's own account of this process, MiB; `None` elsewhere.
-fn status_mib(key: &str) -> Option<f64> {
+/// Most memory this process ever had, MiB, by Linux's own account; `None` elsewhere.
+fn peak_memory_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix(key))?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib / 1024.0)
 }

@@ -1,9 +1,10 @@
 //! `lapwing track`: a bench's detections (format `lapwing-bench/1`) through the same picture as the server's, and the
 //! picture at each of its ticks; with a meter around it.
 //!
-//! Of the scenario only what a tracker may know is read (`scenario`), never its truth. Everything is read and made into
-//! inputs first (`sensors`, `rows`); then the meter starts, the line takes the inputs one after the other, and the rows
-//! of the answer are written into memory (`drive`, `writer`); then the meter stops.
+//! Of the scenario only what a tracker may know is read (`scenario`), never its truth. Some thousand detections are read and made
+//! into inputs (`sensors`, `rows`); then the meter starts, the line takes them one after the other, and the rows of the answer are
+//! written into memory (`drive`, `writer`); then the meter stops, those rows go to the file, and the next are read. So a file may
+//! be larger than the memory.
 
 mod arguments;
 mod books;
@@ -21,7 +22,11 @@ mod writer;
 pub(crate) use arguments::Args;
 
 use anyhow::{Context, anyhow};
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufReader, Write};
+
+/// Read from the file at once, bytes.
+const FILE_BUFFER: usize = 1 << 16;
 
 pub(crate) fn track(args: &Args, colour: bool) -> anyhow::Result<()> {
     let scenario = scenario::read(&args.scenario)?;
@@ -33,16 +38,20 @@ pub(crate) fn track(args: &Args, colour: bool) -> anyhow::Result<()> {
     if let Some(expected) = tuning.biases() {
         posts.expect_biases(expected);
     }
-    let text = std::fs::read(&args.detections).with_context(|| args.detections.display().to_string())?;
-    let detections = rows::read(&text, &scenario, &posts);
-    drop(text);
-    let shown = args.detections.display().to_string();
-    detections.bad.tell(&shown);
-    let (counts, bad) = (detections.counts, detections.bad.count);
     let config = tracker_config::tracker_config(&scenario, &posts, &tuning);
-    let outcome = drive::drive(&scenario, &posts, config, detections)?;
-    std::fs::write(&args.output, &outcome.tracks).with_context(|| args.output.display().to_string())?;
-    let books = books::Books::new(&outcome.ledgers, bad);
+    let (from, to) = (args.detections.display().to_string(), args.output.display().to_string());
+    let file = File::open(&args.detections).with_context(|| from.clone())?;
+    let mut detections = rows::Detections::new(BufReader::with_capacity(FILE_BUFFER, file), &scenario, &posts);
+    if std::fs::canonicalize(&args.output)
+        .is_ok_and(|to| std::fs::canonicalize(&args.detections).is_ok_and(|from| from == to))
+    {
+        anyhow::bail!("{to}: the tracks would be written over the detections");
+    }
+    let mut out = File::create(&args.output).with_context(|| to.clone())?;
+    let outcome = drive::drive(&scenario, &posts, config, (&mut detections, &from), (&mut out, &to))?;
+    detections.bad().tell(&from);
+    let counts = detections.counts();
+    let books = books::Books::new(&outcome.ledgers, detections.bad().count);
     eprintln!("{}: {}\n{}", scenario.name, outcome.meter.text(&counts), books.text());
     if args.json {
         let mut all = outcome.meter.json(&counts);

@@ -1,21 +1,28 @@
-//! The detections file: every row made into what the picture takes in, before anything is tracked.
+//! The detections file: every row made into what the picture takes in, some thousand at a time.
 //!
 //! A `scan` row and the detections behind it arrive together and become one input: the plots, then the word that the scan
 //! is complete. A row that cannot be read is counted and told, and never costs the others.
 
 mod claim;
+mod lines;
 mod plot;
 
 use super::scenario::{self, Scenario};
 use super::sensors::{Kind, Posts};
 use lapwing_model::{AirText, Fault, Heights, InputId, Ledger, LocalFrame, Name, Report, SensorStatus, Time};
 use lapwing_picture::Input;
+use lines::{Line, Lines};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::io::{self, BufRead};
 
 /// Bad rows told one by one; the rest is counted.
 const TOLD_MAX: usize = 10;
+/// Room made for what a scan announces, reports; the rest is made as it comes.
+const ROOM_MAX: usize = 1 << 16;
+/// So many reports are read before they are tracked: the meter goes on and off seldom, and they stay in the nearest memory.
+const READ_AT_ONCE: usize = 2_000;
 
 /// One row as it is written.
 #[derive(Deserialize)]
@@ -87,45 +94,50 @@ impl BadRows {
     }
 }
 
-/// A whole file.
-pub(super) struct Detections {
-    /// What to do, in order of arrival.
-    pub(super) steps: Vec<Step>,
-    /// How much there is.
-    pub(super) counts: Counts,
-    /// What could not be read.
-    pub(super) bad: BadRows,
-    /// How each claimed name was written.
-    pub(super) names: BTreeMap<Name, String>,
+/// The rows of a file, as they are asked for.
+pub(super) struct Detections<'a, R> {
+    lines: Lines<R>,
+    reader: Reader<'a>,
 }
 
-/// Reads the rows of a file.
-pub(super) fn read(text: &[u8], scenario: &Scenario, posts: &Posts) -> Detections {
-    let found =
-        Detections { steps: Vec::new(), counts: Counts::default(), bad: BadRows::default(), names: BTreeMap::new() };
-    let mut reader = Reader { frame: &scenario.frame, posts, found, scans: HashMap::new(), open: None };
-    for (index, line) in text.split(|b| *b == b'\n').enumerate() {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        if let Err(why) = reader.row(line) {
-            reader.found.bad.note(index + 1, why);
-            if let Some(open) = &mut reader.open {
-                open.missing = open.missing.saturating_sub(1);
-            }
-            reader.close_full();
-        }
+impl<'a, R: BufRead> Detections<'a, R> {
+    pub(super) fn new(file: R, scenario: &'a Scenario, posts: &'a Posts) -> Self {
+        Self { lines: Lines::new(file), reader: Reader::new(scenario, posts) }
     }
-    reader.close();
-    order_instants(&mut reader.found.steps, posts);
-    reader.found
+
+    /// What to do next, in order of arrival: some thousand reports, and never a part of what arrived at one instant. `None` at the
+    /// end of the file.
+    pub(super) fn next(&mut self) -> io::Result<Option<Vec<Step>>> {
+        while self.reader.settled_reports < READ_AT_ONCE {
+            let Some(line) = self.lines.next()? else {
+                self.reader.close();
+                let rest = self.reader.take(self.reader.steps.len());
+                return Ok((!rest.is_empty()).then_some(rest));
+            };
+            self.reader.line(&line);
+        }
+        Ok(Some(self.reader.take(self.reader.settled)))
+    }
+
+    /// How much there was so far.
+    pub(super) fn counts(&self) -> Counts {
+        self.reader.counts
+    }
+
+    /// What could not be read so far.
+    pub(super) fn bad(&self) -> &BadRows {
+        &self.reader.bad
+    }
+
+    /// How each claimed name was written.
+    pub(super) fn names(&self) -> &BTreeMap<Name, String> {
+        &self.reader.names
+    }
 }
 
 /// What arrived at one instant arrived in no order: it is put in the one the tracker takes looks of one instant in, which
 /// makes none of them late.
-fn order_instants(steps: &mut [Step], posts: &Posts) {
-    let ranks: HashMap<&InputId, u64> =
-        posts.site.inputs.iter().map(|input| (&input.id, lapwing_track::rank(&input.sensor))).collect();
+fn order_instants(steps: &mut [Step], ranks: &HashMap<&InputId, u64>) {
     let arrived = |step: &Step| match step {
         Step::Input(at, Input::Decoded { input, .. }) => Some((*at, ranks.get(input).copied().unwrap_or(0))),
         _ => None,
@@ -150,13 +162,67 @@ struct Open {
 struct Reader<'a> {
     frame: &'a LocalFrame,
     posts: &'a Posts,
-    found: Detections,
+    /// Where the looks of each input's sensor stand among those of one instant.
+    ranks: HashMap<&'a InputId, u64>,
+    /// What is to be done, in order of arrival.
+    steps: Vec<Step>,
+    /// So many of them are of instants to which nothing can be added, and have so many reports.
+    settled: usize,
+    settled_reports: usize,
+    /// Reports in all of them.
+    reports: usize,
+    counts: Counts,
+    bad: BadRows,
+    names: BTreeMap<Name, String>,
     /// The number of each scan, by its sensor and its name: a scan that comes twice keeps its number.
     scans: HashMap<(usize, String), u64>,
     open: Option<Open>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(scenario: &'a Scenario, posts: &'a Posts) -> Self {
+        let ranks = posts.site.inputs.iter().map(|input| (&input.id, lapwing_track::rank(&input.sensor))).collect();
+        Self {
+            frame: &scenario.frame,
+            posts,
+            ranks,
+            steps: Vec::new(),
+            settled: 0,
+            settled_reports: 0,
+            reports: 0,
+            counts: Counts::default(),
+            bad: BadRows::default(),
+            names: BTreeMap::new(),
+            scans: HashMap::new(),
+            open: None,
+        }
+    }
+
+    /// The first steps, whole instants, in the order of their looks; the rest stays.
+    fn take(&mut self, count: usize) -> Vec<Step> {
+        let rest = self.steps.split_off(count);
+        let mut taken = std::mem::replace(&mut self.steps, rest);
+        order_instants(&mut taken, &self.ranks);
+        self.reports -= self.settled_reports;
+        (self.settled, self.settled_reports) = (0, 0);
+        taken
+    }
+
+    fn line(&mut self, line: &Line<'_>) {
+        let why = match line.text {
+            Some(text) if text.iter().all(u8::is_ascii_whitespace) => return,
+            Some(text) => self.row(text).err(),
+            None => Some(format!("longer than {} bytes", lines::LINE_MAX)),
+        };
+        if let Some(why) = why {
+            self.bad.note(line.number, why);
+            if let Some(open) = &mut self.open {
+                open.missing = open.missing.saturating_sub(1);
+            }
+            self.close_full();
+        }
+    }
+
     fn row(&mut self, line: &[u8]) -> Result<(), String> {
         let row: Row = serde_json::from_slice(line).map_err(|e| format!("not a row: {e}"))?;
         let ta = instant(row.ta, "ta")?;
@@ -175,8 +241,9 @@ impl Reader<'_> {
         let t = row.t.ok_or("`t` is missing")?;
         let at = instant(t, "t")?;
         self.close();
-        self.found.counts.ticks += 1;
-        self.found.steps.push(Step::Tick(at, t));
+        self.counts.ticks += 1;
+        self.steps.push(Step::Tick(at, t));
+        (self.settled, self.settled_reports) = (self.steps.len(), self.reports);
         Ok(())
     }
 
@@ -193,7 +260,7 @@ impl Reader<'_> {
         };
         self.close();
         let scan = Some(self.number(post, name));
-        let reports = Vec::with_capacity(usize::try_from(m).unwrap_or(0).min(4096) + 1);
+        let reports = Vec::with_capacity(usize::try_from(m).unwrap_or(0).min(ROOM_MAX) + 1);
         self.open = Some(Open { post, scan, ta, said: Some((at, m)), missing: m, reports });
         self.close_full();
         Ok(())
@@ -219,7 +286,7 @@ impl Reader<'_> {
             open.reports.push(Report::Plot(plot));
             open.missing = open.missing.saturating_sub(1);
         }
-        self.found.counts.detections += 1;
+        self.counts.detections += 1;
         self.close_full();
         Ok(())
     }
@@ -233,12 +300,12 @@ impl Reader<'_> {
         let claim = claim::claim(row, post, self.frame)?;
         let written = row.id.as_deref().unwrap_or_default();
         for name in &claim.names {
-            if !self.found.names.contains_key(name) {
-                self.found.names.insert(name.clone(), written.to_owned());
+            if !self.names.contains_key(name) {
+                self.names.insert(name.clone(), written.to_owned());
             }
         }
         self.close();
-        self.found.counts.detections += 1;
+        self.counts.detections += 1;
         self.push(post.input.clone(), ta, vec![Report::Claim(Box::new(claim))], 1);
         Ok(())
     }
@@ -283,7 +350,11 @@ impl Reader<'_> {
     fn push(&mut self, input: InputId, ta: Time, reports: Vec<Report>, rows: u64) {
         let books = Ledger { received: rows, used: rows, ..Ledger::default() };
         let faults: Vec<Fault> = Vec::new();
-        self.found.steps.push(Step::Input(ta, Input::Decoded { input, received_at: ta, reports, faults, books }));
+        if self.steps.last().is_some_and(|step| !matches!(step, Step::Input(at, _) if *at == ta)) {
+            (self.settled, self.settled_reports) = (self.steps.len(), self.reports);
+        }
+        self.reports += reports.len();
+        self.steps.push(Step::Input(ta, Input::Decoded { input, received_at: ta, reports, faults, books }));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The rows of the answer, into memory.
+//! The rows of the answer, into memory first.
 
 use super::frame::State;
 use lapwing_model::{Class, Classification, Phase, SensorId, TrackId};
@@ -31,7 +31,7 @@ pub(super) struct TrackRow<'a> {
     pub(super) contradicted: bool,
 }
 
-/// Rows so far.
+/// Rows that are not written yet.
 #[derive(Default)]
 pub(super) struct Writer {
     out: Vec<u8>,
@@ -135,9 +135,11 @@ impl Writer {
         self.text("}\n");
     }
 
-    /// All rows.
-    pub(super) fn into_rows(self) -> Vec<u8> {
-        self.out
+    /// Writes what there is, and keeps the memory for what follows.
+    pub(super) fn write_to(&mut self, file: &mut impl Write) -> std::io::Result<()> {
+        file.write_all(&self.out)?;
+        self.out.clear();
+        Ok(())
     }
 
     fn text(&mut self, text: &str) {
@@ -241,7 +243,7 @@ mod tests {
     fn number(x: f64, decimals: u8) -> String {
         let mut writer = Writer::default();
         writer.number(x, decimals);
-        String::from_utf8(writer.into_rows()).unwrap()
+        String::from_utf8(writer.out).unwrap()
     }
 
     #[test]
@@ -299,7 +301,7 @@ mod tests {
         writer.sensor_silent(1.25, &sensor);
         writer.rid_mismatch(2.0, "x");
         writer.bias(3.0, &sensor, &[25.0, 1.2]);
-        let text = String::from_utf8(writer.into_rows()).unwrap();
+        let text = String::from_utf8(writer.out).unwrap();
         let rows: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert_eq!(rows[0]["t"], 12);
         assert_eq!(rows[0]["id"], "T17");

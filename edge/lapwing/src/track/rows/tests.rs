@@ -23,17 +23,32 @@ fn scenario() -> Scenario {
     }
 }
 
-fn rows(text: &str) -> Detections {
+/// All that a file said.
+struct Found {
+    steps: Vec<Step>,
+    counts: Counts,
+    bad: BadRows,
+    names: BTreeMap<Name, String>,
+}
+
+fn rows(text: &str) -> Found {
     rows_of(SENSORS, text)
 }
 
-fn rows_of(sensors: &str, text: &str) -> Detections {
+fn rows_of(sensors: &str, text: &str) -> Found {
     let path =
         std::env::temp_dir().join(format!("lapwing-rows-{}-{:?}", std::process::id(), std::thread::current().id()));
     std::fs::File::create(&path).unwrap().write_all(sensors.as_bytes()).unwrap();
     let posts = crate::track::sensors::read(&path, &scenario()).unwrap();
     std::fs::remove_file(&path).unwrap();
-    read(text.as_bytes(), &scenario(), &posts)
+    let scenario = scenario();
+    let mut detections = Detections::new(text.as_bytes(), &scenario, &posts);
+    let mut steps = Vec::new();
+    while let Some(next) = detections.next().unwrap() {
+        steps.extend(next);
+    }
+    let Reader { counts, bad, names, .. } = detections.reader;
+    Found { steps, counts, bad, names }
 }
 
 fn reports(step: &Step) -> &[Report] {
@@ -181,4 +196,48 @@ fn claims_keep_who_says_so_as_it_was_written() {
     assert_eq!(claims[1].transmitter, Some(Transmitter::Icao("4b1234".into())));
     let written: Vec<&str> = claims.iter().map(|c| found.names[&c.names[0]].as_str()).collect();
     assert_eq!(written, ["RID-D1", "ICAO-4B1234"]);
+}
+
+#[test]
+fn some_are_read_at_a_time_and_what_arrived_at_one_instant_together() {
+    // Ten instants of 700 plots each; within each the sensors come by turns, and are put into the order of their ranks.
+    let mut text = String::new();
+    for i in 0..10 {
+        for n in 0..700 {
+            let (sensor, kind, v) = if n % 2 == 0 { ("c", "azel", "[10,2]") } else { ("p", "xy", "[10,2]") };
+            text += &format!(
+                "{{\"ta\":{i},\"k\":\"{kind}\",\"s\":\"{sensor}\",\"sc\":\"{sensor}:{i}\",\"t\":{i},\"v\":{v}}}\n"
+            );
+        }
+    }
+    let path = std::env::temp_dir().join(format!("lapwing-rows-some-{}", std::process::id()));
+    std::fs::write(&path, SENSORS).unwrap();
+    let scenario = scenario();
+    let posts = crate::track::sensors::read(&path, &scenario).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let mut detections = Detections::new(text.as_bytes(), &scenario, &posts);
+    let mut sizes = Vec::new();
+    let mut at_before = None;
+    while let Some(steps) = detections.next().unwrap() {
+        let at_of = |step: &Step| if let Step::Input(at, _) = step { Some(*at) } else { None };
+        assert!(at_of(&steps[0]) > at_before, "no instant is in two");
+        at_before = at_of(steps.last().unwrap());
+        for one in steps.chunk_by(|a, b| at_of(a) == at_of(b)) {
+            let inputs: Vec<&InputId> = one
+                .iter()
+                .filter_map(|s| if let Step::Input(_, Input::Decoded { input, .. }) = s { Some(input) } else { None })
+                .collect();
+            assert_eq!((inputs.len(), inputs.windows(2).filter(|w| w[0] != w[1]).count()), (700, 1));
+        }
+        sizes.push(steps.iter().map(|s| reports(s).len()).sum::<usize>());
+    }
+    assert_eq!(sizes, [2_100, 2_100, 2_100, 700]);
+    assert_eq!(detections.counts().detections, 7_000);
+}
+
+#[test]
+fn a_row_that_is_too_long_is_told_and_costs_no_other() {
+    let found = rows(&format!("{{\"ta\":1,\"x\":\"{}\"}}\n{SCAN}", "y".repeat(lines::LINE_MAX)));
+    assert_eq!((found.bad.count, found.steps.len(), found.counts.detections), (1, 1, 2));
+    assert_eq!(found.bad.first[0], (1, "longer than 1048576 bytes".to_owned()));
 }

@@ -13,6 +13,9 @@ use lapwing_model::{Time, math};
 const PART_MIN: f64 = 0.01;
 /// Others noted with a post at most: those of which it covers the greatest parts.
 const OVERLAPS_MAX: usize = 256;
+/// Points by azimuth and by range that stand for a coverage.
+const SPOKES: usize = 24;
+const RINGS: usize = 6;
 /// However much others look, this part of what appears between two looks is still undetected.
 const HIDDEN_MIN: f64 = 0.01;
 
@@ -46,14 +49,23 @@ pub(crate) fn survey_new(posts: &mut [Post]) {
     }
 }
 
-/// The same of all posts, after one has changed: seldom, and so all parts anew, that nothing is left of where it was.
-pub(crate) fn survey(posts: &mut [Post]) {
-    for at in 1..=posts.len() {
-        if let Some(post) = posts.get_mut(at - 1) {
-            post.overlaps.clear();
-            post.covered = 0.0;
+/// The same of all that reach where one of them is now or was before it changed, anew: nothing is left of where it was.
+pub(crate) fn survey_changed(posts: &mut [Post], changed: u32, before: &Post) {
+    let Some(now) = posts.get(changed as usize) else { return };
+    let about = |post: &Post| post.number == changed || post.reaches(before) || post.reaches(now);
+    let affected: Vec<usize> = (0..posts.len()).filter(|i| posts.get(*i).is_some_and(about)).collect();
+    for at in affected {
+        let (earlier, rest) = posts.split_at_mut(at);
+        let Some((post, later)) = rest.split_first_mut() else { continue };
+        post.overlaps.clear();
+        post.covered = 0.0;
+        if !post.sees() {
+            continue;
         }
-        survey_new(posts.get_mut(..at).unwrap_or(&mut []));
+        for other in earlier.iter().chain(later.iter()).filter(|other| other.sees()) {
+            post.note(other, post.part_of(other));
+            post.covered = post.covered.max(other.part_of(post));
+        }
     }
 }
 
@@ -78,15 +90,45 @@ impl Post {
         }
     }
 
-    /// The part of another's coverage that this one covers, on the ground. Of a sector it is that of the whole circle times the
-    /// sector's share of it: which way it looks is left out.
+    /// Whether what it covers may reach what another does. Most of thousands are far away, and seen to be by their latitudes.
+    fn reaches(&self, other: &Self) -> bool {
+        let (Some((here, mine)), Some((there, theirs))) = (self.disc, other.disc) else { return false };
+        let apart = math::fabs(here.latitude_deg - there.latitude_deg) * METRES_PER_DEG;
+        apart <= mine + theirs && here.distance_m(there) <= mine + theirs
+    }
+
+    /// The part of another's coverage that this one covers, on the ground.
     fn part_of(&self, other: &Self) -> f64 {
         let (Some((here, mine)), Some((there, theirs))) = (self.disc, other.disc) else { return 0.0 };
-        // Most of thousands are far away, and seen to be by their latitudes.
-        if math::fabs(here.latitude_deg - there.latitude_deg) * METRES_PER_DEG > mine + theirs {
+        if !self.reaches(other) {
             return 0.0;
         }
-        self.share_of_circle() * lens_m2(here.distance_m(there), mine, theirs) / (math::PI * theirs * theirs)
+        if self.sector.is_none() && other.sector.is_none() {
+            return lens_m2(here.distance_m(there), mine, theirs) / (math::PI * theirs * theirs);
+        }
+        self.part_by_points(other, mine, theirs)
+    }
+
+    /// The same where one of them looks one way, as four panels of a radar do from one mast: by points that stand for equal areas.
+    fn part_by_points(&self, other: &Self, mine: f64, theirs: f64) -> f64 {
+        let (Some(frame), Some(there)) = (&self.frame, &other.frame) else { return 0.0 };
+        let there = frame.to_enu(there.origin());
+        let (from, width) = other.sector.unwrap_or((0.0, math::TAU));
+        let mut covered = 0;
+        for spoke in 0..SPOKES {
+            let azimuth = from + width * (spoke as f64 + 0.5) / SPOKES as f64;
+            let (east, north) = (math::sin(azimuth), math::cos(azimuth));
+            for ring in 0..RINGS {
+                let range = theirs * math::sqrt((ring as f64 + 0.5) / RINGS as f64);
+                let (e, n) = (there.east_m + range * east, there.north_m + range * north);
+                covered += usize::from(e * e + n * n <= mine * mine && self.looks_towards(e, n));
+            }
+        }
+        covered as f64 / (SPOKES * RINGS) as f64
+    }
+
+    fn looks_towards(&self, east_m: f64, north_m: f64) -> bool {
+        self.sector.is_none_or(|(from, width)| math::wrap_tau(math::atan2(east_m, north_m) - from) <= width)
     }
 }
 
@@ -172,6 +214,79 @@ mod tests {
         posts
     }
 
+    fn change(posts: &mut [Post], to: Post) {
+        let number = to.number;
+        let before = std::mem::replace(&mut posts[number as usize], to);
+        survey_changed(posts, number, &before);
+    }
+
+    /// One that looks one way: from and width, degrees.
+    fn panel(number: u32, east_deg: f64, range_m: f64, (from, width): (f64, f64)) -> Post {
+        let mut out = post(number, east_deg, Some(range_m));
+        out.sector = Some((math::rad(from), math::rad(width)));
+        out
+    }
+
+    #[test]
+    fn panels_that_look_different_ways_cover_nothing_of_each_other() {
+        // Four on one mast, a radar that turns beside them, and a panel 2 km to the east that looks back at the mast.
+        let mut all: Vec<Post> = (0..4).map(|i| panel(i, 0.0, 4_000.0, (f64::from(i) * 90.0 - 45.0, 90.0))).collect();
+        all.push(post(4, 0.0, Some(4_000.0)));
+        all.push(panel(5, 2_000.0 / METRES_PER_DEG, 2_000.0, (225.0, 90.0)));
+        let posts = all_new(&all);
+        for (i, post) in posts.iter().take(4).enumerate() {
+            let mut parts = parts(post);
+            parts.retain(|(other, _)| *other < 5);
+            assert_eq!(parts, [(4, 0.25)], "panel {i}");
+            assert_eq!(post.covered, 1.0, "by the one that turns");
+        }
+        assert_eq!(parts(&posts[4]), [(0, 1.0), (1, 1.0), (2, 1.0), (3, 1.0), (5, 1.0)]);
+        let to_it: Vec<f64> = [0, 1, 2, 3].map(|i| posts[i].part_of(&posts[5])).to_vec();
+        assert!(to_it[1] > 0.6 && to_it[3] == 0.0 && (to_it[0] - to_it[2]).abs() < 0.03, "{to_it:?}");
+        assert!((to_it.iter().sum::<f64>() - 1.0).abs() < 1e-9, "together the four cover all of it: {to_it:?}");
+    }
+
+    #[test]
+    fn points_say_what_the_area_of_two_discs_does() {
+        for (apart_m, range_m) in [(0.0, 1_000.0), (700.0, 1_000.0), (2_500.0, 3_000.0), (4_800.0, 1_000.0)] {
+            let (a, b) = (post(0, 0.0, Some(4_000.0)), post(1, apart_m / METRES_PER_DEG, Some(range_m)));
+            let points = a.part_by_points(&b, 4_000.0, range_m);
+            assert!((points - a.part_of(&b)).abs() < 0.03, "{apart_m} {range_m}: {points} {}", a.part_of(&b));
+        }
+    }
+
+    #[test]
+    fn what_is_surveyed_again_is_as_if_all_were_new() {
+        let mut all: Vec<Post> = (0..12)
+            .map(|i| match i % 3 {
+                0 => post(i, f64::from(i) * 0.005, Some(1_000.0 + 200.0 * f64::from(i))),
+                1 => panel(i, f64::from(i) * 0.007, 1_500.0, (30.0 * f64::from(i), 100.0)),
+                _ => post(i, f64::from(i) * 0.02, None),
+            })
+            .collect();
+        let mut posts = all_new(&all);
+        let told = |posts: &[Post]| -> Vec<(Vec<(u32, u64)>, f64)> {
+            let sorted = |post: &Post| {
+                let mut list: Vec<_> = post.overlaps.iter().map(|o| (o.other, o.part.to_bits())).collect();
+                list.sort_unstable();
+                (list, post.covered)
+            };
+            posts.iter().map(sorted).collect()
+        };
+        for step in 0..60 {
+            let number = (step * 5) % 12;
+            let east = f64::from(step % 17) * 0.01;
+            let to = match step % 4 {
+                0 => post(number, east, None),
+                1 => panel(number, east, 2_000.0, (f64::from(step) * 20.0, 120.0)),
+                _ => post(number, east, Some(1_200.0)),
+            };
+            all[number as usize] = to.clone();
+            change(&mut posts, to);
+            assert_eq!(told(&posts), told(&all_new(&all)), "{step}");
+        }
+    }
+
     #[test]
     fn each_post_knows_what_it_covers_of_the_others() {
         // A small one inside a large one, and a third far away that then moves onto the small one, and away again.
@@ -181,12 +296,10 @@ mod tests {
         assert_eq!(parts(&posts[1]), [(0, 0.063)], "1 of 16");
         assert!(posts[2].overlaps.is_empty());
         assert_eq!([posts[1].covered, posts[2].covered], [1.0, 0.0]);
-        posts[2] = post(2, 0.01, Some(1_000.0));
-        survey(&mut posts);
+        change(&mut posts, post(2, 0.01, Some(1_000.0)));
         assert_eq!(parts(&posts[1]), [(0, 0.063), (2, 1.0)]);
         assert_eq!(parts(&posts[2]), [(0, 0.063), (1, 1.0)]);
-        posts[2] = away;
-        survey(&mut posts);
+        change(&mut posts, away);
         assert_eq!(parts(&posts[1]), [(0, 0.063)], "and is forgotten when it has left");
         assert_eq!(posts[2].covered, 0.0);
     }

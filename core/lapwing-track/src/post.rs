@@ -44,7 +44,8 @@ pub(crate) struct Post {
     /// Greatest range and place, for the search of what may be seen.
     pub(crate) disc: Option<(Place, f64)>,
     pub(crate) signal_speed_mps: Option<f64>,
-    sector: Option<(f64, f64)>,
+    /// First azimuth and width of what it looks at, radians; all round when `None`.
+    pub(crate) sector: Option<(f64, f64)>,
     elevation: (f64, f64),
     pub(crate) detection: f64,
     /// Area on the ground, m².
@@ -176,11 +177,6 @@ impl Post {
             }
         }
         p
-    }
-
-    /// The part of all directions that it looks in.
-    pub(crate) fn share_of_circle(&self) -> f64 {
-        self.sector.map_or(1.0, |(_, width)| width / math::TAU)
     }
 
     /// Interval between looks, seconds.

@@ -28,7 +28,7 @@ use crate::grid::SLACK_M;
 use crate::interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan};
 use crate::life::STEP;
 use crate::look::Look;
-use crate::overlap::{survey, survey_new};
+use crate::overlap::{survey_changed, survey_new};
 use crate::post::Post;
 use crate::reading::{Reading, resolve};
 use crate::region::{Regions, moved, position, velocity};
@@ -523,10 +523,10 @@ impl Tracker {
         if let Some(number) = self.numbers.get(&sensor.id).copied() {
             let post = self.posts.get_mut(number as usize)?;
             if post.sensor != *sensor {
-                let saw = post.sees();
-                *post = Post::new(number, sensor, sensor.place.and_then(frame_of), &self.config);
-                if saw || post.sees() {
-                    survey(&mut self.posts);
+                let changed = Post::new(number, sensor, sensor.place.and_then(frame_of), &self.config);
+                let before = std::mem::replace(post, changed);
+                if before.sees() || post.sees() {
+                    survey_changed(&mut self.posts, number, &before);
                 }
             }
             return Some(number);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 /// What a run says from input number `cut` on, restored there from what was saved.
 fn resumed(inputs: &[(Time, Option<Position>, Input)], config: &Config, cut: usize) -> String {
-    let mut picture = Picture::tuned(site(), t(0.0), 0, config.clone());
+    let mut picture = Picture::tuned(two_radars(), t(0.0), 0, config.clone());
     for (now, position, input) in &inputs[..cut] {
         picture.handle(*now, *position, input.clone());
         while picture.poll().is_some() {}
@@ -30,6 +30,15 @@ fn resumed(inputs: &[(Time, Option<Position>, Input)], config: &Config, cut: usi
     there
 }
 
+/// A second radar beside the first: what each has looked for, the other does not expect.
+fn two_radars() -> Site {
+    let mut site = site();
+    let id = sensor_id("radar-2");
+    site.sensors.push(Sensor { id: id.clone(), ..site.sensors[0].clone() });
+    site.inputs.push(site::InputInfo { id: input("in-radar-2"), sensor: id, ..site.inputs[0].clone() });
+    site
+}
+
 /// [`busy`], and the minute and a half after it in which everything ends.
 fn busy_to_the_end(lateness: &[f64], config: Config) -> Scene {
     let mut scene = busy_with(lateness, config);
@@ -44,7 +53,7 @@ fn busy(lateness: &[f64]) -> Scene {
 }
 
 fn busy_with(lateness: &[f64], config: Config) -> Scene {
-    let mut scene = Scene::tuned(site(), config);
+    let mut scene = Scene::tuned(two_radars(), config);
     for (i, late_s) in lateness.iter().enumerate() {
         let s = i as f64 * 0.5;
         let measured = t(s - late_s);
@@ -64,6 +73,12 @@ fn busy_with(lateness: &[f64], config: Config) -> Scene {
             ];
             scene.radar(t(s + 0.3), seen.to_vec());
         }
+        if i % 4 == 2 {
+            let seen = [plot(-400.0 + 15.0 * s, 1_500.0, 80.0), plot(2_000.0, 2_500.0 - 12.0 * s, 90.0)];
+            let mut reports: Vec<Report> = seen.into_iter().map(Report::Plot).collect();
+            reports.push(scan_header(2));
+            scene.reports(t(s + 0.32), "in-radar-2", reports);
+        }
         if i % 3 == 0 {
             let mut seen = plot(0.0, 900.0 - 20.0 * (s - late_s), 60.0);
             seen.measured_at = Some(measured);
@@ -77,7 +92,7 @@ fn busy_with(lateness: &[f64], config: Config) -> Scene {
             scene.input(t(s + 0.4), Input::Link { input: input("in-adsb"), link });
         }
         if i == 90 {
-            scene.input(t(s + 0.45), Input::Configure(Box::new(Site { name: "Again".into(), ..site() })));
+            scene.input(t(s + 0.45), Input::Configure(Box::new(Site { name: "Again".into(), ..two_radars() })));
         }
     }
     scene

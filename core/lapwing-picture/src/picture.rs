@@ -363,6 +363,7 @@ impl Picture {
         let now = self.now;
         self.join_twins();
         self.compare_lifted();
+        self.compare_slants();
         self.refresh_by_time();
         // Where alerts stand or may come, time alone moves the prediction.
         let watched: Vec<TrackId> = self.alerts.tracks().collect();

@@ -59,6 +59,7 @@ mod triangulate;
 mod twin;
 
 pub use config::{BirthSite, Config};
+pub use height::HeightDenied;
 pub use imm::Models;
 pub use interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan, Velocity};
 pub use motion::Motion;

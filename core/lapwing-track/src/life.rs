@@ -2,6 +2,7 @@
 
 use crate::filter::{Context, Filter, Note};
 use crate::gaussian::{Gaussian, Linear, Vector};
+use crate::height::Said;
 use crate::interface::Label;
 use crate::look::gate;
 use crate::track::Track;
@@ -156,32 +157,26 @@ impl Filter {
         let at = at.max(track.at).max(gone.at);
         let own = track.state_at(at, config);
         let theirs = self.state_in(&gone, at, track.region, ctx);
-        let height_of = |s: &Gaussian| (s.mean[2], s.covariance[(2, 2)]);
         let size = |s: &Gaussian| s.covariance[(0, 0)] + s.covariance[(1, 1)];
         let better = match (track.height_known, gone.height_known) {
             // Who knows the height is better, unless it only says so and what sees the other denies it.
-            (false, true) => !(gone.height_claimed && self.denies_height(track, height_of(&theirs), at, ctx)),
+            (false, true) => !gone.height_claimed || self.denies(track, &Said::by(&theirs), at, ctx).is_none(),
             (true, false) if track.height_claimed => {
                 let own = self.state_in(track, at, gone.region, ctx);
-                self.denies_height(&gone, height_of(&own), at, ctx)
+                self.denies(&gone, &Said::by(&own), at, ctx).is_some()
             }
             (true, false) => false,
+            (true, true) if track.height_claimed != gone.height_claimed => track.height_claimed,
             _ => size(&theirs) < size(&own),
-        };
-        let height_claimed = match (track.height_known, gone.height_known) {
-            (true, true) => track.height_claimed && gone.height_claimed,
-            _ if better => gone.height_claimed,
-            _ => track.height_claimed,
         };
         let Some(track) = self.tracks.get_mut(into) else { return false };
         if better {
             for state in track.best.modes.states_mut() {
                 *state = theirs;
             }
-            track.height_known = gone.height_known;
+            (track.height_known, track.height_claimed) = (gone.height_known, gone.height_claimed);
             track.at = at;
         }
-        track.height_claimed = height_claimed;
         track.absorb(&gone, config);
         if gone.phase == Phase::Confirmed {
             track.phase = Phase::Confirmed;

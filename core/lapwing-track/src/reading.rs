@@ -39,13 +39,9 @@ impl Kind {
         matches!(self, Self::Position { .. } | Self::Polar { .. })
     }
 
-    /// Whether it says how high something is.
+    /// Whether it says how high something is, by itself.
     pub(crate) fn has_height(self) -> bool {
-        match self {
-            Self::Position { height } => height,
-            Self::Polar { elevation, .. } | Self::Bearing { elevation } => elevation,
-            Self::RangeDifference => false,
-        }
+        matches!(self, Self::Position { height: true } | Self::Polar { elevation: true, .. })
     }
 
     /// Whether it is a slant range whose height is anyone's guess.

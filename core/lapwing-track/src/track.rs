@@ -26,6 +26,8 @@ const SUPPORT_LOST: f64 = 0.5;
 /// What measurements alone start with.
 const SUPPORT_START: f64 = 1e-3;
 /// However seldom a sensor looks, what it saw longer ago than this says nothing any more.
+/// For this long after it was seen what a sensor knows of a track still counts; and it may be there and give off nothing.
+pub(crate) const SEEN_FOR: Span = Span::from_seconds(15);
 const SEEN_FOR_MAX: Span = Span::from_seconds(60);
 /// What a measured aircraft may gain between two updates, metres per second.
 const SPEED_CHANGE_MPS: f64 = 20.0;
@@ -118,6 +120,8 @@ pub(crate) struct Track {
     pub(crate) height_known: bool,
     /// Whether that height is its own word and nothing else's.
     pub(crate) height_claimed: bool,
+    /// What is measured against the height that it says.
+    pub(crate) denial: Option<crate::height::Denial>,
     /// The only hypothesis, or that of the best global one.
     pub(crate) best: Hypothesis,
     /// The cluster that holds its other hypotheses.
@@ -192,6 +196,7 @@ impl Track {
             filed: None,
             height_known,
             height_claimed: false,
+            denial: None,
             best: Hypothesis { modes: Modes::new(state, &config.models), existence: 1.0 },
             cluster: None,
             phase: Phase::Tentative,
@@ -483,9 +488,11 @@ pub(crate) struct Candidate {
     pub(crate) heard: Heard,
     pub(crate) plots: u32,
     pub(crate) last_at: Time,
-    /// The sensor of its latest plot, and the first.
+    /// The sensor of its latest plot.
     pub(crate) sensor: u32,
     pub(crate) interval: Span,
+    /// Another that gave one, and when last.
+    pub(crate) other_sensor: Option<(u32, Time)>,
     pub(crate) class: Classifier,
     pub(crate) first_entries: [Option<Position>; FIRST_ENTRIES],
     /// Sensors that support one begun by bearings, as bits by number modulo 64.
@@ -519,6 +526,7 @@ impl Candidate {
             last_at: at,
             sensor,
             interval,
+            other_sensor: None,
             class: Classifier::default(),
             first_entries: [None; FIRST_ENTRIES],
             sensors: 0,
@@ -533,8 +541,11 @@ impl Candidate {
     /// Notes that a reading was taken in.
     pub(crate) fn remember(&mut self, sensor: u32, interval: Span, reading: &Reading) {
         self.plots = self.plots.saturating_add(1);
+        if self.sensor != sensor {
+            self.other_sensor = Some((self.sensor, self.last_at));
+            self.sensor = sensor;
+        }
         self.last_at = self.last_at.max(reading.at);
-        self.sensor = sensor;
         self.interval = interval;
         self.sensors |= 1 << (sensor % 64);
         let bearing = matches!(reading.kind, crate::reading::Kind::Bearing { .. });
@@ -546,6 +557,14 @@ impl Candidate {
         {
             *slot = Some(entry);
         }
+    }
+
+    /// When `sensor` last contributed, of the two that did latest.
+    pub(crate) fn seen_by(&self, sensor: u32) -> Option<Time> {
+        if self.sensor == sensor {
+            return Some(self.last_at);
+        }
+        self.other_sensor.filter(|(other, _)| *other == sensor).map(|(_, at)| at)
     }
 
     /// The track it becomes.

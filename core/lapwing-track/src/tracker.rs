@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::filter::{Context, Filter, Note, Took, Work};
 use crate::geoid::Geoid;
 use crate::grid::SLACK_M;
+use crate::height::HeightDenied;
 use crate::interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan};
 use crate::life::STEP;
 use crate::look::Look;
@@ -279,6 +280,11 @@ impl Tracker {
     /// Whether only self-reports support a live track.
     pub fn claimed_only(&self, id: TrackId) -> Option<bool> {
         self.track(id).map(Track::claimed_only)
+    }
+
+    /// What a sensor measures against the height that a track says, `now`: where several claims in a row are denied.
+    pub fn height_denied(&self, id: TrackId, now: Time) -> Option<HeightDenied> {
+        self.track(id)?.height_denied(now)
     }
 
     /// Live tracks that only self-reports support, within `range_m` of a place and somewhat beyond, oldest first.

@@ -14,7 +14,7 @@ use crate::identity::weight;
 use lapwing_model::{
     EvidenceKind, Heights, IdentityStatus, Measurement, Phase, Place, SensorKind, Span, TrackId, math,
 };
-use lapwing_track::Estimate;
+use lapwing_track::{Estimate, HeightDenied};
 use std::collections::BTreeMap;
 
 /// A height measured this long ago still counts.
@@ -140,5 +140,20 @@ impl Picture {
             }
         }
         self.lifted = together;
+    }
+
+    /// Claimed heights at which a sensor that measures no elevation would read another distance.
+    pub(super) fn compare_slants(&mut self) {
+        let now = self.now;
+        let spoken = self.tracks.iter().filter(|(_, e)| !e.voices.is_empty());
+        let denied: Vec<(TrackId, HeightDenied)> =
+            spoken.filter_map(|(id, _)| Some((*id, self.tracker.height_denied(*id, now)?))).collect();
+        for (id, HeightDenied { slant_m, measured_m }) in denied {
+            let Some(entry) = self.tracks.get_mut(&id) else { continue };
+            entry.evidence.note(EvidenceKind::HeightContradicted, weight::HEIGHT_CONTRADICTED, now, || {
+                format!("claims a height that would be {slant_m:.0} m from a sensor that measures {measured_m:.0} m")
+            });
+            self.dirty.insert(id);
+        }
     }
 }

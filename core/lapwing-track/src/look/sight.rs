@@ -4,7 +4,7 @@ use super::*;
 use crate::filter::Weak;
 use crate::grid::{Grid, SLACK_M};
 use crate::slab::Slab;
-use crate::track::{Candidate, Track};
+use crate::track::{Candidate, SEEN_FOR, Track};
 use std::cell::Cell;
 
 /// What is not a track yet has a wide gate with much clutter in it: of that it gets this part, which has 99.9 % of its plots.
@@ -12,9 +12,6 @@ const WEAK_GATE: f64 = 0.85;
 /// A reading that is a track's with more than this probability is not asked of the candidates, where a sensor tells all apart: else
 /// it may be of a second aircraft, too.
 const SURELY_TAKEN: f64 = 0.98;
-
-/// For this long after it was seen it may be there and give off nothing.
-const SEEN_FOR: Span = Span::from_seconds(15);
 
 impl Filter {
     /// Finds what the look may see, brings it to the look's time, projects it into the sensor's readings, and finds those that
@@ -166,8 +163,8 @@ impl Filter {
             detection = detection.max(0.05);
         }
         // Seen by a plot that came before the word that the look is complete.
-        let own = candidate.sensor == look.sensor && look.unseen_since.is_some_and(|since| candidate.last_at > since);
-        if beside || own || (post.listens && !candidate.heard.emits()) {
+        let seen = |since| candidate.seen_by(look.sensor).is_some_and(|at| at > since);
+        if beside || look.unseen_since.is_some_and(seen) || (post.listens && !candidate.heard.emits()) {
             detection = -detection;
         }
         let Candidate { existence, line, shares_line, state, .. } = *candidate;

@@ -10,6 +10,7 @@ mod cameras;
 mod crowd;
 mod ears;
 mod gather;
+mod heights;
 mod limits;
 mod order;
 mod places;

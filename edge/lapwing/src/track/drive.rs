@@ -2,6 +2,7 @@
 //! there is of the answer is written.
 
 use super::meter::Meter;
+use super::output::Output;
 use super::rows::{Detections, Step};
 use super::scenario::{Scenario, seconds};
 use super::sensors::Posts;
@@ -13,7 +14,10 @@ use lapwing_model::{Event, EventBody, IdentityStatus, Ledger, Name, Position, Se
 use lapwing_picture::{Picture, TrackAt};
 use lapwing_track::Config;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, Write};
+use std::io::BufRead;
+
+/// Rows of the answer that wait to be written, bytes: beyond, they are.
+const ROWS_MAX: usize = 1 << 20;
 
 /// What came of it.
 pub(super) struct Outcome {
@@ -29,7 +33,7 @@ pub(super) fn drive(
     posts: &Posts,
     config: Config,
     (detections, read_from): (&mut Detections<'_, impl BufRead>, &str),
-    (out, written_to): (&mut impl Write, &str),
+    out: &mut Output<'_>,
 ) -> anyhow::Result<Outcome> {
     let mut meter = Meter::default();
     let mut line =
@@ -37,21 +41,29 @@ pub(super) fn drive(
     let mut so_far = SoFar::default();
     let mut number = 0;
     while let Some(steps) = detections.next().with_context(|| read_from.to_owned())? {
-        let mut answer = Answer { posts, names: detections.names(), so_far: &mut so_far };
-        meter.of(|| {
-            for step in steps {
-                match step {
-                    Step::Input(at, input) => line.take_decoded(at, Some(Position(number)), input, &mut answer),
-                    Step::Tick(at, t) => {
-                        line.tick(at, &mut answer);
-                        answer.tick(line.picture(), scenario, at, t);
+        let mut steps = steps.into_iter();
+        while steps.len() > 0 {
+            let mut answer = Answer { posts, names: detections.names(), so_far: &mut so_far };
+            meter.of(|| {
+                for step in steps.by_ref() {
+                    match step {
+                        Step::Input(at, input) => line.take_decoded(at, Some(Position(number)), input, &mut answer),
+                        Step::Tick(at, t) => {
+                            line.tick(at, &mut answer);
+                            answer.tick(line.picture(), scenario, at, t);
+                        }
+                    }
+                    number += 1;
+                    if answer.so_far.writer.rows().len() >= ROWS_MAX {
+                        break;
                     }
                 }
-                number += 1;
-            }
-        });
-        so_far.writer.write_to(out).with_context(|| written_to.to_owned())?;
+            });
+            out.write(so_far.writer.rows())?;
+            so_far.writer.clear();
+        }
     }
+    out.write(&[])?;
     let ledgers = line.picture().inputs().into_iter().map(|input| input.ledger).collect();
     Ok(Outcome { meter, ledgers })
 }

@@ -13,6 +13,7 @@ mod families;
 mod frame;
 mod hints;
 mod meter;
+mod output;
 mod rows;
 mod scenario;
 mod sensors;
@@ -22,6 +23,7 @@ mod writer;
 pub(crate) use arguments::Args;
 
 use anyhow::{Context, anyhow};
+use output::Output;
 use std::fs::File;
 use std::io::{BufReader, Write};
 
@@ -39,17 +41,13 @@ pub(crate) fn track(args: &Args, colour: bool) -> anyhow::Result<()> {
         posts.expect_biases(expected);
     }
     let config = tracker_config::tracker_config(&scenario, &posts, &tuning);
-    let (from, to) = (args.detections.display().to_string(), args.output.display().to_string());
+    let from = args.detections.display().to_string();
     let file = File::open(&args.detections).with_context(|| from.clone())?;
+    let mut out = Output::new(&args.output, &file).with_context(|| from.clone())?;
     let mut detections = rows::Detections::new(BufReader::with_capacity(FILE_BUFFER, file), &scenario, &posts);
-    if std::fs::canonicalize(&args.output)
-        .is_ok_and(|to| std::fs::canonicalize(&args.detections).is_ok_and(|from| from == to))
-    {
-        anyhow::bail!("{to}: the tracks would be written over the detections");
-    }
-    let mut out = File::create(&args.output).with_context(|| to.clone())?;
-    let outcome = drive::drive(&scenario, &posts, config, (&mut detections, &from), (&mut out, &to))?;
+    let outcome = drive::drive(&scenario, &posts, config, (&mut detections, &from), &mut out);
     detections.bad().tell(&from);
+    let outcome = outcome?;
     let counts = detections.counts();
     let books = books::Books::new(&outcome.ledgers, detections.bad().count);
     eprintln!("{}: {}\n{}", scenario.name, outcome.meter.text(&counts), books.text());

@@ -14,15 +14,20 @@ use lapwing_picture::Input;
 use lines::{Line, Lines};
 use serde::Deserialize;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, BufRead};
 
 /// Bad rows told one by one; the rest is counted.
 const TOLD_MAX: usize = 10;
 /// Room made for what a scan announces, reports; the rest is made as it comes.
-const ROOM_MAX: usize = 1 << 16;
-/// So many reports are read before they are tracked: the meter goes on and off seldom, and they stay in the nearest memory.
+const ROOM_MAX: usize = 4_096;
+/// So many reports, or so many steps, are read before they are tracked: the meter goes on and off seldom, and they stay in the nearest
+/// memory.
 const READ_AT_ONCE: usize = 2_000;
+/// Scans of a sensor whose names are remembered, to know one that comes twice: as many as the tracker remembers.
+const SCANS_KEPT: usize = 64;
+/// A longer identifier is told as the picture knows it, bytes.
+const WRITTEN_MAX: usize = 256;
 
 /// One row as it is written.
 #[derive(Deserialize)]
@@ -108,7 +113,7 @@ impl<'a, R: BufRead> Detections<'a, R> {
     /// What to do next, in order of arrival: some thousand reports, and never a part of what arrived at one instant. `None` at the
     /// end of the file.
     pub(super) fn next(&mut self) -> io::Result<Option<Vec<Step>>> {
-        while self.reader.settled_reports < READ_AT_ONCE {
+        while self.reader.settled_reports.max(self.reader.settled) < READ_AT_ONCE {
             let Some(line) = self.lines.next()? else {
                 self.reader.close();
                 let rest = self.reader.take(self.reader.steps.len());
@@ -129,7 +134,7 @@ impl<'a, R: BufRead> Detections<'a, R> {
         &self.reader.bad
     }
 
-    /// How each claimed name was written.
+    /// How each claimed name was written, where it is known by another.
     pub(super) fn names(&self) -> &BTreeMap<Name, String> {
         &self.reader.names
     }
@@ -174,8 +179,9 @@ struct Reader<'a> {
     counts: Counts,
     bad: BadRows,
     names: BTreeMap<Name, String>,
-    /// The number of each scan, by its sensor and its name: a scan that comes twice keeps its number.
-    scans: HashMap<(usize, String), u64>,
+    /// The latest scans of each sensor, with their numbers: one that comes twice keeps its number.
+    scans: HashMap<usize, VecDeque<(String, u64)>>,
+    scans_named: u64,
     open: Option<Open>,
 }
 
@@ -194,6 +200,7 @@ impl<'a> Reader<'a> {
             bad: BadRows::default(),
             names: BTreeMap::new(),
             scans: HashMap::new(),
+            scans_named: 0,
             open: None,
         }
     }
@@ -300,7 +307,7 @@ impl<'a> Reader<'a> {
         let claim = claim::claim(row, post, self.frame)?;
         let written = row.id.as_deref().unwrap_or_default();
         for name in &claim.names {
-            if !self.names.contains_key(name) {
+            if name.value.as_str() != written && written.len() <= WRITTEN_MAX && !self.names.contains_key(name) {
                 self.names.insert(name.clone(), written.to_owned());
             }
         }
@@ -316,8 +323,16 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self, post: usize, name: &str) -> u64 {
-        let next = self.scans.len() as u64 + 1;
-        *self.scans.entry((post, name.to_owned())).or_insert(next)
+        let known = self.scans.entry(post).or_default();
+        if let Some((_, number)) = known.iter().rev().find(|(known, _)| known == name) {
+            return *number;
+        }
+        if known.len() == SCANS_KEPT {
+            known.pop_front();
+        }
+        self.scans_named += 1;
+        known.push_back((name.to_owned(), self.scans_named));
+        self.scans_named
     }
 
     /// Ends the open scan if it has everything it announced.

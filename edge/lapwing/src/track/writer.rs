@@ -135,11 +135,14 @@ impl Writer {
         self.text("}\n");
     }
 
-    /// Writes what there is, and keeps the memory for what follows.
-    pub(super) fn write_to(&mut self, file: &mut impl Write) -> std::io::Result<()> {
-        file.write_all(&self.out)?;
+    /// What there is.
+    pub(super) fn rows(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// They are written: the memory is kept for what follows.
+    pub(super) fn clear(&mut self) {
         self.out.clear();
-        Ok(())
     }
 
     fn text(&mut self, text: &str) {

@@ -35,7 +35,7 @@ fn rows(text: &str) -> Found {
     rows_of(SENSORS, text)
 }
 
-fn rows_of(sensors: &str, text: &str) -> Found {
+fn read(sensors: &str, text: &str) -> (Vec<Vec<Step>>, Found) {
     let path =
         std::env::temp_dir().join(format!("lapwing-rows-{}-{:?}", std::process::id(), std::thread::current().id()));
     std::fs::File::create(&path).unwrap().write_all(sensors.as_bytes()).unwrap();
@@ -43,12 +43,22 @@ fn rows_of(sensors: &str, text: &str) -> Found {
     std::fs::remove_file(&path).unwrap();
     let scenario = scenario();
     let mut detections = Detections::new(text.as_bytes(), &scenario, &posts);
-    let mut steps = Vec::new();
+    let mut batches = Vec::new();
     while let Some(next) = detections.next().unwrap() {
-        steps.extend(next);
+        batches.push(next);
     }
     let Reader { counts, bad, names, .. } = detections.reader;
-    Found { steps, counts, bad, names }
+    (batches, Found { steps: Vec::new(), counts, bad, names })
+}
+
+/// What is read at a time.
+fn batches(text: &str) -> Vec<Vec<Step>> {
+    read(SENSORS, text).0
+}
+
+fn rows_of(sensors: &str, text: &str) -> Found {
+    let (batches, found) = read(sensors, text);
+    Found { steps: batches.into_iter().flatten().collect(), ..found }
 }
 
 fn reports(step: &Step) -> &[Report] {
@@ -194,7 +204,8 @@ fn claims_keep_who_says_so_as_it_was_written() {
     assert!((claims[0].horizontal_accuracy_m.unwrap() - 4.896).abs() < 1e-9);
     assert_eq!((claims[0].rssi_db, claims[0].measured_at), (Some(-90.5), scenario::time(1.0)));
     assert_eq!(claims[1].transmitter, Some(Transmitter::Icao("4b1234".into())));
-    let written: Vec<&str> = claims.iter().map(|c| found.names[&c.names[0]].as_str()).collect();
+    let written = |name: &Name| found.names.get(name).map_or(name.value.as_str(), String::as_str).to_owned();
+    let written: Vec<String> = claims.iter().map(|c| written(&c.names[0])).collect();
     assert_eq!(written, ["RID-D1", "ICAO-4B1234"]);
 }
 
@@ -210,15 +221,9 @@ fn some_are_read_at_a_time_and_what_arrived_at_one_instant_together() {
             );
         }
     }
-    let path = std::env::temp_dir().join(format!("lapwing-rows-some-{}", std::process::id()));
-    std::fs::write(&path, SENSORS).unwrap();
-    let scenario = scenario();
-    let posts = crate::track::sensors::read(&path, &scenario).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    let mut detections = Detections::new(text.as_bytes(), &scenario, &posts);
     let mut sizes = Vec::new();
     let mut at_before = None;
-    while let Some(steps) = detections.next().unwrap() {
+    for steps in batches(&text) {
         let at_of = |step: &Step| if let Step::Input(at, _) = step { Some(*at) } else { None };
         assert!(at_of(&steps[0]) > at_before, "no instant is in two");
         at_before = at_of(steps.last().unwrap());
@@ -232,7 +237,18 @@ fn some_are_read_at_a_time_and_what_arrived_at_one_instant_together() {
         sizes.push(steps.iter().map(|s| reports(s).len()).sum::<usize>());
     }
     assert_eq!(sizes, [2_100, 2_100, 2_100, 700]);
-    assert_eq!(detections.counts().detections, 7_000);
+}
+
+#[test]
+fn ticks_and_empty_scans_are_read_some_at_a_time_too() {
+    let mut text = String::new();
+    for i in 0..5_000 {
+        text += &format!("{{\"ta\":{i},\"k\":\"tick\",\"t\":{i}}}\n");
+        text += &format!("{{\"ta\":{i},\"k\":\"scan\",\"s\":\"c\",\"sc\":\"c:{i}\",\"t\":{i},\"m\":0}}\n");
+    }
+    let batches = batches(&text);
+    assert!(batches.iter().all(|steps| steps.len() <= READ_AT_ONCE + 1), "{:?}", batches.iter().map(Vec::len).max());
+    assert_eq!(batches.iter().map(Vec::len).sum::<usize>(), 10_000);
 }
 
 #[test]

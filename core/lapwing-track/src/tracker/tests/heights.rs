@@ -1,0 +1,87 @@
+//! Heights that are only said, under a radar that measures none.
+
+use super::*;
+
+/// Of 70 seconds, with the claims beginning after the radar: those in which the height is taken, in which there is more than one
+/// track, and in which the height is denied.
+struct Told {
+    known: u32,
+    several: u32,
+    denied: u32,
+}
+
+fn fly(up_m: f64, said_m: f64, north_m: f64, every_s: usize, seed: u64) -> Told {
+    let mut dice = Dice::new(seed);
+    let mut t = Tracker::new(Config::default());
+    let sensor = Sensor { interval: Span::from_seconds(every_s as i64), ..radar() };
+    let receiver = receiver("rid");
+    let mut told = Told { known: 0, several: 0, denied: 0 };
+    for s in 0..90usize {
+        let now = s as f64;
+        let truth = |now: f64| Enu::new(100.0 + now, north_m - 3.0 * now, up_m);
+        t.advance(at(now));
+        if s.is_multiple_of(every_s) {
+            let seen = dice.uniform() < 0.9;
+            let plots: Vec<_> = seen.then(|| plot(now, truth(now), false, &mut dice)).into_iter().collect();
+            look(&mut t, &sensor, now, &plots);
+        }
+        let then = now + 0.3;
+        if s >= 12 {
+            let x = truth(then);
+            t.advance(at(then));
+            let said = said_m + 5.0 * dice.normal();
+            let x = Enu::new(x.east_m + 2.0 * dice.normal(), x.north_m + 2.0 * dice.normal(), said);
+            observe(&mut t, &receiver, &[with_velocity(claim(then, x, 3.0, 7), 1.0, -3.0)]);
+        }
+        if s >= 20 {
+            let ids: Vec<_> = t.ids().collect();
+            let known = |id: &TrackId| t.estimate(*id, at(then)).is_some_and(|e| e.height_known);
+            told.known += u32::from(ids.iter().any(known));
+            told.several += u32::from(ids.len() > 1);
+            told.denied += u32::from(ids.iter().any(|id| t.height_denied(*id, at(then)).is_some()));
+        }
+    }
+    told
+}
+
+fn flights(up_m: f64, said_m: f64, north_m: f64) -> Told {
+    let mut all = Told { known: 0, several: 0, denied: 0 };
+    for every_s in [1, 2, 4] {
+        for seed in 0..12 {
+            let one = fly(up_m, said_m, north_m, every_s, seed);
+            all.known += one.known;
+            all.several += one.several;
+            all.denied += one.denied;
+        }
+    }
+    all
+}
+
+const SECONDS: u32 = 3 * 12 * 70;
+
+#[test]
+fn an_honest_height_is_taken_however_steeply_the_radar_looks_up() {
+    for (up_m, north_m) in [(60.0, 900.0), (300.0, 800.0), (400.0, 1_500.0), (400.0, 2_500.0), (500.0, 2_500.0)] {
+        let told = flights(up_m, up_m, north_m);
+        let seen = (told.known, told.several, told.denied);
+        assert!(
+            told.known == SECONDS && told.several <= SECONDS / 25 && told.denied == 0,
+            "{up_m} {north_m}: {seen:?}"
+        );
+    }
+}
+
+#[test]
+fn a_height_that_the_radar_cannot_have_measured_is_denied_and_costs_no_track() {
+    for (said_m, north_m) in
+        [(1_500.0, 900.0), (1_500.0, 2_500.0), (800.0, 2_000.0), (460.0, 900.0), (3_000.0, 4_500.0)]
+    {
+        let told = flights(60.0, said_m, north_m);
+        let seen = (told.known, told.several, told.denied);
+        let few = SECONDS / 25;
+        assert!(
+            told.denied >= SECONDS - 2 * few && told.several <= few && told.known <= few,
+            "{said_m} {north_m}: {seen:?}"
+        );
+    }
+}

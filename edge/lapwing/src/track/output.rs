@@ -1,0 +1,66 @@
+//! The file of the answer: made when there is something to write, so that detections that cannot be read cost no earlier answer.
+
+use anyhow::{Context, bail};
+use std::fs::{File, Metadata};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Where the rows of the answer go.
+pub(super) struct Output<'a> {
+    path: &'a Path,
+    /// What is read meanwhile, and must not be written over.
+    input: Metadata,
+    file: Option<File>,
+}
+
+impl<'a> Output<'a> {
+    /// To a file at `path`, while `input` is read.
+    pub(super) fn new(path: &'a Path, input: &File) -> std::io::Result<Self> {
+        Ok(Self { path, input: input.metadata()?, file: None })
+    }
+
+    /// Writes rows; the file is there afterwards, also where there are none.
+    pub(super) fn write(&mut self, rows: &[u8]) -> anyhow::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(self.create()?),
+        };
+        file.write_all(rows).with_context(|| self.path.display().to_string())
+    }
+
+    fn create(&self) -> anyhow::Result<File> {
+        let there = std::fs::metadata(self.path);
+        if there.is_ok_and(|there| (there.dev(), there.ino()) == (self.input.dev(), self.input.ino())) {
+            bail!("{}: the tracks would be written over the detections", self.path.display());
+        }
+        File::create(self.path).with_context(|| self.path.display().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_is_not_written_over_by_any_of_its_names() {
+        let folder = std::env::temp_dir().join(format!("lapwing-output-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let [input, link, hard, other] = ["in", "link", "hard", "other"].map(|name| folder.join(name));
+        std::fs::write(&input, "rows").unwrap();
+        std::os::unix::fs::symlink(&input, &link).unwrap();
+        std::fs::hard_link(&input, &hard).unwrap();
+        let open = File::open(&input).unwrap();
+        for path in [&input, &link, &hard] {
+            let refused = Output::new(path, &open).unwrap().write(b"tracks").unwrap_err();
+            assert!(refused.to_string().contains("written over"), "{refused}");
+            assert_eq!(std::fs::read(&input).unwrap(), b"rows");
+        }
+        let mut out = Output::new(&other, &open).unwrap();
+        assert!(!other.exists(), "not before there is something to write");
+        out.write(b"one\n").unwrap();
+        out.write(b"two\n").unwrap();
+        assert_eq!(std::fs::read(&other).unwrap(), b"one\ntwo\n");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -154,11 +154,14 @@ impl Filter {
             let post = ctx.posts.get(sensor as usize)?;
             let [e, n, u] = said.place;
             let [east, north, rise] = pose.to(&[e, n, u, 0.0, 0.0, 0.0]);
-            let slant = math::hypot(math::hypot(east, north), rise);
+            let ground = math::hypot(east, north);
+            let slant = math::hypot(ground, rise);
             // The ground range of a flat track is the slant range that was measured, laid into the sensor's plane.
             let [east, north, _] = pose.to(&state.mean);
             let measured = math::hypot(east, north);
-            if !(measured >= 1.0 && slant > measured) {
+            // By its height alone: where it says that it is farther off than it is measured, its word may be late, or the range wrong.
+            let longer = slant - measured.max(ground);
+            if !(measured >= 1.0 && longer > 0.0) {
                 return None;
             }
             let [x, y, _] = pose.out_of_horizon([east / measured, north / measured, 0.0]);
@@ -174,7 +177,7 @@ impl Filter {
                 + own
                 + said.ground_variance
                 + sine * sine * said.up_variance;
-            let beyond = slant - measured - DENIED_SIGMAS * math::sqrt(variance);
+            let beyond = longer - DENIED_SIGMAS * math::sqrt(variance);
             (beyond > 0.0).then_some(Denial {
                 slant_m: slant as f32,
                 measured_m: measured as f32,

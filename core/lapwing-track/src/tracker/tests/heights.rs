@@ -10,7 +10,24 @@ struct Told {
     denied: u32,
 }
 
-fn fly(up_m: f64, said_m: f64, north_m: f64, every_s: usize, seed: u64) -> Told {
+/// An aircraft that comes towards the radar from the north, and what it says.
+#[derive(Debug, Clone, Copy)]
+struct Flight {
+    up_m: f64,
+    said_m: f64,
+    north_m: f64,
+    speed_mps: f64,
+    /// Its word is of so long before the time that it gives.
+    late_s: f64,
+    /// The radar reads too much by this.
+    range_bias_m: f64,
+}
+
+const HONEST: Flight =
+    Flight { up_m: 60.0, said_m: 60.0, north_m: 900.0, speed_mps: 3.0, late_s: 0.0, range_bias_m: 0.0 };
+
+fn fly(flight: Flight, every_s: usize, seed: u64) -> Told {
+    let Flight { up_m, said_m, north_m, speed_mps, late_s, range_bias_m } = flight;
     let mut dice = Dice::new(seed);
     let mut t = Tracker::new(Config::default());
     let sensor = Sensor { interval: Span::from_seconds(every_s as i64), ..radar() };
@@ -18,20 +35,25 @@ fn fly(up_m: f64, said_m: f64, north_m: f64, every_s: usize, seed: u64) -> Told 
     let mut told = Told { known: 0, several: 0, denied: 0 };
     for s in 0..90usize {
         let now = s as f64;
-        let truth = |now: f64| Enu::new(100.0 + now, north_m - 3.0 * now, up_m);
+        let truth = |now: f64| Enu::new(100.0 + now, north_m - speed_mps * now, up_m);
         t.advance(at(now));
         if s.is_multiple_of(every_s) {
             let seen = dice.uniform() < 0.9;
-            let plots: Vec<_> = seen.then(|| plot(now, truth(now), false, &mut dice)).into_iter().collect();
+            let mut plots: Vec<_> = seen.then(|| plot(now, truth(now), false, &mut dice)).into_iter().collect();
+            for plot in &mut plots {
+                if let Measurement::RangeAzimuth { range_m, .. } = &mut plot.measurement {
+                    *range_m += range_bias_m;
+                }
+            }
             look(&mut t, &sensor, now, &plots);
         }
         let then = now + 0.3;
         if s >= 12 {
-            let x = truth(then);
+            let x = truth(then - late_s);
             t.advance(at(then));
             let said = said_m + 5.0 * dice.normal();
             let x = Enu::new(x.east_m + 2.0 * dice.normal(), x.north_m + 2.0 * dice.normal(), said);
-            observe(&mut t, &receiver, &[with_velocity(claim(then, x, 3.0, 7), 1.0, -3.0)]);
+            observe(&mut t, &receiver, &[with_velocity(claim(then, x, 3.0, 7), 1.0, -speed_mps)]);
         }
         if s >= 20 {
             let ids: Vec<_> = t.ids().collect();
@@ -44,11 +66,11 @@ fn fly(up_m: f64, said_m: f64, north_m: f64, every_s: usize, seed: u64) -> Told 
     told
 }
 
-fn flights(up_m: f64, said_m: f64, north_m: f64) -> Told {
+fn flights(flight: Flight) -> Told {
     let mut all = Told { known: 0, several: 0, denied: 0 };
     for every_s in [1, 2, 4] {
         for seed in 0..12 {
-            let one = fly(up_m, said_m, north_m, every_s, seed);
+            let one = fly(flight, every_s, seed);
             all.known += one.known;
             all.several += one.several;
             all.denied += one.denied;
@@ -62,7 +84,7 @@ const SECONDS: u32 = 3 * 12 * 70;
 #[test]
 fn an_honest_height_is_taken_however_steeply_the_radar_looks_up() {
     for (up_m, north_m) in [(60.0, 900.0), (300.0, 800.0), (400.0, 1_500.0), (400.0, 2_500.0), (500.0, 2_500.0)] {
-        let told = flights(up_m, up_m, north_m);
+        let told = flights(Flight { up_m, said_m: up_m, north_m, ..HONEST });
         let seen = (told.known, told.several, told.denied);
         assert!(
             told.known == SECONDS && told.several <= SECONDS / 25 && told.denied == 0,
@@ -72,11 +94,27 @@ fn an_honest_height_is_taken_however_steeply_the_radar_looks_up() {
 }
 
 #[test]
+fn what_is_said_late_or_measured_wrong_denies_no_height() {
+    let north_m = 3_500.0;
+    for flight in [
+        Flight { north_m, speed_mps: 30.0, late_s: 2.0, ..HONEST },
+        Flight { range_bias_m: -40.0, ..HONEST },
+        Flight { said_m: 110.0, ..HONEST },
+        Flight { up_m: 400.0, said_m: 450.0, north_m, speed_mps: 20.0, late_s: 1.0, range_bias_m: -25.0 },
+        // The radar stands on a hill.
+        Flight { up_m: -240.0, said_m: -240.0, ..HONEST },
+    ] {
+        let told = flights(flight);
+        assert!(told.denied == 0, "{flight:?}: {}", told.denied);
+    }
+}
+
+#[test]
 fn a_height_that_the_radar_cannot_have_measured_is_denied_and_costs_no_track() {
     for (said_m, north_m) in
         [(1_500.0, 900.0), (1_500.0, 2_500.0), (800.0, 2_000.0), (460.0, 900.0), (3_000.0, 4_500.0)]
     {
-        let told = flights(60.0, said_m, north_m);
+        let told = flights(Flight { said_m, north_m, ..HONEST });
         let seen = (told.known, told.several, told.denied);
         let few = SECONDS / 25;
         assert!(

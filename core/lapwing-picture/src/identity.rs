@@ -37,7 +37,8 @@ pub(crate) mod weight {
     pub(crate) const OPERATOR_VERY_FAR: f64 = -2.0;
     /// Claimed speed and claimed positions disagree again and again.
     pub(crate) const INCONSISTENT_MOTION: f64 = -2.0;
-    /// Sensors that measure heights see it at another one: beyond every error of both, again and again.
+    /// Sensors that measure heights see it at another one, or slant ranges deny the one it says: beyond every error of both, again and
+    /// again.
     pub(crate) const HEIGHT_CONTRADICTED: f64 = -2.5;
     /// Several aircraft by one radio address: a relay, or chance, or a copy.
     pub(crate) const SHARED_TRANSMITTER: f64 = -0.3;

@@ -3,7 +3,7 @@
 
 use crate::filter::{Context, Filter, Took};
 use crate::gaussian::Linear;
-use crate::height::Denial;
+use crate::height::Verdict;
 use crate::look::{Look, gate, use_velocity};
 use crate::reading::Reading;
 use crate::track::{Fix, Track};
@@ -184,7 +184,7 @@ impl Filter {
     /// Claims bring two troubles a Kalman filter does not know: errors that hang together in time, and jumps.
     fn take_claim(&mut self, slot: u32, reading: &Reading, look: &Look, ctx: &mut Context<'_>) {
         let Some((mut linear, ahead_s)) = self.against(slot, reading, look, false, ctx) else { return };
-        let denial = self.denies_claim(slot, reading, look.sensor, ctx);
+        let verdict = self.weigh_claim(slot, reading, look.sensor, ctx);
         let config = ctx.config;
         let Some(track) = self.tracks.get_mut(slot) else { return };
         let height_known = track.height_known;
@@ -230,17 +230,24 @@ impl Filter {
         };
         let Some(cluster) = cluster else {
             update(&mut track.best.modes);
-            return self.note_claim(slot, reading, denial, look, ctx);
+            return self.note_claim(slot, reading, verdict, look, ctx);
         };
         let logs = cluster.hypotheses_of(slot).iter_mut().map(|h| update(&mut h.modes).unwrap_or(f64::NEG_INFINITY));
         let logs: Vec<f64> = logs.collect();
         // The track takes over the best of them.
         self.reweigh(slot, &logs);
-        self.note_claim(slot, reading, denial, look, ctx);
+        self.note_claim(slot, reading, verdict, look, ctx);
     }
 
-    /// Notes that a track claims to be there; `denial`: what was measured against the height that it says.
-    fn note_claim(&mut self, slot: u32, reading: &Reading, denial: Option<Denial>, look: &Look, ctx: &mut Context<'_>) {
+    /// Notes that a track claims to be there; `verdict`: what was measured of the height that it says.
+    fn note_claim(
+        &mut self,
+        slot: u32,
+        reading: &Reading,
+        verdict: Option<Verdict>,
+        look: &Look,
+        ctx: &mut Context<'_>,
+    ) {
         let config = ctx.config;
         let interval = ctx.posts.get(look.sensor as usize).map_or(Span::from_seconds(1), |p| p.sensor.interval);
         let Some(track) = self.tracks.get_mut(slot) else { return };
@@ -258,7 +265,7 @@ impl Filter {
         if let Some(label) = reading.label {
             track.fix = fix_of(reading, track, ctx.regions.frame(track.region), label);
         }
-        self.hear_height(slot, reading, denial, look.sensor, ctx);
+        self.hear_height(slot, reading, verdict, look.sensor, ctx);
         if let Some(label) = reading.label {
             self.name(slot, label, true);
         }

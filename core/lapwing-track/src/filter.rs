@@ -33,8 +33,6 @@ pub(crate) struct Memory {
     pub(crate) undetected_per_km2: Option<f64>,
     /// Whether what it saw ever had a place: only then does what it does not find thin out what others may.
     pub(crate) locates: bool,
-    /// Whether it ever measured a slant range without an elevation: then a height may be held against what it sees.
-    pub(crate) flat_ranges: bool,
     pub(crate) map: ClutterMap,
     pub(crate) bias: BiasFilter,
 }

@@ -13,16 +13,42 @@ use crate::imm::Modes;
 use crate::look::up_of;
 use crate::reading::Reading;
 use crate::track::{SEEN_FOR, Track};
-use lapwing_model::{Time, math};
+use lapwing_model::{Span, Time, math};
 
-/// A slant that is longer than what is measured by more than this many sigma is not taken ...
+/// A height is denied when it makes the distance longer than what is measured by this many sigma ...
 const DENIED_SIGMAS: f64 = 4.0;
-/// ... and one that is longer by this besides is held against who says so: biases of radars and satellite receivers, metres.
+/// ... and by this besides: biases of radars and satellite receivers, metres.
 const BIAS_M: f64 = 25.0;
-/// One sigma of range of a sensor that does not say, metres.
-const RANGE_SD_M: f64 = 20.0;
-/// Claims in a row that must be denied before it counts.
-const CLAIMS_MIN: u16 = 5;
+/// What an aircraft may speed up by between a plot and a claim, metres per second squared.
+const ACCELERATION_MPS2: f64 = 3.0;
+/// A plot says nothing of a claim that is farther from it in time.
+const PLOT_FOR: Span = Span::from_seconds(2);
+/// Plots that must each deny what is said before it counts.
+const PLOTS_MIN: u16 = 5;
+
+/// A slant range, of which the height is anyone's guess.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct FlatRange {
+    sensor: u32,
+    at: Time,
+    range_m: f32,
+    variance_m2: f32,
+}
+
+impl FlatRange {
+    /// That of a reading which is one.
+    pub(crate) fn of(sensor: u32, reading: &Reading) -> Option<Self> {
+        let [range, ..] = reading.value;
+        let [variance, ..] = reading.variance;
+        let flat = Self { sensor, at: reading.at, range_m: range as f32, variance_m2: variance as f32 };
+        reading.kind.is_flat_range().then_some(flat)
+    }
+
+    /// The later of two.
+    pub(crate) fn later(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        [a, b].into_iter().flatten().max_by_key(|flat| flat.at)
+    }
+}
 
 /// A place that is only said: in a region's frame, with its variances along the ground and up.
 #[derive(Debug, Clone, Copy)]
@@ -44,17 +70,27 @@ impl Said {
 /// What a sensor measures against a height that is said.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Denial {
+    sensor: u32,
+    /// Plots that denied it, and the time of the last.
+    plots: u16,
+    at: Time,
     /// Its distance at the height that it says, and the distance that is measured, metres.
     slant_m: f32,
     measured_m: f32,
-    /// Whether no bias explains it.
-    surely: bool,
-    /// Claims in a row.
-    claims: u16,
-    at: Time,
 }
 
-/// Several claims in a row put an aircraft where a sensor that sees it cannot have seen it.
+/// What the latest slant range of a track says of a height.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Verdict {
+    /// It cannot have been measured at that height.
+    Denied(Denial),
+    /// It may have been, as far as this sensor knows.
+    Fits(u32),
+    /// It is too old to say, and the next may be.
+    Waits,
+}
+
+/// Several plots in a row cannot have been measured at the height that an aircraft says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HeightDenied {
     /// Its distance from the sensor at the height that it says, metres.
@@ -66,13 +102,28 @@ pub struct HeightDenied {
 impl Track {
     /// What is measured against the height that it says, now.
     pub(crate) fn height_denied(&self, now: Time) -> Option<HeightDenied> {
-        let denial = self.denial.filter(|d| d.claims >= CLAIMS_MIN && now.since(d.at) <= SEEN_FOR)?;
+        let denial = self.standing_denial(now).filter(|d| d.plots >= PLOTS_MIN)?;
         Some(HeightDenied { slant_m: f64::from(denial.slant_m), measured_m: f64::from(denial.measured_m) })
     }
 
-    fn note_denial(&mut self, denial: Option<Denial>) {
-        let before = self.denial.map_or(0, |d| d.claims);
-        self.denial = denial.filter(|d| d.surely).map(|d| Denial { claims: before.saturating_add(1), ..d });
+    fn standing_denial(&self, now: Time) -> Option<Denial> {
+        self.denial.filter(|d| now.since(d.at) <= SEEN_FOR)
+    }
+
+    /// Notes what is measured against the height of a claim. Whether the claim may have it.
+    fn weigh_height(&mut self, verdict: Option<Verdict>, now: Time) -> bool {
+        let before = self.standing_denial(now);
+        self.denial = match (verdict, before) {
+            // Each plot counts once, however often the aircraft speaks.
+            (Some(Verdict::Denied(new)), Some(before)) if new.at == before.at => Some(before),
+            (Some(Verdict::Denied(new)), before) => {
+                Some(Denial { plots: before.map_or(0, |d| d.plots).saturating_add(1), ..new })
+            }
+            // That one far away sees nothing wrong takes nothing from what one nearby measured.
+            (Some(Verdict::Fits(sensor)), Some(before)) if sensor == before.sensor => None,
+            (_, before) => before,
+        };
+        self.denial.is_none() && !matches!(verdict, Some(Verdict::Waits))
     }
 }
 
@@ -88,23 +139,20 @@ impl Filter {
         self.set_height(slot, reading, sensor, false, ctx);
     }
 
-    /// The first height that a track without one says it has, unless a sensor has denied it.
+    /// The first height that a track without one says it has, unless what is measured denies it.
     pub(crate) fn hear_height(
         &mut self,
         slot: u32,
         reading: &Reading,
-        denial: Option<Denial>,
+        verdict: Option<Verdict>,
         sensor: u32,
         ctx: &mut Context<'_>,
     ) {
         let Some(track) = self.tracks.get_mut(slot) else { return };
         if track.height_known {
             track.denial = None;
-        } else if reading.kind.has_height() {
-            track.note_denial(denial);
-            if denial.is_none() {
-                self.set_height(slot, reading, sensor, true, ctx);
-            }
+        } else if reading.kind.has_height() && track.weigh_height(verdict, reading.at) {
+            self.set_height(slot, reading, sensor, true, ctx);
         }
     }
 
@@ -129,62 +177,58 @@ impl Filter {
         }
     }
 
-    /// What is measured against the height of a claim by the track that is to take it, before the claim moves it.
-    pub(crate) fn denies_claim(
+    /// What is measured against the height of a claim that a track of unknown height is to take.
+    pub(crate) fn weigh_claim(
         &self,
         slot: u32,
         reading: &Reading,
         sensor: u32,
         ctx: &mut Context<'_>,
-    ) -> Option<Denial> {
+    ) -> Option<Verdict> {
         let track = self.tracks.get(slot).filter(|t| !t.height_known)?;
         let scene = ctx.scene(sensor, track.region, false);
         let (up, up_variance) = up_of(&scene, reading)?;
         let at = scene.frame.ecef_to_enu(reading.point);
         let said = Said { place: [at.east_m, at.north_m, up], ground_variance: reading.variance[0], up_variance };
-        self.denies(track, &said, reading.at, ctx)
+        weigh(track, &said, reading.at, ctx)
     }
+}
 
-    /// Whether a sensor that sees a track of unknown height, by slant range alone, cannot have seen it at a place that is said.
-    pub(crate) fn denies(&self, track: &Track, said: &Said, at: Time, ctx: &mut Context<'_>) -> Option<Denial> {
-        let state = track.state_at(at, ctx.config);
-        track.seen_lately(at, SEEN_FOR).find_map(|sensor| {
-            self.memories.get(sensor as usize).filter(|memory| memory.flat_ranges)?;
-            let pose = ctx.scene(sensor, track.region, true).pose?;
-            let post = ctx.posts.get(sensor as usize)?;
-            let [e, n, u] = said.place;
-            let [east, north, rise] = pose.to(&[e, n, u, 0.0, 0.0, 0.0]);
-            let ground = math::hypot(east, north);
-            let slant = math::hypot(ground, rise);
-            // The ground range of a flat track is the slant range that was measured, laid into the sensor's plane.
-            let [east, north, _] = pose.to(&state.mean);
-            let measured = math::hypot(east, north);
-            // By its height alone: where it says that it is farther off than it is measured, its word may be late, or the range wrong.
-            let longer = slant - measured.max(ground);
-            if !(measured >= 1.0 && longer > 0.0) {
-                return None;
-            }
-            let [x, y, _] = pose.out_of_horizon([east / measured, north / measured, 0.0]);
-            let along: Vector = [x, y, 0.0, 0.0, 0.0, 0.0];
-            let own = dot(&along, &state.covariance.times(&along));
-            // A flat plot's error has the shortening of a usual height in it: so much may its slant be off.
-            let usual = ctx.config.height_above_sensor_m.min(measured);
-            let shortening = measured - math::sqrt(measured * measured - usual * usual);
-            let sine = rise / slant;
-            let range_sd = post.sensor.error.range_sd_m.unwrap_or(RANGE_SD_M);
-            let variance = range_sd * range_sd
-                + shortening * shortening / 3.0
-                + own
-                + said.ground_variance
-                + sine * sine * said.up_variance;
-            let beyond = longer - DENIED_SIGMAS * math::sqrt(variance);
-            (beyond > 0.0).then_some(Denial {
-                slant_m: slant as f32,
-                measured_m: measured as f32,
-                surely: beyond > BIAS_M,
-                claims: 0,
-                at,
-            })
-        })
+/// Whether the latest slant range that a track took can have been measured at a place that is said: distance against distance, for
+/// the track's own place is moved by what is said, too. `None` where none was measured lately.
+pub(crate) fn weigh(track: &Track, said: &Said, at: Time, ctx: &mut Context<'_>) -> Option<Verdict> {
+    let flat = track.flat.filter(|flat| at.since(flat.at).abs() <= SEEN_FOR)?;
+    let pose = ctx.scene(flat.sensor, track.region, true).pose?;
+    if at.since(flat.at).abs() > PLOT_FOR {
+        return Some(Verdict::Waits);
     }
+    let [e, n, u] = said.place;
+    let [east, north, rise] = pose.to(&[e, n, u, 0.0, 0.0, 0.0]);
+    let ground = math::hypot(east, north);
+    let slant = math::hypot(ground, rise).max(1.0);
+    // The plot is led to the time of the claim by the track's speed along the line of sight.
+    let gap = at.since(flat.at).as_seconds_f64();
+    let state = track.state_at(at, ctx.config);
+    let along = pose.out_of_horizon([east / slant, north / slant, 0.0]);
+    let rate: Vector = [0.0, 0.0, 0.0, along[0], along[1], 0.0];
+    let measured = f64::from(flat.range_m) + gap * dot(&rate, &state.mean);
+    let turned = 0.5 * ACCELERATION_MPS2 * gap * gap;
+    let sine = rise / slant;
+    let variance = f64::from(flat.variance_m2)
+        + gap * gap * dot(&rate, &state.covariance.times(&rate))
+        + turned * turned
+        + said.ground_variance
+        + sine * sine * said.up_variance;
+    // By its height alone: where it says that it is farther off than it is measured, its word may be late, or the range wrong.
+    let longer = slant - measured.max(ground);
+    if longer <= BIAS_M + DENIED_SIGMAS * math::sqrt(variance) {
+        return Some(Verdict::Fits(flat.sensor));
+    }
+    Some(Verdict::Denied(Denial {
+        sensor: flat.sensor,
+        plots: 0,
+        at: flat.at,
+        slant_m: slant as f32,
+        measured_m: measured as f32,
+    }))
 }

@@ -2,7 +2,7 @@
 
 use crate::filter::{Context, Filter, Note};
 use crate::gaussian::{Gaussian, Linear, Vector};
-use crate::height::Said;
+use crate::height::{Said, Verdict, weigh};
 use crate::interface::Label;
 use crate::look::gate;
 use crate::track::Track;
@@ -160,10 +160,10 @@ impl Filter {
         let size = |s: &Gaussian| s.covariance[(0, 0)] + s.covariance[(1, 1)];
         let better = match (track.height_known, gone.height_known) {
             // Who knows the height is better, unless it only says so and what sees the other denies it.
-            (false, true) => !gone.height_claimed || self.denies(track, &Said::by(&theirs), at, ctx).is_none(),
+            (false, true) => !gone.height_claimed || !denies(track, &theirs, at, ctx),
             (true, false) if track.height_claimed => {
                 let own = self.state_in(track, at, gone.region, ctx);
-                self.denies(&gone, &Said::by(&own), at, ctx).is_some()
+                denies(&gone, &own, at, ctx)
             }
             (true, false) => false,
             (true, true) if track.height_claimed != gone.height_claimed => track.height_claimed,
@@ -281,6 +281,11 @@ impl Filter {
         }
         best.map(|((_, _, slot), seen)| (slot, seen))
     }
+}
+
+/// Whether what a track measured denies the height of another's state, or may deny it.
+fn denies(track: &Track, other: &Gaussian, at: Time, ctx: &mut Context<'_>) -> bool {
+    matches!(weigh(track, &Said::by(other), at, ctx), Some(Verdict::Denied(_) | Verdict::Waits))
 }
 
 /// Squared Mahalanobis distance of two states in what both know: horizontal place and velocity, and the vertical.

@@ -83,9 +83,7 @@ impl Filter {
         ctx.work.took.resize(look.readings.len(), Took::Held);
         ctx.work.vouched.clear();
         ctx.work.vouched.resize(look.readings.len(), false);
-        let memory = self.memory(look.sensor);
-        memory.locates |= look.readings.iter().any(|reading| reading.kind.has_position());
-        memory.flat_ranges |= look.readings.iter().any(|reading| reading.kind.is_flat_range());
+        self.memory(look.sensor).locates |= look.readings.iter().any(|reading| reading.kind.has_position());
         // Lent for as long as they are read.
         let mut room = std::mem::take(&mut ctx.work.readings);
         self.take_in(&self.corrected(look, &mut room, ctx), ctx);

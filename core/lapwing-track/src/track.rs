@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::existence::{Existence, confidence_log_ratio};
 use crate::gaussian::Gaussian;
 use crate::grid::Filed;
+use crate::height::{Denial, FlatRange};
 use crate::imm::{Models, Modes};
 use crate::interface::Label;
 use crate::reading::Reading;
@@ -25,9 +26,9 @@ const LOG_RATIO_MAX: f64 = 6.5;
 const SUPPORT_LOST: f64 = 0.5;
 /// What measurements alone start with.
 const SUPPORT_START: f64 = 1e-3;
-/// However seldom a sensor looks, what it saw longer ago than this says nothing any more.
 /// For this long after it was seen what a sensor knows of a track still counts; and it may be there and give off nothing.
 pub(crate) const SEEN_FOR: Span = Span::from_seconds(15);
+/// However seldom a sensor looks, what it saw longer ago than this says nothing any more.
 const SEEN_FOR_MAX: Span = Span::from_seconds(60);
 /// What a measured aircraft may gain between two updates, metres per second.
 const SPEED_CHANGE_MPS: f64 = 20.0;
@@ -121,7 +122,9 @@ pub(crate) struct Track {
     /// Whether that height is its own word and nothing else's.
     pub(crate) height_claimed: bool,
     /// What is measured against the height that it says.
-    pub(crate) denial: Option<crate::height::Denial>,
+    pub(crate) denial: Option<Denial>,
+    /// The latest slant range without an elevation.
+    pub(crate) flat: Option<FlatRange>,
     /// The only hypothesis, or that of the best global one.
     pub(crate) best: Hypothesis,
     /// The cluster that holds its other hypotheses.
@@ -197,6 +200,7 @@ impl Track {
             height_known,
             height_claimed: false,
             denial: None,
+            flat: None,
             best: Hypothesis { modes: Modes::new(state, &config.models), existence: 1.0 },
             cluster: None,
             phase: Phase::Tentative,
@@ -263,6 +267,7 @@ impl Track {
         }
         self.recent_next = self.recent_next.wrapping_add(1) % RECENT_PER_TRACK as u8;
         self.mark_sensor(SensorMark::new(sensor, reading.at, interval));
+        self.flat = FlatRange::later(self.flat, FlatRange::of(sensor, reading));
         self.last_at = self.last_at.max(reading.at);
         // One bearing to a bird that flies before a transmitter makes it no transmitter.
         if let Some(evidence) = reading.classes.as_ref().filter(|_| !listens || self.heard.emits()) {
@@ -452,6 +457,7 @@ impl Track {
         self.last_at = self.last_at.max(other.last_at);
         self.strayed_m = self.strayed_m.max(other.strayed_m);
         self.fix = self.fix.or(other.fix);
+        self.flat = FlatRange::later(self.flat, other.flat);
         self.class.absorb(&other.class);
         for mark in other.sensors.iter().flatten() {
             self.mark_sensor(*mark);
@@ -488,8 +494,9 @@ pub(crate) struct Candidate {
     pub(crate) heard: Heard,
     pub(crate) plots: u32,
     pub(crate) last_at: Time,
-    /// The sensor of its latest plot.
+    /// The sensor of its latest plot, and when that was.
     pub(crate) sensor: u32,
+    pub(crate) seen_at: Time,
     pub(crate) interval: Span,
     /// Another that gave one, and when last.
     pub(crate) other_sensor: Option<(u32, Time)>,
@@ -525,6 +532,7 @@ impl Candidate {
             plots: 0,
             last_at: at,
             sensor,
+            seen_at: at,
             interval,
             other_sensor: None,
             class: Classifier::default(),
@@ -542,9 +550,10 @@ impl Candidate {
     pub(crate) fn remember(&mut self, sensor: u32, interval: Span, reading: &Reading) {
         self.plots = self.plots.saturating_add(1);
         if self.sensor != sensor {
-            self.other_sensor = Some((self.sensor, self.last_at));
+            self.other_sensor = Some((self.sensor, self.seen_at));
             self.sensor = sensor;
         }
+        self.seen_at = reading.at;
         self.last_at = self.last_at.max(reading.at);
         self.interval = interval;
         self.sensors |= 1 << (sensor % 64);
@@ -562,7 +571,7 @@ impl Candidate {
     /// When `sensor` last contributed, of the two that did latest.
     pub(crate) fn seen_by(&self, sensor: u32) -> Option<Time> {
         if self.sensor == sensor {
-            return Some(self.last_at);
+            return Some(self.seen_at);
         }
         self.other_sensor.filter(|(other, _)| *other == sensor).map(|(_, at)| at)
     }
@@ -577,7 +586,7 @@ impl Candidate {
         track.first_entries = self.first_entries;
         track.last_at = self.last_at;
         track.measured_at_start(self.existence, self.plots, config);
-        track.sensors[0] = Some(SensorMark::new(self.sensor, self.last_at, self.interval));
+        track.sensors[0] = Some(SensorMark::new(self.sensor, self.seen_at, self.interval));
         track
     }
 }

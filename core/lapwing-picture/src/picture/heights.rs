@@ -1,7 +1,8 @@
 //! Whose word on a height counts.
 //!
 //! A claimed height is an aircraft's own word. It is shown, and never used to say that the aircraft is above or below a
-//! zone, unless sensors measure heights too; then the measured one counts, and a claim that it denies is evidence against.
+//! zone, unless sensors measure heights too; then the measured one counts, and a claim that it denies is evidence against. So is one
+//! that slant ranges deny: what is said to be high above a radar is farther from it than what is low.
 //! One exception keeps a site usable under manned traffic, and is a stated limit: the height of what speaks by transponder
 //! alone, moves faster than [`TRANSPONDER_SPEED_MIN_MPS`] and contradicts itself in nothing is believed.
 

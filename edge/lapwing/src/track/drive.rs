@@ -33,7 +33,7 @@ pub(super) fn drive(
     posts: &Posts,
     config: Config,
     (detections, read_from): (&mut Detections<'_, impl BufRead>, &str),
-    out: &mut Output<'_>,
+    mut out: Output<'_>,
 ) -> anyhow::Result<Outcome> {
     let mut meter = Meter::default();
     let mut line =
@@ -63,7 +63,7 @@ pub(super) fn drive(
             so_far.writer.clear();
         }
     }
-    out.write(&[])?;
+    out.finish()?;
     let ledgers = line.picture().inputs().into_iter().map(|input| input.ledger).collect();
     Ok(Outcome { meter, ledgers })
 }

@@ -1,4 +1,5 @@
-//! The file of the answer: made when there is something to write, so that detections that cannot be read cost no earlier answer.
+//! The file of the answer: made when there is something to write, or at the end, so that detections that cannot be read cost no
+//! earlier answer.
 
 use anyhow::{Context, bail};
 use std::fs::{File, Metadata};
@@ -20,13 +21,25 @@ impl<'a> Output<'a> {
         Ok(Self { path, input: input.metadata()?, file: None })
     }
 
-    /// Writes rows; the file is there afterwards, also where there are none.
+    /// Writes rows.
     pub(super) fn write(&mut self, rows: &[u8]) -> anyhow::Result<()> {
-        let file = match &mut self.file {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.file()?.write_all(rows).with_context(|| self.path.display().to_string())
+    }
+
+    /// All is written: the file is there, also where there are no rows.
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
+        self.file().map(|_| ())
+    }
+
+    fn file(&mut self) -> anyhow::Result<&mut File> {
+        let file = match self.file.take() {
             Some(file) => file,
-            None => self.file.insert(self.create()?),
+            None => self.create()?,
         };
-        file.write_all(rows).with_context(|| self.path.display().to_string())
+        Ok(self.file.insert(file))
     }
 
     fn create(&self) -> anyhow::Result<File> {

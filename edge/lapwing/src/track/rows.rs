@@ -134,7 +134,7 @@ impl<'a, R: BufRead> Detections<'a, R> {
         &self.reader.bad
     }
 
-    /// How each claimed name was written, where it is known by another.
+    /// How each claimed name was first written.
     pub(super) fn names(&self) -> &BTreeMap<Name, String> {
         &self.reader.names
     }
@@ -307,7 +307,7 @@ impl<'a> Reader<'a> {
         let claim = claim::claim(row, post, self.frame)?;
         let written = row.id.as_deref().unwrap_or_default();
         for name in &claim.names {
-            if name.value.as_str() != written && written.len() <= WRITTEN_MAX && !self.names.contains_key(name) {
+            if written.len() <= WRITTEN_MAX && !self.names.contains_key(name) {
                 self.names.insert(name.clone(), written.to_owned());
             }
         }

@@ -33,6 +33,7 @@ fn fly(flight: Flight, every_s: usize, seed: u64) -> Told {
     let sensor = Sensor { interval: Span::from_seconds(every_s as i64), ..radar() };
     let receiver = receiver("rid");
     let mut told = Told { known: 0, several: 0, denied: 0 };
+    let mut said_once = 0;
     for s in 0..90usize {
         let now = s as f64;
         let truth = |now: f64| Enu::new(100.0 + now, north_m - speed_mps * now, up_m);
@@ -47,13 +48,21 @@ fn fly(flight: Flight, every_s: usize, seed: u64) -> Told {
             }
             look(&mut t, &sensor, now, &plots);
         }
-        let then = now + 0.3;
+        let then = now + 0.8;
         if s >= 12 {
-            let x = truth(then - late_s);
-            t.advance(at(then));
-            let said = said_m + 5.0 * dice.normal();
-            let x = Enu::new(x.east_m + 2.0 * dice.normal(), x.north_m + 2.0 * dice.normal(), said);
-            observe(&mut t, &receiver, &[with_velocity(claim(then, x, 3.0, 7), 1.0, -speed_mps)]);
+            for then in [now + 0.3, now + 0.8] {
+                t.advance(at(then));
+                let x = truth(then - late_s);
+                let said = said_m + 5.0 * dice.normal();
+                let x = Enu::new(x.east_m + 2.0 * dice.normal(), x.north_m + 2.0 * dice.normal(), said);
+                let mut claim = with_velocity(claim(then, x, 3.0, 7), 1.0, -speed_mps);
+                // Of a voice that is new the picture gives no height.
+                if let (true, Measurement::Position { heights, .. }) = (said_once < 1, &mut claim.measurement) {
+                    *heights = Heights::UNKNOWN;
+                }
+                said_once += 1;
+                observe(&mut t, &receiver, &[claim]);
+            }
         }
         if s >= 20 {
             let ids: Vec<_> = t.ids().collect();
@@ -83,13 +92,14 @@ const SECONDS: u32 = 3 * 12 * 70;
 
 #[test]
 fn an_honest_height_is_taken_however_steeply_the_radar_looks_up() {
-    for (up_m, north_m) in [(60.0, 900.0), (300.0, 800.0), (400.0, 1_500.0), (400.0, 2_500.0), (500.0, 2_500.0)] {
+    for (up_m, north_m) in
+        [(60.0, 900.0), (300.0, 800.0), (400.0, 1_200.0), (-400.0, 1_200.0), (400.0, 2_500.0), (500.0, 2_500.0)]
+    {
         let told = flights(Flight { up_m, said_m: up_m, north_m, ..HONEST });
         let seen = (told.known, told.several, told.denied);
-        assert!(
-            told.known == SECONDS && told.several <= SECONDS / 25 && told.denied == 0,
-            "{up_m} {north_m}: {seen:?}"
-        );
+        // Steeply seen, its slant range and its place are some seconds apart before they are one.
+        let (known, one) = (told.known >= SECONDS - SECONDS / 100, told.several <= SECONDS / 12);
+        assert!(known && one && told.denied == 0, "{up_m} {north_m}: {seen:?}");
     }
 }
 
@@ -100,6 +110,9 @@ fn what_is_said_late_or_measured_wrong_denies_no_height() {
         Flight { north_m, speed_mps: 30.0, late_s: 2.0, ..HONEST },
         Flight { range_bias_m: -40.0, ..HONEST },
         Flight { said_m: 110.0, ..HONEST },
+        Flight { up_m: 400.0, said_m: 500.0, north_m: 1_500.0, ..HONEST },
+        Flight { up_m: 600.0, said_m: 600.0, north_m: 4_000.0, speed_mps: 40.0, ..HONEST },
+        Flight { up_m: 600.0, said_m: 600.0, north_m: 3_500.0, range_bias_m: -40.0, ..HONEST },
         Flight { up_m: 400.0, said_m: 450.0, north_m, speed_mps: 20.0, late_s: 1.0, range_bias_m: -25.0 },
         // The radar stands on a hill.
         Flight { up_m: -240.0, said_m: -240.0, ..HONEST },
@@ -118,7 +131,7 @@ fn a_height_that_the_radar_cannot_have_measured_is_denied_and_costs_no_track() {
         let seen = (told.known, told.several, told.denied);
         let few = SECONDS / 25;
         assert!(
-            told.denied >= SECONDS - 2 * few && told.several <= few && told.known <= few,
+            told.denied >= SECONDS - 4 * few && told.several <= few && told.known <= 2 * few,
             "{said_m} {north_m}: {seen:?}"
         );
     }

@@ -293,7 +293,7 @@ impl Filter {
             return;
         }
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
-        let height = matches!(value.kind, Kind::Position { height: true } | Kind::Polar { elevation: true, .. });
+        let height = value.kind.has_height();
         let (_, ground) = post.volume(value, height, config);
         let interval = post.interval_s();
         let other = ctx.work.log_other.get(number).map_or(0.0, |o| o[usize::from(height)]);

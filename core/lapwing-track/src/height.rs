@@ -177,7 +177,8 @@ impl Filter {
         }
     }
 
-    /// What is measured against the height of a claim that a track of unknown height is to take.
+    /// What is measured of the height of a claim that a track of unknown height is to take: asked before the claim has a say in how
+    /// fast the track flies.
     pub(crate) fn weigh_claim(
         &self,
         slot: u32,

@@ -282,7 +282,7 @@ impl Tracker {
         self.track(id).map(Track::claimed_only)
     }
 
-    /// What a sensor measures against the height that a track says, `now`: where several claims in a row are denied.
+    /// What a sensor measures against the height that a track says, `now`: where several plots in a row deny it.
     pub fn height_denied(&self, id: TrackId, now: Time) -> Option<HeightDenied> {
         self.track(id)?.height_denied(now)
     }

@@ -215,6 +215,11 @@ impl<'a> Reader<'a> {
         taken
     }
 
+    /// To what is there so far nothing can be added.
+    fn settle(&mut self) {
+        (self.settled, self.settled_reports) = (self.steps.len(), self.reports);
+    }
+
     fn line(&mut self, line: &Line<'_>) {
         let why = match line.text {
             Some(text) if text.iter().all(u8::is_ascii_whitespace) => return,
@@ -250,7 +255,7 @@ impl<'a> Reader<'a> {
         self.close();
         self.counts.ticks += 1;
         self.steps.push(Step::Tick(at, t));
-        (self.settled, self.settled_reports) = (self.steps.len(), self.reports);
+        self.settle();
         Ok(())
     }
 
@@ -366,7 +371,7 @@ impl<'a> Reader<'a> {
         let books = Ledger { received: rows, used: rows, ..Ledger::default() };
         let faults: Vec<Fault> = Vec::new();
         if self.steps.last().is_some_and(|step| !matches!(step, Step::Input(at, _) if *at == ta)) {
-            (self.settled, self.settled_reports) = (self.steps.len(), self.reports);
+            self.settle();
         }
         self.reports += reports.len();
         self.steps.push(Step::Input(ta, Input::Decoded { input, received_at: ta, reports, faults, books }));

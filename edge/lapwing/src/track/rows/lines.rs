@@ -34,17 +34,13 @@ impl<R: BufRead> Lines<R> {
             return Ok(None);
         }
         self.number += 1;
-        let ended = self.line.pop_if(|last| *last == b'\n').is_some();
+        self.line.pop_if(|last| *last == b'\n');
         let long = self.line.len() > LINE_MAX;
-        if long && !ended {
-            self.pass_over()?;
+        if long {
+            // Its end has not come yet: the rest is passed over, and nothing of it kept.
+            self.from.skip_until(b'\n')?;
         }
         Ok(Some(Line { number: self.number, text: (!long).then_some(&self.line) }))
-    }
-
-    /// Reads on to the end of a line, keeping nothing.
-    fn pass_over(&mut self) -> io::Result<()> {
-        self.from.skip_until(b'\n').map(|_| ())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the command is told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -21,4 +21,12 @@ pub(crate) struct Args {
     /// Print what was counted and metered as one JSON object
     #[arg(long)]
     pub(super) json: bool,
+}
+
+impl Args {
+    /// All that is read.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let named = [&self.scenario, &self.sensors, &self.detections];
+        named.into_iter().chain(&self.tuning).map(PathBuf::as_path)
+    }
 }

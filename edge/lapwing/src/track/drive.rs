@@ -8,7 +8,7 @@ use super::scenario::{Scenario, seconds};
 use super::sensors::Posts;
 use super::writer::{TrackRow, Writer};
 use crate::line::Line;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use lapwing_model::snapshot::Health;
 use lapwing_model::{Event, EventBody, IdentityStatus, Ledger, Name, Position, SensorId, Time, Track};
 use lapwing_picture::{Picture, TrackAt};
@@ -62,6 +62,11 @@ pub(super) fn drive(
             out.write(so_far.writer.rows())?;
             so_far.writer.clear();
         }
+    }
+    let bad = detections.bad().count;
+    if number == 0 && bad > 0 {
+        // Another file was meant: an answer of nothing would take the place of an earlier one.
+        bail!("{read_from}: none of its {bad} rows can be read");
     }
     out.finish()?;
     let ledgers = line.picture().inputs().into_iter().map(|input| input.ledger).collect();

@@ -43,7 +43,7 @@ pub(crate) fn track(args: &Args, colour: bool) -> anyhow::Result<()> {
     let config = tracker_config::tracker_config(&scenario, &posts, &tuning);
     let from = args.detections.display().to_string();
     let file = File::open(&args.detections).with_context(|| from.clone())?;
-    let out = Output::new(&args.output, &file).with_context(|| from.clone())?;
+    let out = Output::new(&args.output, args.inputs());
     let mut detections = rows::Detections::new(BufReader::with_capacity(FILE_BUFFER, file), &scenario, &posts);
     let outcome = drive::drive(&scenario, &posts, config, (&mut detections, &from), out);
     detections.bad().tell(&from);

@@ -2,7 +2,7 @@
 //! earlier answer.
 
 use anyhow::{Context, bail};
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -10,15 +10,15 @@ use std::path::Path;
 /// Where the rows of the answer go.
 pub(super) struct Output<'a> {
     path: &'a Path,
-    /// What is read meanwhile, and must not be written over.
-    input: Metadata,
+    /// What was or is read, and must not be written over.
+    inputs: Vec<&'a Path>,
     file: Option<File>,
 }
 
 impl<'a> Output<'a> {
-    /// To a file at `path`, while `input` is read.
-    pub(super) fn new(path: &'a Path, input: &File) -> std::io::Result<Self> {
-        Ok(Self { path, input: input.metadata()?, file: None })
+    /// To a file at `path`, made of `inputs`.
+    pub(super) fn new(path: &'a Path, inputs: impl IntoIterator<Item = &'a Path>) -> Self {
+        Self { path, inputs: inputs.into_iter().collect(), file: None }
     }
 
     /// Writes rows.
@@ -43,9 +43,11 @@ impl<'a> Output<'a> {
     }
 
     fn create(&self) -> anyhow::Result<File> {
-        let there = std::fs::metadata(self.path);
-        if there.is_ok_and(|there| (there.dev(), there.ino()) == (self.input.dev(), self.input.ino())) {
-            bail!("{}: the tracks would be written over the detections", self.path.display());
+        // The same file by whatever name.
+        let number = |path: &Path| std::fs::metadata(path).ok().map(|there| (there.dev(), there.ino()));
+        let there = number(self.path);
+        if let Some(input) = self.inputs.iter().find(|input| there.is_some() && number(input) == there) {
+            bail!("{}: the tracks would be written over {}", self.path.display(), input.display());
         }
         File::create(self.path).with_context(|| self.path.display().to_string())
     }
@@ -59,17 +61,20 @@ mod tests {
     fn what_is_read_is_not_written_over_by_any_of_its_names() {
         let folder = std::env::temp_dir().join(format!("lapwing-output-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let [input, link, hard, other] = ["in", "link", "hard", "other"].map(|name| folder.join(name));
+        let [sensors, input, link, hard, other] =
+            ["sensors", "in", "link", "hard", "other"].map(|name| folder.join(name));
+        std::fs::write(&sensors, "sensors").unwrap();
         std::fs::write(&input, "rows").unwrap();
         std::os::unix::fs::symlink(&input, &link).unwrap();
         std::fs::hard_link(&input, &hard).unwrap();
-        let open = File::open(&input).unwrap();
-        for path in [&input, &link, &hard] {
-            let refused = Output::new(path, &open).unwrap().write(b"tracks").unwrap_err();
-            assert!(refused.to_string().contains("written over"), "{refused}");
-            assert_eq!(std::fs::read(&input).unwrap(), b"rows");
+        let inputs = [sensors.as_path(), input.as_path()];
+        for (path, named) in [(&input, &input), (&link, &input), (&hard, &input), (&sensors, &sensors)] {
+            let refused = Output::new(path, inputs).write(b"tracks").unwrap_err();
+            assert!(refused.to_string().ends_with(&format!("written over {}", named.display())), "{refused}");
         }
-        let mut out = Output::new(&other, &open).unwrap();
+        assert_eq!(std::fs::read(&input).unwrap(), b"rows");
+        assert_eq!(std::fs::read(&sensors).unwrap(), b"sensors");
+        let mut out = Output::new(&other, inputs);
         assert!(!other.exists(), "not before there is something to write");
         out.write(b"one\n").unwrap();
         out.write(b"two\n").unwrap();

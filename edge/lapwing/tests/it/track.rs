@@ -142,3 +142,21 @@ fn files_that_cannot_be_used_end_it() {
         assert!(text(&ran.stderr).contains(why), "{}", text(&ran.stderr));
     }
 }
+
+#[test]
+fn another_file_in_the_place_of_the_detections_costs_no_earlier_answer() {
+    let folder = Folder::new();
+    let (scenario, sensors) = (tiny("scenario.json").display().to_string(), tiny("sensors.json").display().to_string());
+    let earlier = folder.write("tracks.jsonl", "an earlier answer\n");
+    let copy = folder.write("sensors.json", &std::fs::read_to_string(&sensors).unwrap());
+    let found = tiny("detections.jsonl").display().to_string();
+    for (sensors, found, output, why) in
+        [(&sensors, &scenario, &earlier, "rows can be read"), (&copy, &found, &copy, "would be written over")]
+    {
+        let before = std::fs::read_to_string(output).unwrap();
+        let ran = run(&["track", "--scenario", &scenario, "--sensors", sensors, found, "-o", output]);
+        assert_eq!(ran.status.code(), Some(1));
+        assert!(text(&ran.stderr).contains(why), "{}", text(&ran.stderr));
+        assert_eq!(std::fs::read_to_string(output).unwrap(), before);
+    }
+}

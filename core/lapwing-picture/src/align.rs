@@ -44,14 +44,39 @@ pub const WRONG_CLOCK: Span = Span::from_seconds(60);
 /// what sensors' agreement with a voice lasts (10 s): a clock that steps must not end that.
 pub const CLOCK_RIGHT_FOR: Span = Span::from_seconds(8);
 
-/// The same for a claim, of a voice whose clock was last seen to be right at `right_at`. What then comes late was held up on its
-/// way: taken for now it would put an honest aircraft where it was, away from where the sensors see it. When nothing but late
-/// ones come it may be the clock after all, and where it says it is now must not be lost.
-pub fn align_claim(measured_at: Option<Time>, received_at: Time, right_at: Option<Time>) -> (Time, TimeSource) {
-    if right_at.is_some_and(|at| received_at.since(at) <= CLOCK_RIGHT_FOR) {
-        align_measured(measured_at, received_at)
-    } else {
-        align(measured_at, received_at)
+/// Messages come out of order by this much: one of just before the last one that was right may come after it.
+const OUT_OF_ORDER: Span = Span::from_seconds(1);
+
+/// When a voice's clock was seen to be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RightClock {
+    /// When the last message was received whose time was as it should be.
+    pub seen_at: Time,
+    /// When the first after it was received that was late, if one was.
+    pub late_since: Option<Time>,
+}
+
+impl RightClock {
+    /// Whether a message of `measured_at` was held up on its way. Either others came in time just now; or nothing came at all since
+    /// then, and what now comes all at once goes on where that ended: a link that stood still for a while. A silence proves nothing
+    /// against a clock. But when nothing but late ones come it may be the clock after all, and where it says it is now must not be
+    /// lost.
+    fn vouches(self, measured_at: Time, received_at: Time) -> bool {
+        let lately = |at: Time| received_at.since(at) <= CLOCK_RIGHT_FOR;
+        let in_time = lately(self.seen_at) && received_at.since(measured_at) <= WRONG_CLOCK;
+        let goes_on = measured_at >= self.seen_at - OUT_OF_ORDER && self.late_since.is_none_or(lately);
+        in_time || goes_on
+    }
+}
+
+/// The same for a claim, of a voice whose clock was last seen to be right as `right` says. What then comes late was held up on its
+/// way: taken for now it would put an honest aircraft where it was, away from where the sensors see it.
+pub fn align_claim(measured_at: Option<Time>, received_at: Time, right: Option<RightClock>) -> (Time, TimeSource) {
+    match (measured_at, right) {
+        (Some(at), Some(right)) if received_at.since(at) > LATE_MAX && right.vouches(at, received_at) => {
+            (at, TimeSource::Measured)
+        }
+        _ => align(measured_at, received_at),
     }
 }
 
@@ -89,12 +114,32 @@ mod tests {
         let received = Time::from_seconds(1000);
         let late = received - Span::from_seconds(8);
         let of = |measured_at, right_s: Option<i64>| {
-            align_claim(Some(measured_at), received, right_s.map(|s| received - Span::from_seconds(s)))
+            let right =
+                right_s.map(|s| RightClock { seen_at: received - Span::from_seconds(s), late_since: Some(received) });
+            align_claim(Some(measured_at), received, right)
         };
         assert_eq!(of(late, Some(3)), (late, TimeSource::Measured));
         assert_eq!(of(late, None), (received, TimeSource::ReceivedImplausible));
-        assert_eq!(of(late, Some(9)), (received, TimeSource::ReceivedImplausible), "late for long: a wrong clock");
         assert_eq!(of(received - Span::from_seconds(61), Some(3)).1, TimeSource::ReceivedImplausible);
         assert_eq!(of(received + Span::from_seconds(6), Some(3)).1, TimeSource::ReceivedImplausible);
+    }
+
+    #[test]
+    fn after_a_silence_what_goes_on_where_it_began_is_late_and_what_stays_late_is_a_wrong_clock() {
+        let at = |s: i64| Time::from_seconds(1000 + s);
+        let of = |measured_s: i64, received_s: i64, late_since: Option<i64>| {
+            let right = RightClock { seen_at: at(0), late_since: late_since.map(at) };
+            align_claim(Some(at(measured_s)), at(received_s), Some(right))
+        };
+        assert_eq!(of(1, 20, None), (at(1), TimeSource::Measured), "the first after twenty seconds of silence");
+        assert_eq!(of(14, 20, Some(20)), (at(14), TimeSource::Measured), "and another of the same burst");
+        assert_eq!(of(1, 120, None), (at(1), TimeSource::Measured), "however long it was");
+        assert_eq!(of(16, 20, Some(20)), (at(16), TimeSource::Measured));
+        assert_eq!(of(-10, 20, None), (at(20), TimeSource::ReceivedImplausible), "from before it was right");
+        assert_eq!(
+            of(20, 29, Some(20)),
+            (at(29), TimeSource::ReceivedImplausible),
+            "late for nine seconds: a wrong clock"
+        );
     }
 }

@@ -29,8 +29,15 @@ pub const MARK_UAT: u64 = 0xFF00_4D4C_4155;
 
 /// Receivers behind one input whose counters are told apart.
 const RECEIVERS_MAX: usize = 64;
-/// A counter that disagrees with the times of reception by more than this was restarted, or has drifted away.
-const DISAGREEMENT_MAX: Span = Span::from_seconds(1);
+/// A counter that goes back by more than this was restarted.
+const RESTART_MIN: Span = Span::from_seconds(1);
+/// How late messages come is judged over this long: what was held up on its way comes late and then no more; what never comes less
+/// late than this has another reason.
+const JUDGED_OVER: Span = Span::from_seconds(60);
+/// Lateness that lasts and is no use of to anybody: the counter was restarted, or set.
+const LATE_MAX: Span = Span::from_seconds(5);
+/// How much a counter may be slow, parts per million: crystals are good to some fifty.
+const SLOW_PPM: i64 = 200;
 const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
@@ -43,6 +50,9 @@ struct Anchor {
     latest_ns: i64,
     /// When the first message was received: as long as nothing is received later, this is one block of a recording.
     first_received_at: Time,
+    /// The least that any message received since a time was late.
+    least_late: Span,
+    judged_from: Time,
 }
 
 /// Turns time stamps into times.
@@ -80,8 +90,15 @@ impl Clock {
     }
 
     fn counter_time(&mut self, received_at: Time, counter_ns: i64, receiver: Option<u64>) -> Time {
-        let fresh =
-            Anchor { receiver, counter_ns, time: received_at, latest_ns: counter_ns, first_received_at: received_at };
+        let fresh = Anchor {
+            receiver,
+            counter_ns,
+            time: received_at,
+            latest_ns: counter_ns,
+            first_received_at: received_at,
+            least_late: Span::ZERO,
+            judged_from: received_at,
+        };
         match self.anchors.iter().position(|a| a.receiver == receiver) {
             Some(0) => {}
             Some(index) => self.anchors.swap(0, index),
@@ -91,21 +108,50 @@ impl Clock {
             }
         }
         let Some(anchor) = self.anchors.first_mut() else { return received_at };
-        let time = anchor.time + Span::from_nanos(counter_ns - anchor.counter_ns);
-        let live = received_at != anchor.first_received_at;
-        let disagreement = time.since(received_at);
-        if counter_ns < anchor.latest_ns - DISAGREEMENT_MAX.as_nanos() || live && disagreement.abs() > DISAGREEMENT_MAX
-        {
-            *anchor = fresh;
-            return received_at;
+        match anchor.time_of(counter_ns, received_at) {
+            Some(time) => time,
+            None => {
+                *anchor = fresh;
+                received_at
+            }
         }
-        anchor.latest_ns = counter_ns;
-        if live && disagreement > Span::ZERO {
+    }
+}
+
+impl Anchor {
+    /// The time of a message by the counter; `None` where the counter is not the one of before.
+    ///
+    /// A link that stalls delivers everything late afterwards, in one burst: by the counter each message is of its own time. Taken for
+    /// now, an airliner would be where it was, kilometres back.
+    fn time_of(&mut self, counter_ns: i64, received_at: Time) -> Option<Time> {
+        if counter_ns < self.latest_ns - RESTART_MIN.as_nanos() {
+            return None;
+        }
+        self.latest_ns = counter_ns;
+        let time = self.time + Span::from_nanos(counter_ns - self.counter_ns);
+        if received_at == self.first_received_at {
+            return Some(time);
+        }
+        let late = received_at.since(time);
+        if late < Span::ZERO {
             // Nothing is heard after it was received: the first message was the slower one on its way.
-            anchor.time = anchor.time - disagreement;
-            return received_at;
+            self.time = self.time + late;
+            (self.least_late, self.judged_from) = (Span::ZERO, received_at);
+            return Some(received_at);
         }
-        time
+        self.least_late = self.least_late.min(late);
+        let judged = received_at.since(self.judged_from);
+        if judged < JUDGED_OVER {
+            return Some(time);
+        }
+        if self.least_late > LATE_MAX {
+            return None;
+        }
+        // What is left may be a slow counter; more than that is a slow way.
+        let slow = Span::from_nanos(judged.as_nanos() / 1_000_000 * SLOW_PPM).min(self.least_late);
+        self.time = self.time + slow;
+        (self.least_late, self.judged_from) = (late - slow, received_at);
+        Some(time + slow)
     }
 }
 
@@ -156,6 +202,45 @@ mod tests {
         assert_eq!(clock.time(at(2.3), Some(36_000_000), None), Some(at(2.0)));
         assert_eq!(clock.time(at(9.0), Some(500), None), Some(at(9.0)), "the receiver was restarted");
         assert_eq!(clock.time(at(10.2), Some(500 + 12_000_000), None), Some(at(10.0)));
+    }
+
+    #[test]
+    fn what_a_link_held_up_is_of_its_own_time() {
+        let mut clock = Clock::new(ClockKind::Counter);
+        let ticks = |seconds: f64| Some(12_000_000 + (seconds * 12e6) as u64);
+        for second in 0..300 {
+            let said = f64::from(second);
+            // Every half minute the link stands for twenty seconds.
+            let heard = if second % 30 < 20 { f64::from(second / 30 * 30 + 20) } else { said };
+            let time = clock.time(at(heard), ticks(said), None).unwrap();
+            let off = time.since(at(said)).as_seconds_f64();
+            // Until the first that was not held up, the way of the first message counts as none.
+            assert!(if second <= 20 { off <= 20.0 } else { off.abs() < 0.02 }, "{second}: off by {off}");
+        }
+    }
+
+    #[test]
+    fn a_slow_counter_stays_with_the_time_of_reception() {
+        let mut clock = Clock::new(ClockKind::Counter);
+        for second in 0..40_000u32 {
+            let said = f64::from(second) * (1.0 - 50e-6);
+            let time = clock.time(at(f64::from(second) + 0.01), Some((said * 12e6) as u64 + 1), None).unwrap();
+            let late = at(f64::from(second)).since(time).as_seconds_f64();
+            assert!(late.abs() < 0.05, "{second}: {late}");
+        }
+    }
+
+    #[test]
+    fn a_counter_set_to_something_else_is_known_after_a_minute() {
+        let mut clock = Clock::new(ClockKind::Counter);
+        clock.time(at(0.0), Some(12_000_000), None);
+        clock.time(at(1.0), Some(24_000_000), None);
+        let mut last = at(0.0);
+        for second in 2..200u32 {
+            // It seems to have lost an hour's worth of what passed: everything is late for ever.
+            last = clock.time(at(3600.0 + f64::from(second)), Some(12_000_000 * u64::from(second + 1)), None).unwrap();
+        }
+        assert_eq!(last, at(3600.0 + 199.0));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::checks::{ClockCheck, MotionCheck, StampCheck};
 use super::{JUMP_M, SPEED_MAX_AEROPLANE_MPS, SPEED_MAX_DRONE_MPS};
-use crate::align::{LATE_MAX, TimeSource, align_claim};
+use crate::align::{LATE_MAX, RightClock, TimeSource, align_claim};
 use crate::identity::{EvidenceSet, serial_is_well_formed, weight};
 use lapwing_model::{
     AirText, Claim, ClaimedOperator, Classification, EvidenceKind, Heights, Name, NameKind, OperationalStatus, Place,
@@ -120,7 +120,7 @@ pub(crate) struct Voice {
     velocity: Option<SaidVelocity>,
     fed_at: Option<Time>,
     /// When a time stamp of it last was as it should be, and which receiver had passed it on: many stamp by clocks of their own.
-    clock_right: Option<(Time, SensorId)>,
+    clock_right: Option<(RightClock, SensorId)>,
     stamp: StampCheck,
     clock: ClockCheck,
     motion: MotionCheck,
@@ -211,7 +211,7 @@ impl Voice {
         }
         self.speed_max_mps = self.speed_max_mps.max(other.speed_max_mps);
         self.evidence.absorb(&other.evidence);
-        if other.clock_right.as_ref().map(|c| c.0) > self.clock_right.as_ref().map(|c| c.0) {
+        if other.clock_right.as_ref().map(|c| c.0.seen_at) > self.clock_right.as_ref().map(|c| c.0.seen_at) {
             self.clock_right.clone_from(&other.clock_right);
         }
         self.spoke |= other.spoke;
@@ -228,8 +228,8 @@ impl Voice {
         if self.fix.is_some_and(|f| f.raw_s.is_some() && f.raw_s == claim.timestamp_raw_s) {
             return (received_at, TimeSource::ReceivedImplausible);
         }
-        let right_at = self.clock_right.as_ref().filter(|(_, by)| by == sensor).map(|(at, _)| *at);
-        align_claim(claim.measured_at, received_at, right_at)
+        let right = self.clock_right.as_ref().filter(|(_, by)| by == sensor).map(|(right, _)| *right);
+        align_claim(claim.measured_at, received_at, right)
     }
 
     /// How long ago a position was so that it says nothing of where the aircraft is now; `None` for one of now.
@@ -316,8 +316,12 @@ impl Voice {
             self.stamp.check(raw_s, place, received_at, &mut self.evidence);
         }
         let speed_mps = claim.speed_mps.filter(|s| s.is_finite());
-        if matches!(source, TimeSource::Measured | TimeSource::ReceivedAhead) && !late {
-            self.clock_right = Some((received_at, sensor.clone()));
+        if late {
+            if let Some((right, _)) = self.clock_right.as_mut().filter(|(_, by)| by == sensor) {
+                right.late_since.get_or_insert(received_at);
+            }
+        } else if matches!(source, TimeSource::Measured | TimeSource::ReceivedAhead) {
+            self.clock_right = Some((RightClock { seen_at: received_at, late_since: None }, sensor.clone()));
         }
         if !late {
             self.motion.check(place, received_at, speed_mps, claim.horizontal_accuracy_m, &mut self.evidence);

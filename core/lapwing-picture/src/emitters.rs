@@ -16,12 +16,14 @@
 
 mod checks;
 mod voice;
+mod ways;
 
 pub(crate) use voice::{ACCURACY_MAX_M, Fix, Position, SAID_MAX, Said, Voice};
 
 use crate::identity::{is_unique, weight};
 use lapwing_model::{Claim, EvidenceKind, Name, NameKind, Place, SensorId, Span, Time, TrackId, Transmitter, limits};
 use std::collections::{BTreeMap, BTreeSet};
+use ways::Ways;
 
 /// Displacement between two positions of one aircraft that no speed has to explain, metres: satellite positions jump by
 /// this much between buildings and after a lost fix.
@@ -39,6 +41,26 @@ const MEMORY: Span = Span::from_seconds(600);
 const SHARED_WITHIN: Span = Span::from_seconds(60);
 /// Voices of one name or one address that are looked at; a flood of copies costs no more than this.
 const CANDIDATES_MAX: usize = 32;
+
+/// How a claim came here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way<'a> {
+    /// Who passed it on.
+    pub(crate) sensor: &'a SensorId,
+    /// When it was received.
+    pub(crate) received_at: Time,
+    /// How much later than by the fastest way it came.
+    lag: Span,
+    /// Whether that can be known: it has a position, and no time of its own.
+    is_measured: bool,
+}
+
+impl Way<'_> {
+    /// When it would have come by the fastest way.
+    pub(crate) fn heard_at(self) -> Time {
+        self.received_at - self.lag
+    }
+}
 
 /// What became of one claim.
 #[derive(Debug, Default)]
@@ -62,6 +84,7 @@ pub(crate) struct Emitters {
     by_name: BTreeMap<Name, BTreeSet<u64>>,
     by_transmitter: BTreeMap<Transmitter, BTreeSet<u64>>,
     by_age: BTreeSet<(Time, u64)>,
+    ways: Ways,
     next: u64,
 }
 
@@ -89,8 +112,9 @@ impl Emitters {
     ) -> Heard {
         let mut heard = Heard::default();
         let candidates = self.candidates(claim);
+        let way = self.way(claim, received_at, sensor);
         let chosen = match claim.place {
-            Some(place) => self.by_motion(&candidates, claim, place, (received_at, sensor)),
+            Some(place) => self.by_motion(&candidates, claim, place, way),
             None => self.by_word(&candidates, claim),
         };
         let live =
@@ -107,10 +131,13 @@ impl Emitters {
         self.learn_transmitter(id, claim);
         let named = self.learn_names(id, claim);
         if let Some(voice) = self.voices.get_mut(&id) {
-            let late = voice.late_by(claim, received_at, sensor).is_some();
+            let late = voice.late_by(claim, way).is_some();
             voice.absorb(claim, received_at, ambiguous, late);
-            if let Some(place) = claim.place {
-                heard.position = voice.place(claim, place, received_at, (sensor, late));
+            let echo = claim.place.filter(|_| way.is_measured).and_then(|place| voice.echo_of(place, way));
+            if let Some((first, later)) = echo {
+                self.ways.echoed(&first, sensor, later);
+            } else if let Some(place) = claim.place {
+                heard.position = voice.place(claim, place, way, late);
             }
         }
         // After the position is in: what is far away is not merged, however it is called.
@@ -122,6 +149,13 @@ impl Emitters {
         }
         self.compare_address(id, claim, received_at, &mut heard);
         heard
+    }
+
+    /// How a claim came.
+    fn way<'a>(&self, claim: &Claim, received_at: Time, sensor: &'a SensorId) -> Way<'a> {
+        let is_measured = claim.place.is_some() && claim.timestamp_raw_s.is_none();
+        let lag = if is_measured { self.ways.lag(sensor) } else { Span::ZERO };
+        Way { sensor, received_at, lag, is_measured }
     }
 
     /// The voice that the tracker knows by a label.
@@ -165,19 +199,14 @@ impl Emitters {
     }
 
     /// The nearest reachable voice; one that said no position yet only when no other is near.
-    fn by_motion(
-        &self,
-        candidates: &[u64],
-        claim: &Claim,
-        place: Place,
-        (at, sensor): (Time, &SensorId),
-    ) -> Option<u64> {
+    fn by_motion(&self, candidates: &[u64], claim: &Claim, place: Place, way: Way<'_>) -> Option<u64> {
+        let at = way.heard_at();
         let mut best: Option<(bool, f64, u64)> = None;
         for id in candidates {
             let Some(voice) = self.voices.get(id) else { continue };
             let named = claim.names.iter().any(|n| is_unique(n.kind) && voice.names.contains(n));
             // What was held up on its way is of where it was then.
-            let late_by = voice.late_by(claim, at, sensor).filter(|_| named).unwrap_or(Span::ZERO);
+            let late_by = voice.late_by(claim, way).filter(|_| named).unwrap_or(Span::ZERO);
             let misfit_m = match voice.misfit_m(place, at) {
                 Some(m) if m > voice.reach_m(at, late_by) => continue,
                 Some(m) => m,

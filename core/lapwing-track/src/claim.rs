@@ -11,6 +11,8 @@ use lapwing_model::{Enu, LocalFrame, Phase, Place, Span, math};
 
 /// Slack of the reachability test of claims, metres: rounding of the wire formats, and antennas apart.
 const REACH_SLACK_M: f64 = 30.0;
+/// What the time of a claim may be wrong by: most receivers give none, and networks deliver out of order by about that, seconds.
+const REACH_TIMING_S: f64 = 1.0;
 /// Tracks asked per claim: only a flood in one place has more.
 const ASKED_MAX: usize = 512;
 /// A track that took a name no more often than this took it by mistake: it loses it without a word.
@@ -156,7 +158,7 @@ impl Filter {
     }
 
     /// Whether an aircraft of this track can have got to where a claim under its name puts it. Wide on purpose: the
-    /// greatest plausible speed since the last update, and four sigma of both ends.
+    /// greatest plausible speed since the last update and for what its time may be wrong by, and four sigma of both ends.
     fn reachable(&self, track: &Track, reading: &Reading, place: Place, sd: f64, ctx: &Context<'_>) -> bool {
         let claimed = reading.velocity.map_or(0.0, |v| math::hypot(v.east_mps, v.north_mps));
         let gap = reading.at.since(track.last_at).abs().as_seconds_f64();
@@ -164,7 +166,7 @@ impl Filter {
         let state = track.state_at(track.last_at, ctx.config);
         let slack = 4.0 * (state.horizontal_sd_m() + sd) + REACH_SLACK_M;
         let here = ctx.regions.frame(track.region).to_geodetic(Enu::new(state.mean[0], state.mean[1], state.mean[2]));
-        here.place().distance_m(place) <= speed * gap + slack
+        here.place().distance_m(place) <= speed * (gap + REACH_TIMING_S) + slack
     }
 
     /// A track that took a name by mistake loses it; one that had it for long keeps it, and the contradiction shows.

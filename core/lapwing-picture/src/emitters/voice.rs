@@ -1,7 +1,8 @@
 //! One aircraft's side of the conversation.
 
 use super::checks::{ClockCheck, MotionCheck, StampCheck};
-use super::{JUMP_M, SPEED_MAX_AEROPLANE_MPS, SPEED_MAX_DRONE_MPS};
+use super::ways::LastTold;
+use super::{JUMP_M, SPEED_MAX_AEROPLANE_MPS, SPEED_MAX_DRONE_MPS, Way};
 use crate::align::{LATE_MAX, RightClock, TimeSource, align_claim};
 use crate::identity::{EvidenceSet, serial_is_well_formed, weight};
 use lapwing_model::{
@@ -14,6 +15,8 @@ const REPEAT_AFTER: Span = Span::from_seconds(1);
 /// What is added to its speed where one claim was held up on its way, metres per second: it may have flown faster then. Not more: a
 /// copy of it elsewhere must not pass for one of its own claims.
 const HELD_UP_SLACK_MPS: f64 = 10.0;
+/// Below this what says its velocity stands, metres per second.
+const FLIES_MPS: f64 = 3.0;
 /// Claimed heights older than this are not joined to a newer position.
 const HEIGHTS_VALID: Span = Span::from_seconds(15);
 
@@ -29,6 +32,7 @@ pub(crate) struct Fix {
     pub(crate) place: Place,
     /// The time to take it for.
     pub(crate) at: Time,
+    /// When it was received; of a slower way, when it would have been by the fastest.
     pub(crate) received_at: Time,
     raw_s: Option<f64>,
     /// 95 % radius it said, metres.
@@ -119,6 +123,7 @@ pub(crate) struct Voice {
     pub(crate) speed_max_mps: f64,
     velocity: Option<SaidVelocity>,
     fed_at: Option<Time>,
+    last_told: LastTold,
     /// When a time stamp of it last was as it should be, and which receiver had passed it on: many stamp by clocks of their own.
     clock_right: Option<(RightClock, SensorId)>,
     stamp: StampCheck,
@@ -155,6 +160,7 @@ impl Voice {
             speed_max_mps: SPEED_MAX_DRONE_MPS,
             velocity: None,
             fed_at: None,
+            last_told: LastTold::default(),
             clock_right: None,
             stamp: StampCheck::default(),
             clock: ClockCheck::default(),
@@ -222,21 +228,32 @@ impl Voice {
         }
     }
 
-    /// The time to take a position for, passed on by `sensor`, and where that came from.
-    fn time_of(&self, claim: &Claim, received_at: Time, sensor: &SensorId) -> (Time, TimeSource) {
+    /// The time to take a position for, and where that came from.
+    fn time_of(&self, claim: &Claim, way: Way<'_>) -> (Time, TimeSource) {
         // A time stamp that already stood beside another position, or stands still, says nothing of this one.
         if self.fix.is_some_and(|f| f.raw_s.is_some() && f.raw_s == claim.timestamp_raw_s) {
-            return (received_at, TimeSource::ReceivedImplausible);
+            return (way.received_at, TimeSource::ReceivedImplausible);
         }
-        let right = self.clock_right.as_ref().filter(|(_, by)| by == sensor).map(|(right, _)| *right);
-        align_claim(claim.measured_at, received_at, right)
+        let right = self.clock_right.as_ref().filter(|(_, by)| by == way.sensor).map(|(right, _)| *right);
+        let (at, source) = align_claim(claim.measured_at, way.received_at, right);
+        (at - way.lag, source)
     }
 
     /// How long ago a position was so that it says nothing of where the aircraft is now; `None` for one of now.
-    pub(crate) fn late_by(&self, claim: &Claim, received_at: Time, sensor: &SensorId) -> Option<Span> {
+    pub(crate) fn late_by(&self, claim: &Claim, way: Way<'_>) -> Option<Span> {
         claim.place?;
-        let late_by = received_at.since(self.time_of(claim, received_at, sensor).0);
+        let late_by = way.heard_at().since(self.time_of(claim, way).0);
         (late_by > LATE_MAX).then_some(late_by)
+    }
+
+    /// Whether another receiver has passed on this very position of one that flies; which, and how much later it now comes.
+    pub(super) fn echo_of(&mut self, place: Place, way: Way<'_>) -> Option<(SensorId, Span)> {
+        let (east, north) = self.fix.and_then(|f| f.velocity)?;
+        // What stands says the same again and again.
+        if math::hypot(east, north) < FLIES_MPS {
+            return None;
+        }
+        self.last_told.echo_of(place, way.heard_at(), way.sensor)
     }
 
     /// Takes in everything but the position.
@@ -300,14 +317,9 @@ impl Voice {
     }
 
     /// Takes in a position; what is news of it for the tracker.
-    pub(crate) fn place(
-        &mut self,
-        claim: &Claim,
-        place: Place,
-        received_at: Time,
-        (sensor, late): (&SensorId, bool),
-    ) -> Option<Position> {
-        let (at, source) = self.time_of(claim, received_at, sensor);
+    pub(crate) fn place(&mut self, claim: &Claim, place: Place, way: Way<'_>, late: bool) -> Option<Position> {
+        let (at, source) = self.time_of(claim, way);
+        let (sensor, received_at) = (way.sensor, way.heard_at());
         let before = self.fix;
         let raw_s = claim.timestamp_raw_s;
         let same_place = before.is_some_and(|f| f.place == place);
@@ -336,7 +348,8 @@ impl Voice {
         {
             (velocity, up_mps, accuracy) = (Some(said.over_ground), up_mps.or(said.up_mps), said.accuracy_mps);
         }
-        if !late {
+        // What came by a slower way may be of before what is known.
+        if !late && before.is_none_or(|f| f.received_at <= received_at) {
             self.fix = Some(Fix { place, at, received_at, raw_s, accuracy_m: claim.horizontal_accuracy_m, velocity });
         }
         if repeated && self.fed_at.is_some_and(|at| received_at.since(at) < REPEAT_AFTER) {

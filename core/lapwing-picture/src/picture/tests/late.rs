@@ -127,6 +127,37 @@ fn a_link_that_stalls_splits_nobody_and_accuses_nobody() {
     }
 }
 
+/// An airliner without times of its own, heard by two receivers, each of which loses every third message; one is slower on its way.
+#[test]
+fn what_comes_by_a_slower_way_is_of_when_it_was_said() {
+    // Before the first echo nobody knows of three seconds.
+    for (slower_s, begun) in [(0.3, 1), (1.0, 1), (3.0, 2)] {
+        let mut scene = Scene::new(site());
+        let flown = |s: f64| at(200.0 * (s - 60.0), 4_000.0);
+        let mut all: Vec<(f64, f64, &str)> = Vec::new();
+        for n in 0..240 {
+            let s = f64::from(n) * 0.5;
+            all.extend((n % 3 != 0).then_some((s, s, "in-adsb")));
+            all.extend((n % 3 != 1).then_some((s + slower_s, s, "in-rid")));
+        }
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for (heard, s, by) in all {
+            let mut claim = adsb("4b1234", flown(s));
+            (claim.speed_mps, claim.course_rad) = (Some(200.0), Some(lapwing_model::math::PI / 2.0));
+            scene.reports(t(heard), by, vec![Report::Claim(Box::new(claim))]);
+            if s > 30.0 && s.fract() == 0.0 {
+                let track = scene.one();
+                let here = flown(scene.picture.snapshot().at.since(t(0.0)).as_seconds_f64());
+                let off_m = track.kinematics.place.distance_m(here);
+                assert!(off_m < 50.0, "{slower_s} s slower: off by {off_m:.0} m at {s}");
+            }
+        }
+        assert_eq!(scene.began(), begun, "{slower_s} s slower");
+        let identity = scene.one().identity;
+        assert!(identity.evidence.iter().all(|e| e.weight >= 0.0), "{slower_s} s slower: {identity:?}");
+    }
+}
+
 #[test]
 fn a_copy_far_away_is_not_taken_for_a_claim_that_was_held_up() {
     let mut scene = Scene::new(site());

@@ -49,14 +49,14 @@ pub(crate) struct Way<'a> {
     pub(crate) sensor: &'a SensorId,
     /// When it was received.
     pub(crate) received_at: Time,
-    /// How much later than by the fastest way it came.
+    /// How much later than it was said it came, or than by the fastest way, as far as that is known.
     lag: Span,
     /// Whether that can be known: it has a position, and no time of its own.
     is_measured: bool,
 }
 
 impl Way<'_> {
-    /// When it would have come by the fastest way.
+    /// When it would have come at once, or by the fastest way.
     pub(crate) fn heard_at(self) -> Time {
         self.received_at - self.lag
     }
@@ -102,17 +102,17 @@ impl Emitters {
         self.voices.len()
     }
 
-    /// Takes in one claim that `sensor` has passed on. `protected` are the tracks whose voices may not give way while others can.
+    /// Takes in one claim that a sensor has passed on, and what its reports usually take. `protected` are the tracks whose voices may not give way while others can.
     pub(crate) fn hear(
         &mut self,
         claim: &Claim,
-        sensor: &SensorId,
+        (sensor, usual): (&SensorId, Span),
         received_at: Time,
         protected: impl Fn(TrackId) -> bool,
     ) -> Heard {
         let mut heard = Heard::default();
         let candidates = self.candidates(claim);
-        let way = self.way(claim, received_at, sensor);
+        let way = self.way(claim, received_at, (sensor, usual));
         let chosen = match claim.place {
             Some(place) => self.by_motion(&candidates, claim, place, way),
             None => self.by_word(&candidates, claim),
@@ -152,10 +152,12 @@ impl Emitters {
     }
 
     /// How a claim came.
-    fn way<'a>(&self, claim: &Claim, received_at: Time, sensor: &'a SensorId) -> Way<'a> {
+    fn way<'a>(&self, claim: &Claim, received_at: Time, (sensor, usual): (&'a SensorId, Span)) -> Way<'a> {
         let is_measured = claim.place.is_some() && claim.timestamp_raw_s.is_none();
         let lag = if is_measured { self.ways.lag(sensor) } else { Span::ZERO };
-        Way { sensor, received_at, lag, is_measured }
+        // What has no time at all is of that much earlier.
+        let usual = if claim.measured_at.is_none() { usual } else { Span::ZERO };
+        Way { sensor, received_at, lag: lag + usual, is_measured }
     }
 
     /// The voice that the tracker knows by a label.

@@ -278,7 +278,7 @@ impl Picture {
     pub fn tracks_at(&self, at: Time) -> impl Iterator<Item = TrackAt<'_>> {
         self.tracks.iter().filter_map(move |(id, entry)| {
             let live = self.tracker.live(*id)?;
-            let classification = self.classification(live.classification(), entry);
+            let classification = self.classification(live.classification(), live.class_is_seen(), entry);
             Some(TrackAt { id: *id, estimate: live.estimate(at), identity: &entry.identity, classification })
         })
     }

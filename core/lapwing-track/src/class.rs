@@ -45,6 +45,10 @@ const PRIOR: [f64; CLASSES] = [0.02, 0.02, 0.08, 0.66, 0.03, 0.03, 0.02, 0.14];
 /// The same once a sensor or a person has said what it takes it for: then that is what counts.
 const PRIOR_LABELLED: [f64; CLASSES] = [0.08, 0.08, 0.13, 0.42, 0.1, 0.1, 0.04, 0.05];
 
+/// The same of what only sends, and was never seen: no bird does, and nothing that stands. What flies behind a false or a forged word
+/// may still be either.
+const PRIOR_SENDS: [f64; CLASSES] = [0.15, 0.25, 0.15, 0.04, 0.18, 0.13, 0.06, 0.04];
+
 /// Where [`Class::Ground`] stands.
 const GROUND: usize = CLASSES - 1;
 
@@ -57,6 +61,8 @@ pub(crate) struct Evidence {
     nats: Nats,
     /// Whether a label is among it: what a sensor or a person took it for.
     labelled: bool,
+    /// Whether there is more than that it sends.
+    seen: bool,
 }
 
 fn is_drone(class: Class) -> bool {
@@ -67,11 +73,10 @@ impl Evidence {
     /// What an observation says of its class; `None` when nothing.
     pub(crate) fn of(observation: &Observation, sensor: &Sensor) -> Option<Self> {
         let mut out = [0.0; CLASSES];
-        let mut any = false;
-        let mut labelled = false;
+        let (mut seen, mut labelled) = (false, false);
         let mut logs = math::Logs::default();
         if let Some(word) = observation.classification.as_ref().filter(|w| !w.probabilities.is_empty()) {
-            (any, labelled) = (true, true);
+            (seen, labelled) = (true, true);
             let said: f64 = word.probabilities.values().filter(|p| p.is_finite()).map(|p| p.clamp(0.0, 1.0)).sum();
             let unsaid = (1.0 - said).max(0.0) / CLASSES as f64;
             for (cell, class) in out.iter_mut().zip(Class::ALL) {
@@ -85,7 +90,7 @@ impl Evidence {
         if let Some(rcs) = observation.rcs_dbsm.filter(|r| r.is_finite())
             && !sensor.rcs.is_empty()
         {
-            any = true;
+            seen = true;
             for (cell, class) in out.iter_mut().zip(Class::ALL) {
                 let model = sensor.rcs.iter().find(|m| m.class == class).or_else(|| {
                     let drone = is_drone(class);
@@ -104,12 +109,11 @@ impl Evidence {
             _ => None,
         };
         if let Some(sends) = sends {
-            any = true;
             for (cell, class) in out.iter_mut().zip(Class::ALL) {
                 *cell += if sends(class) { EMITS } else { -EMITS };
             }
         }
-        any.then_some(Self { nats: out.map(|nats| nats as f32), labelled })
+        (seen || sends.is_some()).then_some(Self { nats: out.map(|nats| nats as f32), labelled, seen })
     }
 }
 
@@ -121,6 +125,7 @@ pub(crate) struct Classifier {
     speed: Nats,
     words: u32,
     labelled: bool,
+    seen: bool,
 }
 
 impl Classifier {
@@ -128,6 +133,7 @@ impl Classifier {
     pub(crate) fn add(&mut self, evidence: &Evidence) {
         self.words = self.words.saturating_add(1);
         self.labelled |= evidence.labelled;
+        self.seen |= evidence.seen;
         for (cell, more) in self.nats.iter_mut().zip(&evidence.nats) {
             *cell = *cell * MEMORY + more;
         }
@@ -195,8 +201,14 @@ impl Classifier {
             }
             self.words = self.words.saturating_add(other.words);
             self.labelled |= other.labelled;
+            self.seen |= other.seen;
             self.level();
         }
+    }
+
+    /// Whether any sensor has seen what it is: else it was only heard to send.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.seen
     }
 
     /// Probability of each class; empty while nothing was said.
@@ -205,7 +217,11 @@ impl Classifier {
         if self.words == 0 {
             return out;
         }
-        let prior = if self.labelled { PRIOR_LABELLED } else { PRIOR };
+        let prior = match (self.labelled, self.seen) {
+            (true, _) => PRIOR_LABELLED,
+            (false, true) => PRIOR,
+            (false, false) => PRIOR_SENDS,
+        };
         let mut weights = [0.0; CLASSES];
         for (i, weight) in weights.iter_mut().enumerate() {
             *weight = prior[i] * math::exp(f64::from(self.nats[i] + self.speed[i]));

@@ -90,7 +90,8 @@ impl Filter {
         // Of what moves: a speed that is known says what it may be.
         let speed_sd = math::sqrt(state.covariance[(3, 3)].max(state.covariance[(4, 4)]).max(0.0));
         track.class.flew(state.speed_mps(), speed_sd);
-        if track.last_at.since(at).abs() < STEP {
+        // What speaks may hover for as long as it likes.
+        if track.last_at.since(at).abs() < STEP && !track.self_reported {
             track.class.stayed(track.strayed_m, state.speed_mps(), speed_sd);
         }
         let sd = state.horizontal_sd_m();

@@ -221,6 +221,9 @@ impl Messages {
                         wire.signal_dbfs,
                         wire.multilateration,
                     );
+                    if let Some((reason, detail)) = wire.context.position.and_then(|p| p.no_place_reason?.fault()) {
+                        out.fault(fault(FaultKind::Refused, reason, detail, item.offset, item.wire_bytes));
+                    }
                     out.report(item.offset, item.wire_bytes, Report::Claim(Box::new(claim)));
                     out.detail(item.offset, item.wire_bytes, || serde_json::to_value(wire).unwrap_or_default());
                     return;

@@ -5,7 +5,7 @@ use super::tracks::{SourceKey, named};
 use crate::align::{TimeSource, align_measured};
 use crate::emitters::{SAID_MAX, Said};
 use lapwing_model::{
-    Claim, Fault, FaultKind, Heights, InputId, Ledger, Measurement, Place, Plot, Protocol, Report, SensorId,
+    Claim, Fault, FaultKind, Heights, InputId, Ledger, Measurement, Place, Plot, Protocol, Report, Sensor, SensorId,
     SensorKind, SensorStatus, SensorTrack, Sighting, Span, Time, TrackId, math,
 };
 use lapwing_track::{Label, Observation, Outcome, Scan as Look, Velocity};
@@ -89,11 +89,20 @@ impl Reception<'_> {
         self.faults.push(Fault { kind, reason, detail: detail.into(), offset: 0, length: 0 });
     }
 
-    /// The time of what a sensor measured itself: late is late, and not now.
-    fn measured_time(&mut self, measured_at: Option<Time>) -> Time {
+    /// The time of what a sensor measured itself: late is late, and not now. What has no time took what its sensor's reports usually
+    /// take.
+    fn measured_time(&mut self, measured_at: Option<Time>, sensor: Option<&Sensor>) -> Time {
+        if measured_at.is_none() {
+            return self.untimed(sensor);
+        }
         let (at, source) = align_measured(measured_at, self.received_at);
         self.say_time(source, measured_at);
         at
+    }
+
+    /// The time of what says none.
+    fn untimed(&self, sensor: Option<&Sensor>) -> Time {
+        self.received_at - sensor.and_then(|s| s.latency).unwrap_or(Span::ZERO)
     }
 
     /// A time that is not used is said; it rejects nothing.
@@ -123,8 +132,8 @@ fn stamp_cut(protocol: Protocol) -> Span {
 
 /// Plots of a turn that do not say when they were measured were measured when the antenna looked their way, not when all of
 /// them were received.
-fn time_by_azimuth(observations: &mut [Observation], received_at: Time, began_at: Time, turn: Span) {
-    for observation in observations.iter_mut().filter(|o| o.measured_at == received_at) {
+fn time_by_azimuth(observations: &mut [Observation], untimed: Time, began_at: Time, turn: Span) {
+    for observation in observations.iter_mut().filter(|o| o.measured_at == untimed) {
         let (Measurement::RangeAzimuth { azimuth_rad, .. } | Measurement::Bearing { azimuth_rad, .. }) =
             observation.measurement
         else {
@@ -203,7 +212,7 @@ impl Picture {
         if r.scan.as_ref().is_some_and(|s| s.sensor != sensor || s.number != plot.scan || plot.scan.is_none()) {
             self.flush(r);
         }
-        let measured_at = r.measured_time(plot.measured_at);
+        let measured_at = r.measured_time(plot.measured_at, self.health.sensor(&sensor));
         let velocity = match (plot.speed_mps, plot.course_rad) {
             (Some(speed), Some(course)) => Some(Velocity {
                 east_mps: speed * math::sin(course),
@@ -323,7 +332,8 @@ impl Picture {
     fn claim(&mut self, r: &mut Reception<'_>, sensor: &SensorId, claim: &Claim) {
         let (now, cause) = (self.now, self.cause);
         let alerts = &self.alerts;
-        let heard = self.emitters.hear(claim, sensor, r.received_at, |track| alerts.concerns(track));
+        let usual = self.health.sensor(sensor).and_then(|s| s.latency).unwrap_or(Span::ZERO);
+        let heard = self.emitters.hear(claim, (sensor, usual), r.received_at, |track| alerts.concerns(track));
         for gone in &heard.merged {
             for entry in self.tracks.values_mut().filter(|e| e.voices.contains(&gone.id)) {
                 entry.voices.remove(&gone.id);
@@ -500,7 +510,7 @@ impl Picture {
         let observation = Observation {
             classification: sighting.classification.take(),
             entry: self.cause,
-            ..Observation::new(r.measured_time(sighting.measured_at), measurement)
+            ..Observation::new(r.measured_time(sighting.measured_at, None), measurement)
         };
         let mut outcomes = Vec::with_capacity(1);
         self.tracker.observe(&post, std::slice::from_ref(&observation), &mut outcomes);
@@ -520,9 +530,10 @@ impl Picture {
             self.flush(r);
             return;
         };
-        let at = r.measured_time(status.measured_at);
+        let post = self.health.sensor(sensor);
+        let (at, untimed) = (r.measured_time(status.measured_at, post), r.untimed(post));
         // What turns began its turn an interval before it ended it.
-        let turn = self.health.sensor(sensor).filter(|s| s.rotating).map(|s| s.interval);
+        let turn = post.filter(|s| s.rotating).map(|s| s.interval);
         let began_at = at - turn.unwrap_or(Span::ZERO);
         let whole = |scan: &Scan| {
             scan.sensor == *sensor
@@ -533,7 +544,7 @@ impl Picture {
             // All of it came in this reception.
             Some(mut scan) if whole(&scan) => {
                 if let Some(turn) = turn {
-                    time_by_azimuth(&mut scan.observations, r.received_at, began_at, turn);
+                    time_by_azimuth(&mut scan.observations, untimed, began_at, turn);
                 }
                 self.give(r, scan, began_at, true);
             }

@@ -22,6 +22,7 @@ struct Found {
     estimate: Estimate,
     at: Geodetic,
     class: Classification,
+    class_is_seen: bool,
 }
 
 impl Picture {
@@ -45,7 +46,7 @@ impl Picture {
         let live = self.tracker.live(id)?;
         let estimate = live.estimate(self.now);
         let at = estimate.frame.to_geodetic(estimate.position);
-        Some(Found { estimate, at, class: live.classification() })
+        Some(Found { estimate, at, class: live.classification(), class_is_seen: live.class_is_seen() })
     }
 
     fn begin(&mut self, id: TrackId, entry: &mut Entry, found: Found) {
@@ -127,7 +128,7 @@ impl Picture {
     }
 
     fn track_of(&self, id: TrackId, entry: &Entry, found: Found, with_trail: bool) -> Track {
-        let Found { estimate, at, class } = found;
+        let Found { estimate, at, class, class_is_seen } = found;
         let mut voices: Vec<_> = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).collect();
         // The voice heard last has the say; of equals the younger one.
         voices.sort_by_key(|v| std::cmp::Reverse((v.last_at, v.id)));
@@ -151,7 +152,7 @@ impl Picture {
                 self.said_accuracy_m(id, entry, &estimate),
             ),
             identity: entry.identity.clone(),
-            classification: self.classification(class, entry),
+            classification: self.classification(class, class_is_seen, entry),
             status: voices.iter().find_map(|v| v.status),
             operator: voices.iter().find_map(|v| v.operator.clone()),
             text: voices.iter().find_map(|v| v.text.clone()),

@@ -449,9 +449,10 @@ impl Picture {
         entry.class.classification()
     }
 
-    /// What sensors and its flight make of it; where they say nothing, what it says itself.
-    pub(super) fn classification(&self, fused: Classification, entry: &Entry) -> Classification {
-        if !fused.probabilities.is_empty() {
+    /// What sensors have seen of it (`is_seen`: `fused` is more than that it sends, and how it flies); what nobody has seen is what it
+    /// says itself.
+    pub(super) fn classification(&self, fused: Classification, is_seen: bool, entry: &Entry) -> Classification {
+        if is_seen {
             return fused;
         }
         let voices = entry.voices.iter().filter_map(|v| self.emitters.get(*v));
@@ -459,6 +460,6 @@ impl Picture {
             .filter(|v| v.classification.is_some())
             .max_by_key(|v| (v.last_at, v.id))
             .and_then(|v| v.classification.clone())
-            .unwrap_or_default()
+            .unwrap_or(fused)
     }
 }

@@ -56,6 +56,7 @@ impl<'a> Reader<'a> {
                 coverage: table.coverage,
                 error: table.error,
                 rotating: table.rotating,
+                latency: table.latency_s.map(Span::from_seconds_f64),
                 clutter_per_look: table.clutter_per_look,
                 resolution: table.resolution,
                 signal_speed_mps: table.signal_speed_mps,
@@ -70,7 +71,8 @@ impl<'a> Reader<'a> {
     /// Numbers of a sensor that can be out of range, and those that mean something only beside another.
     fn sensor_numbers(&mut self, written: &Spanned<DeValue<'a>>, table: &SensorTable) {
         let (coverage, resolution, bias) = (&table.coverage, &table.resolution, &table.bias_sd);
-        let numbers: [(&[&str], Option<f64>, Allowed, &str); 11] = [
+        let numbers: [(&[&str], Option<f64>, Allowed, &str); 12] = [
+            (&["latency_s"], table.latency_s, Allowed::from(0.0..=5.0), "0 to 5 seconds"),
             (
                 &["coverage", "detection_probability"],
                 coverage.detection_probability,

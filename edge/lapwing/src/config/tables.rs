@@ -102,6 +102,8 @@ pub(crate) struct SensorTable {
     pub(crate) altitude_msl_m: Option<f64>,
     /// How often it is expected to be heard, seconds.
     pub(crate) interval_s: Spanned<f64>,
+    /// What its reports usually take to arrive, seconds.
+    pub(crate) latency_s: Option<f64>,
     /// Where it sees.
     #[serde(default)]
     pub(crate) coverage: Coverage,

@@ -175,6 +175,17 @@ fn places_beyond_the_range_are_refused() {
     let mut decoder = decoder(Some(TOULOUSE));
     let [_, refused] = pair(&mut decoder, 0.0, 1, LatLon { latitude_deg: 52.3, longitude_deg: 4.7 });
     assert_eq!(refused, Some(NoPlace::OutOfRange));
+    // The message is used, and says that its position was not.
+    let config = ModeSConfig { framing: Framing::Avr, receiver: Some(TOULOUSE), ..ModeSConfig::default() };
+    let (mut decoder, mut out) = (ModeS::new(config), Decoded::new());
+    for odd in [false, true] {
+        let place = LatLon { latitude_deg: 52.3, longitude_deg: 4.7 };
+        let frame = encode::airborne_position(Icao(1), place, SentHeight::Pressure(3000.0), odd);
+        let line = format!("*{frame};");
+        decoder.decode(at(0.0), &Envelope::Datagram, line.as_bytes(), &mut out);
+    }
+    let faults: Vec<_> = out.faults.iter().map(|f| f.reason.as_ref()).collect();
+    assert_eq!((out.account.units_used, faults), (2, vec!["position-out-of-range"]));
 }
 
 #[test]

@@ -302,3 +302,51 @@ fn a_flood_of_ghosts_is_bounded_and_does_not_push_out_who_has_an_alert() {
     assert_eq!(scene.one().id, before.id);
     assert_eq!(scene.alerts()[0].severity, Severity::Critical);
 }
+
+#[test]
+fn what_nobody_has_seen_is_what_it_says_it_is_and_what_sends_is_no_bird() {
+    // One hovers and says what it is; one hovers and does not say; an airliner at the speed of a bird (it taxies).
+    let mut scene = Scene::new(site());
+    for s in 0..90 {
+        let s = f64::from(s);
+        let still = at(300.0, 900.0);
+        let mut said = rid("02:00:00:00:00:01", Some(A), Some(still));
+        said.classification = Some(Classification::single(Class::Multirotor, 0.9));
+        said.speed_mps = Some(0.0);
+        scene.claim(t(s), said);
+        let mut unsaid = rid("02:00:00:00:00:02", Some(B), Some(at(-300.0, 900.0)));
+        unsaid.speed_mps = Some(0.0);
+        scene.claim(t(s + 0.1), unsaid);
+        let mut taxiing = adsb("4b1234", at(10.0 * s, -2_000.0));
+        taxiing.classification = Some(Classification::single(Class::Aeroplane, 0.9));
+        (taxiing.speed_mps, taxiing.course_rad) = (Some(10.0), Some(lapwing_model::math::PI / 2.0));
+        scene.claim(t(s + 0.2), taxiing);
+    }
+    let class_of = |name: &str| {
+        let tracks = scene.tracks();
+        let track = tracks.iter().find(|t| t.identity.names.iter().any(|n| n.value.as_str() == name)).unwrap();
+        track.classification.best().map(|(class, _)| class)
+    };
+    assert_eq!(class_of(A), Some(Class::Multirotor));
+    assert!(matches!(class_of(B), Some(Class::Multirotor | Class::Drone)), "{:?}", class_of(B));
+    assert_eq!(class_of("4b1234"), Some(Class::Aeroplane));
+}
+
+#[test]
+fn a_height_that_was_said_long_ago_is_not_known_any_more() {
+    let mut scene = Scene::new(site());
+    let mut known = Vec::new();
+    for s in 0..600 {
+        let s = f64::from(s);
+        let mut claim = adsb("4b1234", at(60.0 * s, 2_000.0));
+        claim.heights.height_ellipsoid_m = (s < 30.0).then_some(500.0);
+        (claim.speed_mps, claim.course_rad) = (Some(60.0), Some(lapwing_model::math::PI / 2.0));
+        scene.claim(t(s), claim);
+        let heights = scene.one().kinematics.heights;
+        if heights.height_ellipsoid_m.is_some() {
+            known.push(s);
+            assert!(heights.vertical_accuracy_m.unwrap() < 500.0, "{heights:?} at {s}");
+        }
+    }
+    assert!(known.len() > 30 && known.last().is_some_and(|s| *s < 500.0), "until {:?}", known.last());
+}

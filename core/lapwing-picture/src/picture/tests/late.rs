@@ -158,6 +158,28 @@ fn what_comes_by_a_slower_way_is_of_when_it_was_said() {
     }
 }
 
+/// Claims without a time that are a second on their way, of one that a radar sees at once.
+#[test]
+fn a_latency_that_is_told_is_taken_off() {
+    let mut late = site();
+    for sensor in late.sensors.iter_mut().filter(|s| s.id == sensor_id("rid")) {
+        sensor.latency = Some(Span::from_seconds(1));
+    }
+    let mut scene = Scene::new(late);
+    let flown = |s: f64| (1_000.0, 30.0 * (60.0 - s));
+    for s in (0..120).map(f64::from) {
+        let mut claim = southward(flown(s - 0.8), 30.0, s, 0.0);
+        claim.measured_at = None;
+        scene.claim(t(s + 0.2), claim);
+        let (east, north) = flown(s + 0.5);
+        scene.radar(t(s + 0.5), vec![plot(east, north, 60.0)]);
+    }
+    let track = scene.one();
+    assert_eq!((scene.began(), track.identity.status), (1, IdentityStatus::Corroborated), "{:?}", track.identity);
+    assert!(track.identity.evidence.iter().all(|e| e.weight >= 0.0), "{:?}", track.identity);
+    assert_eq!(named(&scene).len(), 1);
+}
+
 #[test]
 fn a_copy_far_away_is_not_taken_for_a_claim_that_was_held_up() {
     let mut scene = Scene::new(site());

@@ -71,6 +71,7 @@ impl Picture {
 
     /// What time alone changes: sightings grow old, authorisations run out, tracks left by a jump are joined.
     pub(super) fn refresh_by_time(&mut self) {
+        self.accuse_elsewhere();
         self.rejoin_left();
         let listed = !self.authorised.is_empty();
         let due: Vec<TrackId> = self
@@ -221,10 +222,10 @@ impl Picture {
         }
     }
 
-    /// Whether one of a track's voices says now where it is: when it falls silent there is nothing to contradict.
+    /// Whether one of a track's voices says now where it is: when it falls silent, or speaks of another, there is nothing to contradict.
     fn says_now(&self, id: TrackId) -> bool {
         let Some(entry) = self.tracks.get(&id) else { return false };
-        let voices = entry.voices.iter().filter_map(|v| self.emitters.get(*v));
+        let voices = entry.voices.iter().filter_map(|v| self.emitters.get(*v)).filter(|v| v.track == Some(id));
         voices.filter_map(|v| v.fix).any(|f| self.now.since(f.received_at) <= SAID_FOR)
     }
 

@@ -18,6 +18,9 @@ const SOURCES_MAX: usize = 32;
 /// A voice whose claims jumped keeps its first track when that has been silent for this long and the new one has not.
 const REJOIN_AFTER: Span = Span::from_seconds(3);
 
+/// What a voice must go on saying for this long before it is held against it that others see its aircraft elsewhere.
+const ELSEWHERE_AFTER: Span = Span::from_seconds(1);
+
 /// Completed looks of one sensor that did not see a track where it says it is.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Misses {
@@ -65,6 +68,15 @@ pub(super) fn named(sensor: &SensorId) -> (&SensorId, SourceKey) {
     (sensor, SourceKey::of(sensor))
 }
 
+/// A track that a voice left behind when its name was claimed where that track cannot be. It may have to be joined with.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+struct Left {
+    track: TrackId,
+    at: Time,
+    /// How far away other sensors saw the aircraft, metres; `None` where none did.
+    seen_m: Option<f64>,
+}
+
 /// What the picture knows of a track beside its state.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Entry {
@@ -104,8 +116,8 @@ pub(super) struct Entry {
     pub(super) changed: bool,
     /// To be told at once.
     pub(super) urgent: bool,
-    /// A track its voice left behind by a jump, and may have to be joined with.
-    left: Option<TrackId>,
+    /// The track its voice left behind by a jump.
+    left: Option<Left>,
     /// The track it was split from, and why.
     pub(super) split_from: Option<(TrackId, AirText)>,
 }
@@ -369,15 +381,24 @@ impl Picture {
             _ => 0.0,
         };
         if let Some(entry) = self.tracks.get_mut(&new) {
-            entry.left = Some(known);
+            entry.left = Some(Left { track: known, at: self.now, seen_m: measured.then_some(distance_m) });
             entry.split_from = Some((known, "its name was claimed where it cannot be".into()));
-            if measured {
-                // Other sensors hold the known track: they see the aircraft elsewhere than it now says.
-                entry.evidence.note(EvidenceKind::SeenElsewhere, weight::SEEN_ELSEWHERE, self.now, || {
-                    format!("other sensors see it {distance_m:.0} m from where it says it is ({known})")
-                });
-            }
             self.dirty.insert(new);
+        }
+    }
+
+    /// Other sensors see an aircraft elsewhere than it says: held against it when it has said so for a while. What a link held up comes
+    /// all at once, and what has no time of its own is then taken for now: that is no lie.
+    pub(super) fn accuse_elsewhere(&mut self) {
+        for (id, entry) in &mut self.tracks {
+            let Some(Left { track, at, seen_m: Some(seen_m) }) = entry.left else { continue };
+            if entry.last_at.since(at) < ELSEWHERE_AFTER || entry.evidence.has(EvidenceKind::SeenElsewhere) {
+                continue;
+            }
+            entry.evidence.note(EvidenceKind::SeenElsewhere, weight::SEEN_ELSEWHERE, self.now, || {
+                format!("other sensors see it {seen_m:.0} m from where it says it is ({track})")
+            });
+            self.dirty.insert(*id);
         }
     }
 
@@ -392,11 +413,11 @@ impl Picture {
             .tracks
             .iter()
             .filter_map(|(id, entry)| {
-                let left = self.tracks.get(&entry.left?)?;
+                let Left { track, seen_m, .. } = entry.left?;
+                let left = self.tracks.get(&track)?;
                 let shared = left.voices.intersection(&entry.voices).next().is_some();
-                let measured = entry.evidence.has(EvidenceKind::SeenElsewhere);
                 let silent = entry.last_at.since(left.last_at) >= REJOIN_AFTER;
-                (shared && silent && !measured).then_some((entry.left?, *id))
+                (shared && silent && seen_m.is_none()).then_some((track, *id))
             })
             .collect();
         for (into, from) in due {
@@ -406,7 +427,7 @@ impl Picture {
         let tracks = &self.tracks;
         let gone: Vec<TrackId> = tracks
             .iter()
-            .filter(|(_, e)| e.left.is_some_and(|l| !tracks.contains_key(&l)))
+            .filter(|(_, e)| e.left.is_some_and(|l| !tracks.contains_key(&l.track)))
             .map(|(id, _)| *id)
             .collect();
         for id in gone {

@@ -158,6 +158,30 @@ fn what_comes_by_a_slower_way_is_of_when_it_was_said() {
     }
 }
 
+#[test]
+fn what_has_no_time_and_comes_all_at_once_is_no_lie() {
+    let mut scene = Scene::new(guarded());
+    let flown = |s: f64| (1_000.0, 60.0 * (65.0 - s));
+    for s in (0..130).map(f64::from) {
+        let (east, north) = flown(s);
+        let heard = if (60.0..70.0).contains(&s) { vec![] } else { vec![s] };
+        let heard = if s == 70.0 { (60..=70).map(f64::from).collect() } else { heard };
+        for (n, said) in heard.into_iter().enumerate() {
+            let mut claim = southward(flown(said), 60.0, s, 0.0);
+            claim.measured_at = None;
+            scene.claim(t(s + 1e-4 * n as f64), claim);
+        }
+        scene.radar(t(s + 0.5), vec![plot(east, north - 30.0, 60.0)]);
+    }
+    for track in scene.tracks() {
+        let identity = &track.identity;
+        let against = [EvidenceKind::SeenElsewhere, EvidenceKind::ImpossibleSpeed, EvidenceKind::OneNameTwoPlaces];
+        assert!(identity.evidence.iter().all(|e| !against.contains(&e.kind)), "{:?} {identity:?}", track.id);
+    }
+    let lied = |e: &Event| matches!(&e.body, EventBody::TrackUpdated { track } if track.identity.status == IdentityStatus::Contradicted);
+    assert!(!scene.events.iter().any(lied), "at no time");
+}
+
 /// Claims without a time that are a second on their way, of one that a radar sees at once.
 #[test]
 fn a_latency_that_is_told_is_taken_off() {

@@ -14,8 +14,10 @@ const LAG_MAX: Span = Span::from_seconds(4);
 const ECHO_WITHIN: Span = Span::from_seconds(10);
 /// Positions of a voice that an echo may be of: some four seconds of ADS-B.
 const REMEMBERED: usize = 8;
-/// What one echo changes of what is known of its way.
+/// What one echo changes of what is known of its way, and the most: who repeats what another has sent moves little by it, as long as
+/// there are true echoes.
 const GAIN: f64 = 0.25;
+const STEP_MAX: Span = Span::from_millis(200);
 
 /// By receiver, how much slower it is than the fastest of those that hear the same.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -29,11 +31,8 @@ impl Ways {
 
     /// What `first` had passed on came again by `again`, so much later as the lags of both were known then (earlier, if negative).
     pub(super) fn echoed(&mut self, first: &SensorId, again: &SensorId, later: Span) {
-        let step = if later > Span::ZERO && !self.0.contains_key(again) {
-            later
-        } else {
-            Span::from_seconds_f64(later.as_seconds_f64() * GAIN)
-        };
+        let most = STEP_MAX.as_seconds_f64();
+        let step = Span::from_seconds_f64((later.as_seconds_f64() * GAIN).clamp(-most, most));
         // Half of it is the one's and half the other's: what comes second by chance, now this and now that, makes neither slow. But
         // nothing is faster than the fastest.
         let half = Span::from_nanos(step.as_nanos() / 2);
@@ -123,6 +122,23 @@ mod tests {
         let uneven = heard(|n| [0.5, 1.5, 0.9, 1.1][n as usize % 4]);
         assert!((uneven.lag(&sensor("slow")).as_seconds_f64() - 1.0).abs() < 0.4, "{uneven:?}");
         assert_eq!(heard(|_| 9.0).lag(&sensor("slow")), Span::ZERO, "what is so late is not remembered");
+    }
+
+    #[test]
+    fn one_who_repeats_what_others_send_makes_no_way_slow() {
+        // Every third position comes once more by the slow way, four seconds later.
+        let (fast, slow) = (sensor("fast"), sensor("slow"));
+        let mut ways = Ways::default();
+        for n in 0..300 {
+            let true_s = 1.0;
+            let later = |said_s: f64, ways: &Ways| Span::from_seconds_f64(said_s) - ways.lag(&slow) + ways.lag(&fast);
+            ways.echoed(&fast, &slow, later(true_s, &ways));
+            if n % 3 == 0 {
+                ways.echoed(&fast, &slow, later(4.0, &ways));
+            }
+        }
+        let lag_s = ways.lag(&slow).as_seconds_f64();
+        assert!((lag_s - 1.0).abs() < 0.4, "{lag_s}");
     }
 
     #[test]

@@ -20,6 +20,8 @@ const STILL_WITHIN_M: f64 = 45.0;
 /// The same for what seemed to leap, but has no speed that is more than its error: within these metres, below this speed, m/s.
 const LEAP_M: f64 = 120.0;
 const STANDS_MPS: f64 = 1.5;
+/// What is surely faster than this does not stand, metres per second.
+const MOVES_MPS: f64 = 3.0;
 /// What a track says that has left that place: what does not fly stays.
 const LEFT: f32 = 3.0;
 /// Weight of what the speed says, and the part of it that is new each second.
@@ -147,6 +149,10 @@ impl Classifier {
         }
         // What answers now here, now there, can seem to start with a leap; then it stands.
         let stands = strayed_m < LEAP_M && speed_mps < STANDS_MPS.max(2.0 * speed_sd_mps);
+        // And what surely moves is none, however small its circles.
+        if speed_mps - 2.0 * speed_sd_mps > MOVES_MPS && strayed_m < LEAP_M {
+            return;
+        }
         if let Some(ground) = self.nats.get_mut(GROUND) {
             *ground += if strayed_m < STILL_WITHIN_M || stands { STILL } else { -LEFT };
         }
@@ -282,6 +288,24 @@ mod tests {
             c.add(&said(Class::Drone));
         }
         assert_eq!(best(&c), Some(Class::Drone));
+    }
+
+    #[test]
+    fn what_circles_where_it_began_is_no_ground_and_what_stands_there_is() {
+        let radar = sensor(SensorKind::Radar);
+        let mut o = observation();
+        o.rcs_dbsm = Some(-18.0);
+        let after = |speed_mps: f64| {
+            let mut c = Classifier::default();
+            for _ in 0..60 {
+                c.add(&Evidence::of(&o, &radar).unwrap());
+                c.flew(speed_mps, 1.0);
+                c.stayed(25.0, speed_mps, 1.0);
+            }
+            best(&c)
+        };
+        assert_ne!(after(8.0), Some(Class::Ground));
+        assert_eq!(after(0.5), Some(Class::Ground));
     }
 
     #[test]

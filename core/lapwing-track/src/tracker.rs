@@ -60,6 +60,9 @@ const COPY_EVERY_BUSY: Span = Span::from_seconds(1);
 /// they lie evenly, or farther apart while nothing comes late. The room is for so many tracks in all of them together.
 const COPIES_DENSE: usize = 7;
 const COPIED_MAX: usize = 20_000;
+/// A turn of a sensor is waited for up to this long, and this much beside.
+const TURN_MAX: Span = Span::from_seconds(15);
+const TURN_SLACK: Span = Span::from_seconds(1);
 /// Scan numbers remembered per sensor, to know a repetition.
 const SCANS_KEPT: usize = 64;
 /// Parts a turn of a rotating sensor is taken in by.
@@ -133,6 +136,8 @@ struct Published {
 #[derive(Debug, Clone)]
 pub struct Tracker {
     config: Config,
+    /// How late anything may come: `Config::lag_max`, and a whole turn of a sensor that turns slower than that.
+    lag: Span,
     clock: Option<Time>,
     filter: Filter,
     /// The last thing the filter took in.
@@ -172,6 +177,7 @@ impl Tracker {
     pub fn new(config: Config) -> Self {
         let last_id = config.first_track_id;
         Self {
+            lag: config.lag_max,
             config,
             clock: None,
             filter: Filter::default(),
@@ -526,6 +532,11 @@ impl Tracker {
 
     /// The number of `sensor`, made on first sight; `None` beyond the bound.
     fn number_of(&mut self, sensor: &Sensor) -> Option<u32> {
+        if sensor.rotating {
+            // Told of as a whole, the first of a turn is as old as that.
+            let turn = sensor.interval + sensor.latency.unwrap_or(Span::ZERO) + TURN_SLACK;
+            self.lag = self.lag.max(turn.min(TURN_MAX));
+        }
         if let Some(number) = self.numbers.get(&sensor.id).copied() {
             let post = self.posts.get_mut(number as usize)?;
             if post.sensor != *sensor {

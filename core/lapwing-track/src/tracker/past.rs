@@ -107,7 +107,7 @@ impl Tracker {
         // have to be kept and taken in again.
         let most = self.copies_max();
         let few = most < COPIES_DENSE;
-        let even = Span::from_nanos(self.config.lag_max.as_nanos() / (most as i64 - 1) + 1);
+        let even = Span::from_nanos(self.lag.as_nanos() / (most as i64 - 1) + 1);
         let every = if few { every.max(even) } else { every };
         let due = self.copies.last().is_none_or(|(at, _)| head.at.since(at.at) >= every);
         if !due {
@@ -156,7 +156,7 @@ impl Tracker {
     /// Forgets what can no longer be gone back to.
     pub(super) fn forget_old(&mut self) {
         let Some(now) = self.clock else { return };
-        let oldest = now - self.config.lag_max;
+        let oldest = now - self.lag;
         // What is late and waits must still be gone back to.
         let oldest = self.rebuild_from.map_or(oldest, |from| oldest.min(from.at));
         // One copy from before the lag must stay.

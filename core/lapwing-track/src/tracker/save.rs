@@ -57,6 +57,7 @@ impl Serialize for Tracker {
         // Every field by name: a new one must be saved here, or be said not to matter.
         let Self {
             config: _,
+            lag: _,
             clock,
             filter,
             head,

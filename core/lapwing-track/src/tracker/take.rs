@@ -51,7 +51,7 @@ impl Tracker {
         }
         let now = self.clock.unwrap_or(order.at);
         let reachable = self.copies.first().is_some_and(|(at, _)| *at < order);
-        if now.since(order.at) > self.config.lag_max || !reachable {
+        if now.since(order.at) > self.lag || !reachable {
             outcomes.extend((0..readings).map(|_| Outcome::Rejected("too-late")));
             return;
         }

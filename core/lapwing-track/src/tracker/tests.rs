@@ -15,6 +15,7 @@ mod limits;
 mod order;
 mod places;
 mod statistics;
+mod turns;
 
 impl Tracker {
     /// What is known now, for the tests of the files below this one.

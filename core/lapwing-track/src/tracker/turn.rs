@@ -1,6 +1,10 @@
 //! A turn of a rotating sensor, taken in by sectors.
 
 use super::*;
+use crate::reading::Kind;
+
+/// Farther beside the sector of its time than errors of the azimuth explain, radians.
+const ASTRAY_RAD: f64 = 0.1;
 
 impl Tracker {
     /// A turn of a rotating sensor: taken in by sectors, each at its own time.
@@ -22,6 +26,7 @@ impl Tracker {
         for (reading, i) in readings.drain(..).zip(which) {
             let part = reading.at.since(scan.began_at).as_seconds_f64() / period * SECTORS as f64;
             let part = (math::floor(part).max(0.0) as usize).min(SECTORS - 1);
+            let part = where_seen(&reading, part, width).unwrap_or(part);
             if let Some((list, indices)) = parts.get_mut(part) {
                 list.push(reading);
                 indices.push(*i);
@@ -54,4 +59,16 @@ impl Tracker {
             }
         }
     }
+}
+
+/// The sector a reading was seen in, where that is far from the one it should be in by its time: that is of another clock than the
+/// scan's. `None` where both agree, or where it has no azimuth.
+fn where_seen(reading: &Reading, by_time: usize, width: f64) -> Option<usize> {
+    if !matches!(reading.kind, Kind::Polar { .. } | Kind::Bearing { .. }) {
+        return None;
+    }
+    let azimuth = math::wrap_tau(reading.value[1]);
+    let off_middle = math::wrap_tau(azimuth - width * (by_time as f64 + 0.5));
+    let off = off_middle.min(math::TAU - off_middle) - width / 2.0;
+    (off > ASTRAY_RAD).then(|| (math::floor(azimuth / width) as usize).min(SECTORS - 1))
 }

@@ -90,10 +90,10 @@ impl Reception<'_> {
     }
 
     /// The time of what a sensor measured itself: late is late, and not now. What has no time took what its sensor's reports usually
-    /// take.
-    fn measured_time(&mut self, measured_at: Option<Time>, sensor: Option<&Sensor>) -> Time {
+    /// take; `sensor` is asked only then, for there may be many plots.
+    fn measured_time<'a>(&mut self, measured_at: Option<Time>, sensor: impl FnOnce() -> Option<&'a Sensor>) -> Time {
         if measured_at.is_none() {
-            return self.untimed(sensor);
+            return self.untimed(sensor());
         }
         let (at, source) = align_measured(measured_at, self.received_at);
         self.say_time(source, measured_at);
@@ -212,7 +212,7 @@ impl Picture {
         if r.scan.as_ref().is_some_and(|s| s.sensor != sensor || s.number != plot.scan || plot.scan.is_none()) {
             self.flush(r);
         }
-        let measured_at = r.measured_time(plot.measured_at, self.health.sensor(&sensor));
+        let measured_at = r.measured_time(plot.measured_at, || self.health.sensor(&sensor));
         let velocity = match (plot.speed_mps, plot.course_rad) {
             (Some(speed), Some(course)) => Some(Velocity {
                 east_mps: speed * math::sin(course),
@@ -510,7 +510,7 @@ impl Picture {
         let observation = Observation {
             classification: sighting.classification.take(),
             entry: self.cause,
-            ..Observation::new(r.measured_time(sighting.measured_at, None), measurement)
+            ..Observation::new(r.measured_time(sighting.measured_at, || None), measurement)
         };
         let mut outcomes = Vec::with_capacity(1);
         self.tracker.observe(&post, std::slice::from_ref(&observation), &mut outcomes);
@@ -531,7 +531,7 @@ impl Picture {
             return;
         };
         let post = self.health.sensor(sensor);
-        let (at, untimed) = (r.measured_time(status.measured_at, post), r.untimed(post));
+        let (at, untimed) = (r.measured_time(status.measured_at, || post), r.untimed(post));
         // What turns began its turn an interval before it ended it.
         let turn = post.filter(|s| s.rotating).map(|s| s.interval);
         let began_at = at - turn.unwrap_or(Span::ZERO);

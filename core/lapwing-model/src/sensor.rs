@@ -181,6 +181,11 @@ impl Sensor {
             rcs: Vec::new(),
         }
     }
+
+    /// What its reports usually take, none where nothing is said of it.
+    pub fn usual_latency(&self) -> Span {
+        self.latency.unwrap_or(Span::ZERO)
+    }
 }
 
 #[cfg(test)]

@@ -102,7 +102,8 @@ impl Emitters {
         self.voices.len()
     }
 
-    /// Takes in one claim that a sensor has passed on, and what its reports usually take. `protected` are the tracks whose voices may not give way while others can.
+    /// Takes in one claim that a sensor has passed on, with what is known to be taken off its time. `protected` are the tracks whose
+    /// voices may not give way while others can.
     pub(crate) fn hear(
         &mut self,
         claim: &Claim,
@@ -155,8 +156,6 @@ impl Emitters {
     fn way<'a>(&self, claim: &Claim, received_at: Time, (sensor, usual): (&'a SensorId, Span)) -> Way<'a> {
         let is_measured = claim.place.is_some() && claim.timestamp_raw_s.is_none();
         let lag = if is_measured { self.ways.lag(sensor) } else { Span::ZERO };
-        // What has no time at all is of that much earlier.
-        let usual = if claim.measured_at.is_none() { usual } else { Span::ZERO };
         Way { sensor, received_at, lag: lag + usual, is_measured }
     }
 

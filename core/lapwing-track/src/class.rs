@@ -147,12 +147,12 @@ impl Classifier {
         if self.words == 0 {
             return;
         }
-        // What answers now here, now there, can seem to start with a leap; then it stands.
-        let stands = strayed_m < LEAP_M && speed_mps < STANDS_MPS.max(2.0 * speed_sd_mps);
-        // And what surely moves is none, however small its circles.
-        if speed_mps - 2.0 * speed_sd_mps > MOVES_MPS && strayed_m < LEAP_M {
+        // What surely moves does not stand, however small its circles.
+        if strayed_m < LEAP_M && speed_mps - 2.0 * speed_sd_mps > MOVES_MPS {
             return;
         }
+        // What answers now here, now there, can seem to start with a leap; then it stands.
+        let stands = strayed_m < LEAP_M && speed_mps < STANDS_MPS.max(2.0 * speed_sd_mps);
         if let Some(ground) = self.nats.get_mut(GROUND) {
             *ground += if strayed_m < STILL_WITHIN_M || stands { STILL } else { -LEFT };
         }

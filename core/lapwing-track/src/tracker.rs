@@ -490,7 +490,7 @@ impl Tracker {
         self.posts
             .get(number as usize)
             .filter(|p| !p.sensor.rotating)
-            .map_or(Span::ZERO, |p| p.sensor.latency.unwrap_or(Span::ZERO).clamp(Span::ZERO, DELAY_MAX))
+            .map_or(Span::ZERO, |p| p.sensor.usual_latency().clamp(Span::ZERO, DELAY_MAX))
     }
 
     /// The same of a claim. The time of one whose time stamp was cut is known no better than that: within it, it is taken in
@@ -532,15 +532,10 @@ impl Tracker {
 
     /// The number of `sensor`, made on first sight; `None` beyond the bound.
     fn number_of(&mut self, sensor: &Sensor) -> Option<u32> {
-        if sensor.rotating {
-            // Told of as a whole, the first of a turn is as old as that.
-            let turn = sensor.interval + sensor.latency.unwrap_or(Span::ZERO) + TURN_SLACK;
-            self.lag = self.lag.max(turn.min(TURN_MAX));
-        }
         if let Some(number) = self.numbers.get(&sensor.id).copied() {
-            let post = self.posts.get_mut(number as usize)?;
-            if post.sensor != *sensor {
-                let changed = Post::new(number, sensor, sensor.place.and_then(frame_of), &self.config);
+            if self.posts.get(number as usize)?.sensor != *sensor {
+                let changed = self.post_of(number, sensor);
+                let post = self.posts.get_mut(number as usize)?;
                 let before = std::mem::replace(post, changed);
                 if before.sees() || post.sees() {
                     survey_changed(&mut self.posts, number, &before);
@@ -552,10 +547,21 @@ impl Tracker {
             return None;
         }
         let number = self.posts.len() as u32;
-        self.posts.push(Post::new(number, sensor, sensor.place.and_then(frame_of), &self.config));
+        let post = self.post_of(number, sensor);
+        self.posts.push(post);
         survey_new(&mut self.posts);
         self.numbers.insert(sensor.id.clone(), number);
         Some(number)
+    }
+
+    /// A sensor made ready; what it tells of turn by turn is waited for from now on.
+    fn post_of(&mut self, number: u32, sensor: &Sensor) -> Post {
+        if sensor.rotating {
+            // Told of as a whole, the first of a turn is as old as that.
+            let turn = sensor.interval + sensor.usual_latency() + TURN_SLACK;
+            self.lag = self.lag.max(turn.min(TURN_MAX));
+        }
+        Post::new(number, sensor, sensor.place.and_then(frame_of), &self.config)
     }
 }
 

@@ -78,14 +78,6 @@ pub enum NoPlace {
     ImplausibleSpeed,
 }
 
-impl NoPlace {
-    /// The fault it is, reason and detail, where a setting refuses what was received: the rest of the message is used.
-    pub(crate) fn fault(self) -> Option<(&'static str, &'static str)> {
-        let told = ("position-out-of-range", "farther from the receiver than `range_max_m`");
-        (self == Self::OutOfRange).then_some(told)
-    }
-}
-
 /// What the table adds to one message.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Context {

@@ -1,6 +1,6 @@
 //! The decoder: framing, messages, memory of aircraft, books.
 
-use super::aircraft::{Context, Table};
+use super::aircraft::{Context, NoPlace, Table};
 use super::avr::AvrParser;
 use super::beast::{BeastParser, Content, Item};
 use super::claim::claim;
@@ -221,7 +221,10 @@ impl Messages {
                         wire.signal_dbfs,
                         wire.multilateration,
                     );
-                    if let Some((reason, detail)) = wire.context.position.and_then(|p| p.no_place_reason?.fault()) {
+                    if wire.context.position.and_then(|p| p.no_place_reason) == Some(NoPlace::OutOfRange) {
+                        // The rest of the message is used.
+                        let (reason, detail) =
+                            ("position-out-of-range", "farther from the receiver than `range_max_m`");
                         out.fault(fault(FaultKind::Refused, reason, detail, item.offset, item.wire_bytes));
                     }
                     out.report(item.offset, item.wire_bytes, Report::Claim(Box::new(claim)));

@@ -71,8 +71,7 @@ impl Picture {
 
     /// What time alone changes: sightings grow old, authorisations run out, tracks left by a jump are joined.
     pub(super) fn refresh_by_time(&mut self) {
-        self.accuse_elsewhere();
-        self.rejoin_left();
+        self.follow_left();
         let listed = !self.authorised.is_empty();
         let due: Vec<TrackId> = self
             .tracks

@@ -102,7 +102,7 @@ impl Reception<'_> {
 
     /// The time of what says none.
     fn untimed(&self, sensor: Option<&Sensor>) -> Time {
-        self.received_at - sensor.and_then(|s| s.latency).unwrap_or(Span::ZERO)
+        self.received_at - sensor.map_or(Span::ZERO, Sensor::usual_latency)
     }
 
     /// A time that is not used is said; it rejects nothing.
@@ -332,7 +332,9 @@ impl Picture {
     fn claim(&mut self, r: &mut Reception<'_>, sensor: &SensorId, claim: &Claim) {
         let (now, cause) = (self.now, self.cause);
         let alerts = &self.alerts;
-        let usual = self.health.sensor(sensor).and_then(|s| s.latency).unwrap_or(Span::ZERO);
+        // Of a time of its own nothing is taken off.
+        let post = self.health.sensor(sensor).filter(|_| claim.measured_at.is_none());
+        let usual = post.map_or(Span::ZERO, Sensor::usual_latency);
         let heard = self.emitters.hear(claim, (sensor, usual), r.received_at, |track| alerts.concerns(track));
         for gone in &heard.merged {
             for entry in self.tracks.values_mut().filter(|e| e.voices.contains(&gone.id)) {

@@ -387,12 +387,27 @@ impl Picture {
         }
     }
 
+    /// Follows up the tracks whose voice left another behind: there are few, and they are looked for once.
+    pub(super) fn follow_left(&mut self) {
+        let left: Vec<(TrackId, Left)> = self.tracks.iter().filter_map(|(id, e)| Some((*id, e.left?))).collect();
+        self.accuse_elsewhere(&left);
+        self.rejoin(&left);
+        for (id, _) in left {
+            let before = self.tracks.get(&id).and_then(|entry| entry.left);
+            if before.is_some_and(|left| !self.tracks.contains_key(&left.track))
+                && let Some(entry) = self.tracks.get_mut(&id)
+            {
+                entry.left = None;
+            }
+        }
+    }
+
     /// Other sensors see an aircraft elsewhere than it says: held against it when it has said so for a while. What a link held up comes
     /// all at once, and what has no time of its own is then taken for now: that is no lie.
-    pub(super) fn accuse_elsewhere(&mut self) {
-        for (id, entry) in &mut self.tracks {
-            let Some(Left { track, at, seen_m: Some(seen_m) }) = entry.left else { continue };
-            if entry.last_at.since(at) < ELSEWHERE_AFTER || entry.evidence.has(EvidenceKind::SeenElsewhere) {
+    fn accuse_elsewhere(&mut self, left: &[(TrackId, Left)]) {
+        for (id, Left { track, at, seen_m }) in left {
+            let (Some(seen_m), Some(entry)) = (seen_m, self.tracks.get_mut(id)) else { continue };
+            if entry.last_at.since(*at) < ELSEWHERE_AFTER || entry.evidence.has(EvidenceKind::SeenElsewhere) {
                 continue;
             }
             entry.evidence.note(EvidenceKind::SeenElsewhere, weight::SEEN_ELSEWHERE, self.now, || {
@@ -408,32 +423,17 @@ impl Picture {
     }
 
     /// Joins tracks of one voice that jumped no farther than one aircraft can: the first id stays.
-    pub(super) fn rejoin_left(&mut self) {
-        let due: Vec<(TrackId, TrackId)> = self
-            .tracks
-            .iter()
-            .filter_map(|(id, entry)| {
-                let Left { track, seen_m, .. } = entry.left?;
-                let left = self.tracks.get(&track)?;
-                let shared = left.voices.intersection(&entry.voices).next().is_some();
-                let silent = entry.last_at.since(left.last_at) >= REJOIN_AFTER;
-                (shared && silent && seen_m.is_none()).then_some((track, *id))
-            })
-            .collect();
-        for (into, from) in due {
+    fn rejoin(&mut self, left: &[(TrackId, Left)]) {
+        let may_be_one = |(id, left): &&(TrackId, Left)| {
+            let (Some(before), Some(entry)) = (self.tracks.get(&left.track), self.tracks.get(id)) else { return false };
+            let shared = before.voices.intersection(&entry.voices).next().is_some();
+            let silent = entry.last_at.since(before.last_at) >= REJOIN_AFTER;
+            shared && silent && left.seen_m.is_none()
+        };
+        let due: Vec<(TrackId, Left)> = left.iter().filter(may_be_one).copied().collect();
+        for (from, Left { track: into, .. }) in due {
             self.tracker.join(into, from);
             self.drain_tracker();
-        }
-        let tracks = &self.tracks;
-        let gone: Vec<TrackId> = tracks
-            .iter()
-            .filter(|(_, e)| e.left.is_some_and(|l| !tracks.contains_key(&l.track)))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in gone {
-            if let Some(entry) = self.tracks.get_mut(&id) {
-                entry.left = None;
-            }
         }
     }
 

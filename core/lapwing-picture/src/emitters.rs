@@ -42,6 +42,16 @@ const SHARED_WITHIN: Span = Span::from_seconds(60);
 /// Voices of one name or one address that are looked at; a flood of copies costs no more than this.
 const CANDIDATES_MAX: usize = 32;
 
+/// Who passed a claim on, and what is known of that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct By<'a> {
+    pub(crate) sensor: &'a SensorId,
+    /// What is known to be taken off its time.
+    pub(crate) usual: Span,
+    /// Whether its place was measured by others, and the aircraft only lends its name.
+    pub(crate) by_others: bool,
+}
+
 /// How a claim came here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Way<'a> {
@@ -53,6 +63,8 @@ pub(crate) struct Way<'a> {
     lag: Span,
     /// Whether that can be known: it has a position, and no time of its own.
     is_measured: bool,
+    /// Whether its place was measured by others.
+    by_others: bool,
 }
 
 impl Way<'_> {
@@ -102,18 +114,17 @@ impl Emitters {
         self.voices.len()
     }
 
-    /// Takes in one claim that a sensor has passed on, with what is known to be taken off its time. `protected` are the tracks whose
-    /// voices may not give way while others can.
+    /// Takes in one claim that a sensor has passed on. `protected` are the tracks whose voices may not give way while others can.
     pub(crate) fn hear(
         &mut self,
         claim: &Claim,
-        (sensor, usual): (&SensorId, Span),
+        by: By<'_>,
         received_at: Time,
         protected: impl Fn(TrackId) -> bool,
     ) -> Heard {
         let mut heard = Heard::default();
         let candidates = self.candidates(claim);
-        let way = self.way(claim, received_at, (sensor, usual));
+        let way = self.way(claim, received_at, by);
         let chosen = match claim.place {
             Some(place) => self.by_motion(&candidates, claim, place, way),
             None => self.by_word(&candidates, claim),
@@ -136,7 +147,7 @@ impl Emitters {
             voice.absorb(claim, received_at, ambiguous, late);
             let echo = claim.place.filter(|_| way.is_measured).and_then(|place| voice.echo_of(place, way));
             if let Some((first, later)) = echo {
-                self.ways.echoed(&first, sensor, later);
+                self.ways.echoed(&first, by.sensor, later);
             } else if let Some(place) = claim.place {
                 heard.position = voice.place(claim, place, way, late);
             }
@@ -153,10 +164,11 @@ impl Emitters {
     }
 
     /// How a claim came.
-    fn way<'a>(&self, claim: &Claim, received_at: Time, (sensor, usual): (&'a SensorId, Span)) -> Way<'a> {
+    fn way<'a>(&self, claim: &Claim, received_at: Time, by: By<'a>) -> Way<'a> {
+        let By { sensor, usual, by_others } = by;
         let is_measured = claim.place.is_some() && claim.timestamp_raw_s.is_none();
         let lag = if is_measured { self.ways.lag(sensor) } else { Span::ZERO };
-        Way { sensor, received_at, lag: lag + usual, is_measured }
+        Way { sensor, received_at, lag: lag + usual, is_measured, by_others }
     }
 
     /// The voice that the tracker knows by a label.

@@ -26,7 +26,7 @@ const HEIGHTS_VALID: Span = Span::from_seconds(15);
 /// where one is not, its place is still the best place to look. Shown is what was said.
 pub(crate) const ACCURACY_MAX_M: f64 = 60.0;
 
-/// The last claimed position.
+/// A position under the name of one that speaks.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Fix {
     pub(crate) place: Place,
@@ -103,7 +103,11 @@ pub(crate) struct Voice {
     pub(crate) classification: Option<Classification>,
     pub(crate) heights: Heights,
     heights_at: Time,
+    /// Where it was last, by its own word or by what others measured of it under its name.
     pub(crate) fix: Option<Fix>,
+    /// Where it said itself that it was last: only that can agree with what is measured. What was measured under its name agrees
+    /// with itself, and shows nothing.
+    pub(crate) said: Option<Fix>,
     pub(crate) evidence: EvidenceSet,
     pub(crate) track: Option<TrackId>,
     /// Its name for the tracker.
@@ -148,6 +152,7 @@ impl Voice {
             heights: Heights::UNKNOWN,
             heights_at: now,
             fix: None,
+            said: None,
             evidence: EvidenceSet::default(),
             track: None,
             label: id,
@@ -212,9 +217,12 @@ impl Voice {
         self.text = self.text.take().or_else(|| other.text.clone());
         self.squawk = self.squawk.take().or_else(|| other.squawk.clone());
         self.classification = self.classification.take().or_else(|| other.classification.clone());
-        if other.fix.is_some_and(|theirs| self.fix.is_none_or(|f| f.received_at < theirs.received_at)) {
-            self.fix = other.fix;
-        }
+        let later = |mine: Option<Fix>, theirs: Option<Fix>| match (mine, theirs) {
+            (Some(mine), Some(theirs)) if mine.received_at < theirs.received_at => Some(theirs),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.fix = later(self.fix, other.fix);
+        self.said = later(self.said, other.said);
         self.speed_max_mps = self.speed_max_mps.max(other.speed_max_mps);
         self.evidence.absorb(&other.evidence);
         if other.clock_right.as_ref().map(|c| c.0.seen_at) > self.clock_right.as_ref().map(|c| c.0.seen_at) {
@@ -349,8 +357,13 @@ impl Voice {
             (velocity, up_mps, accuracy) = (Some(said.over_ground), up_mps.or(said.up_mps), said.accuracy_mps);
         }
         // What came by a slower way may be of before what is known.
-        if !late && before.is_none_or(|f| f.received_at <= received_at) {
-            self.fix = Some(Fix { place, at, received_at, raw_s, accuracy_m: claim.horizontal_accuracy_m, velocity });
+        let fix = Fix { place, at, received_at, raw_s, accuracy_m: claim.horizontal_accuracy_m, velocity };
+        let is_news = |known: Option<Fix>| !late && known.is_none_or(|f| f.received_at <= received_at);
+        if is_news(before) {
+            self.fix = Some(fix);
+        }
+        if !way.by_others && is_news(self.said) {
+            self.said = Some(fix);
         }
         if repeated && self.fed_at.is_some_and(|at| received_at.since(at) < REPEAT_AFTER) {
             return None;

@@ -1,8 +1,8 @@
 //! Whether independent sensors see an aircraft where one voice says it is.
 //!
-//! What supports a voice is the plot itself, held against the voice's own last position: the fused state would not do, for
-//! the voice's claims are part of it. Support is hard to get (several positions and several plots) and easy to lose (the
-//! voice falls silent, moves away, or the plots stop).
+//! What supports a voice is the plot itself, held against the position that the voice itself last said: the fused state would
+//! not do, for the voice's claims are part of it; nor what others measured under its name, for that agrees with itself. Support
+//! is hard to get (several positions and several plots) and easy to lose (the voice falls silent, moves away, or the plots stop).
 
 use super::Picture;
 use super::tracks::Entry;
@@ -46,6 +46,8 @@ pub(super) struct Agreement {
     fix_at: Option<Time>,
     /// Until when the last agreeing plot supports.
     until: Time,
+    /// How often others measured where it was when it sent its name.
+    placed: u32,
 }
 
 impl Agreement {
@@ -54,16 +56,20 @@ impl Agreement {
         self.claims >= AGREED_MIN && self.plots >= AGREED_MIN && now <= self.until
     }
 
+    fn begin_anew(&mut self) {
+        *self = Self { placed: self.placed, ..Self::default() };
+    }
+
     fn count(&mut self, agrees: bool, fix_at: Time, now: Time, plot_for: Span) {
         if !agrees {
             self.elsewhere += 1;
             if self.elsewhere >= ELSEWHERE_MAX {
-                *self = Self::default();
+                self.begin_anew();
             }
             return;
         }
         if now > self.until {
-            *self = Self::default();
+            self.begin_anew();
         }
         self.elsewhere = 0;
         self.plots = self.plots.saturating_add(1);
@@ -85,7 +91,7 @@ pub(crate) struct Support {
 }
 
 impl Entry {
-    /// A plot of this track, held against the last positions of its voices.
+    /// A plot of this track, held against the positions that its voices last said.
     pub(super) fn compare_voices(
         &mut self,
         id: TrackId,
@@ -108,7 +114,11 @@ impl Entry {
             Some((v.east_m, v.north_m))
         };
         for voice in self.voices.iter().filter_map(|v| emitters.get(*v)).filter(|v| v.track == Some(id)) {
-            let Some(fix) = voice.fix else { continue };
+            if observation.label == Some(Label(voice.label)) {
+                let agreement = self.agreements.entry(voice.id).or_default();
+                agreement.placed = agreement.placed.saturating_add(1);
+            }
+            let Some(fix) = voice.said else { continue };
             let dt = observation.measured_at.since(fix.at);
             if dt.abs() > APART_MAX || now.since(fix.received_at) > HEARD_FOR {
                 continue;
@@ -130,13 +140,20 @@ impl Entry {
         }
     }
 
+    /// Whether others measured several times that what sends this voice's names is this track: its names are its own then, though
+    /// that is no more than it says of itself.
+    pub(super) fn sends(&self, id: TrackId, voice: &Voice) -> bool {
+        voice.track == Some(id) && self.agreements.get(&voice.id).is_some_and(|a| a.placed >= AGREED_MIN)
+    }
+
     /// Whether independent sensors see an aircraft where this voice says it is, several times and until now.
     pub(super) fn agrees(&self, id: TrackId, voice: &Voice, now: Time) -> bool {
-        speaks_here(id, voice, now) && self.agreements.get(&voice.id).is_some_and(|a| a.stands(now))
+        let says_so = voice.said.is_some_and(|f| now.since(f.received_at) <= HEARD_FOR);
+        says_so && speaks_here(id, voice, now) && self.agreements.get(&voice.id).is_some_and(|a| a.stands(now))
     }
 }
 
-/// Whether the voice gave this track a position lately.
+/// Whether this track had a position of the voice lately, by its own word or by others'.
 pub(super) fn speaks_here(id: TrackId, voice: &Voice, now: Time) -> bool {
     voice.track == Some(id) && voice.fix.is_some_and(|f| now.since(f.received_at) <= HEARD_FOR)
 }

@@ -133,10 +133,16 @@ impl Picture {
     }
 
     /// The voices whose names a track may have: all of one that only claims to be; of one that sensors see, those whose
-    /// positions agreed with the plots once, so that no single forged claim gives an intruder its name.
+    /// positions agreed with the plots once, so that no single forged claim gives an intruder its name; and where there is none,
+    /// those that others found to send from there (a transponder that only multilateration places).
     fn naming_voices(&self, id: TrackId, entry: &Entry) -> BTreeSet<u64> {
         let claimed_only = self.tracker.claimed_only(id).unwrap_or(true);
-        entry.voices.iter().copied().filter(|v| claimed_only || entry.agreed.contains(v)).collect()
+        let agreed = |v: &u64| claimed_only || entry.agreed.contains(v);
+        let names: BTreeSet<u64> = entry.voices.iter().copied().filter(agreed).collect();
+        if !names.is_empty() {
+            return names;
+        }
+        entry.voices.iter().filter_map(|v| self.emitters.get(*v)).filter(|v| entry.sends(id, v)).map(|v| v.id).collect()
     }
 
     /// A sensor that does not rely on the aircraft's word saw it. Whether that may change who it is taken for.

@@ -3,7 +3,7 @@
 use super::Picture;
 use super::tracks::{SourceKey, named};
 use crate::align::{TimeSource, align_measured};
-use crate::emitters::{SAID_MAX, Said};
+use crate::emitters::{By, SAID_MAX, Said};
 use lapwing_model::{
     Claim, Fault, FaultKind, Heights, InputId, Ledger, Measurement, Place, Plot, Protocol, Report, Sensor, SensorId,
     SensorKind, SensorStatus, SensorTrack, Sighting, Span, Time, TrackId, math,
@@ -141,6 +141,17 @@ fn time_by_azimuth(observations: &mut [Observation], untimed: Time, began_at: Ti
         };
         let share = math::wrap_tau(azimuth_rad) / math::TAU;
         observation.measured_at = began_at + Span::from_seconds_f64(share * turn.as_seconds_f64());
+    }
+}
+
+/// Whether the place of a claim was measured by others, and the aircraft only lends its name. Multilateration is computed from when
+/// receivers heard it. Traffic information (TIS-B) comes from ground radar, but what is heard of it off the air anybody can have sent:
+/// only where a radar passes it on is it a measurement.
+fn placed_by_others(protocol: Protocol, kind: Option<SensorKind>) -> bool {
+    match protocol {
+        Protocol::Multilateration => true,
+        Protocol::Tisb => kind == Some(SensorKind::Radar),
+        _ => false,
     }
 }
 
@@ -333,9 +344,11 @@ impl Picture {
         let (now, cause) = (self.now, self.cause);
         let alerts = &self.alerts;
         // Of a time of its own nothing is taken off.
-        let post = self.health.sensor(sensor).filter(|_| claim.measured_at.is_none());
-        let usual = post.map_or(Span::ZERO, Sensor::usual_latency);
-        let heard = self.emitters.hear(claim, (sensor, usual), r.received_at, |track| alerts.concerns(track));
+        let post = self.health.sensor(sensor);
+        let usual = post.filter(|_| claim.measured_at.is_none()).map_or(Span::ZERO, Sensor::usual_latency);
+        let by_others = placed_by_others(claim.protocol, post.map(|s| s.kind));
+        let by = By { sensor, usual, by_others };
+        let heard = self.emitters.hear(claim, by, r.received_at, |track| alerts.concerns(track));
         for gone in &heard.merged {
             for entry in self.tracks.values_mut().filter(|e| e.voices.contains(&gone.id)) {
                 entry.voices.remove(&gone.id);
@@ -368,8 +381,7 @@ impl Picture {
                     sd_mps: position.velocity_sd_mps,
                 }),
                 label: self.emitters.get(heard.voice).map(|v| Label(v.label)),
-                // Multilateration and ground radar measure; the aircraft only lends its name.
-                self_report: !matches!(claim.protocol, Protocol::Multilateration | Protocol::Tisb),
+                self_report: !by_others,
                 said_height_ellipsoid_m: position.heights.height_ellipsoid_m,
                 entry: self.cause,
                 cut_to: if position.source == TimeSource::Measured { stamp_cut(claim.protocol) } else { Span::ZERO },

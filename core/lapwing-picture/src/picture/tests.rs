@@ -5,6 +5,7 @@ mod claims;
 mod forgery;
 mod gather;
 mod late;
+mod placed;
 mod save;
 mod scene;
 mod tell;

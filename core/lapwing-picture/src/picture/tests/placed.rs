@@ -1,0 +1,146 @@
+//! Positions that others measured, or seem to have measured, under an aircraft's name: multilateration and traffic information.
+
+use super::*;
+use lapwing_model::*;
+
+const FRIEND: &str = "4b1234";
+
+/// The friend by its address on the list, or nobody; and multilateration beside the other sensors.
+fn placing(listed: bool) -> Site {
+    let mut site = site();
+    let id = sensor_id("mlat");
+    let error = ErrorModel { horizontal_sd_m: Some(15.0), ..ErrorModel::default() };
+    let interval = Span::from_seconds(1);
+    site.sensors.push(Sensor {
+        error,
+        interval,
+        ..Sensor::new(id.clone(), SensorKind::Multilateration, None, interval)
+    });
+    site.inputs.push(site::InputInfo { id: input("in-mlat"), sensor: id, ..site.inputs[2].clone() });
+    let name = Name { kind: NameKind::IcaoAddress, value: FRIEND.into() };
+    if listed {
+        site.authorised = vec![AuthorisedFlight { name, area: None, from: None, to: None }];
+    }
+    site
+}
+
+/// A position under an address that flies south.
+fn said(scene: &mut Scene, now: f64, (by, protocol): (&str, Protocol), address: &str, (east, north): (f64, f64)) {
+    let mut claim = Claim { protocol, ..adsb(address, at(east, north)) };
+    claim.horizontal_accuracy_m = None;
+    (claim.speed_mps, claim.course_rad) = (Some(10.0), Some(math::PI));
+    scene.reports(t(now), by, vec![Report::Claim(Box::new(claim))]);
+}
+
+fn live(scene: &Scene) -> Vec<Alert> {
+    scene.alerts().into_iter().filter(|a| a.state != AlertState::Cleared).collect()
+}
+
+fn ever(scene: &Scene, status: IdentityStatus) -> bool {
+    scene.events.iter().any(|e| match &e.body {
+        EventBody::TrackBegan { track } | EventBody::TrackUpdated { track } => track.identity.status == status,
+        _ => false,
+    })
+}
+
+fn warned(scene: &Scene) -> bool {
+    live(scene).iter().any(|a| a.severity == Severity::Critical)
+}
+
+#[test]
+fn traffic_information_off_the_air_is_a_claim_and_corroborates_nothing() {
+    for listed in [false, true] {
+        for by in ["in-adsb", "in-rid", "in-mlat"] {
+            // Alone; with ADS-B of the same liar; where a radar looks and sees nothing.
+            for (with_adsb, looks) in [(false, false), (true, false), (false, true)] {
+                let what = format!("listed {listed}, by {by}, with ADS-B {with_adsb}, looked for {looks}");
+                let mut scene = Scene::new(placing(listed));
+                for s in 0..80 {
+                    let now = f64::from(s);
+                    let place = |now: f64| (0.0, 900.0 - 10.0 * now);
+                    said(&mut scene, now, (by, Protocol::Tisb), FRIEND, place(now));
+                    if with_adsb {
+                        said(&mut scene, now + 0.5, ("in-adsb", Protocol::Adsb), FRIEND, place(now + 0.5));
+                    }
+                    if looks {
+                        scene.radar(t(now + 0.7), Vec::new());
+                    }
+                }
+                let track = scene.one();
+                assert!(track.claimed_only, "{what}");
+                for status in [IdentityStatus::Corroborated, IdentityStatus::Authorised] {
+                    assert!(!ever(&scene, status), "{what}: {:?}", track.identity);
+                }
+                let refuted = track.identity.evidence.iter().any(|e| e.kind == EvidenceKind::NotSeenThere);
+                assert_eq!(refuted, looks, "{what}: {:?}", track.identity);
+                // What only says that it is a friend is warned of one step less urgently.
+                let least = if listed { Severity::Warning } else { Severity::Critical };
+                assert!(live(&scene).iter().any(|a| a.severity >= least), "{what}: {:#?}", scene.alerts());
+            }
+        }
+    }
+}
+
+#[test]
+fn multilateration_supports_a_word_that_it_agrees_with_and_no_other() {
+    for by in ["in-mlat", "in-adsb"] {
+        for off_m in [0.0, 250.0, 500.0] {
+            let mut scene = Scene::new(placing(true));
+            let mut name_kept = false;
+            for s in 0..90 {
+                let now = f64::from(s);
+                let place = |now: f64| (0.0, 900.0 - 10.0 * now);
+                // After a minute it says no position any more.
+                if s < 60 {
+                    let (east, north) = place(now);
+                    said(&mut scene, now, ("in-adsb", Protocol::Adsb), FRIEND, (east + off_m, north));
+                }
+                said(&mut scene, now + 0.5, (by, Protocol::Multilateration), FRIEND, place(now + 0.5));
+                let what = format!("by {by}, {off_m} m off, at {now}: {:#?}", scene.tracks());
+                let support = |status: IdentityStatus| scene.tracks().iter().any(|t| t.identity.status == status);
+                if off_m > 0.0 {
+                    assert!(!support(IdentityStatus::Corroborated) && !support(IdentityStatus::Authorised), "{what}");
+                } else if (20..60).contains(&s) {
+                    assert_eq!(scene.one().identity.status, IdentityStatus::Authorised, "{what}");
+                    assert!(live(&scene).is_empty(), "{what}");
+                } else if s > 72 {
+                    let track = scene.one();
+                    name_kept |= !track.identity.names.is_empty();
+                    assert!(!track.claimed_only && track.identity.status == IdentityStatus::Claimed, "{what}");
+                }
+            }
+            assert!(warned(&scene), "by {by}, {off_m} m off: {:#?}", scene.alerts());
+            assert!(name_kept || off_m > 0.0, "by {by}");
+        }
+    }
+}
+
+#[test]
+fn an_honest_aircraft_that_multilateration_sees_too_is_corroborated() {
+    let mut scene = Scene::new(placing(false));
+    for s in 0..30 {
+        let now = f64::from(s);
+        let place = |now: f64| (0.0, 3_000.0 - 10.0 * now);
+        said(&mut scene, now, ("in-adsb", Protocol::Adsb), FRIEND, place(now));
+        let (east, north) = place(now + 0.4);
+        let error_m = [12.0, -20.0, 5.0, -3.0][s as usize % 4];
+        said(&mut scene, now + 0.4, ("in-mlat", Protocol::Multilateration), FRIEND, (east + error_m, north - error_m));
+    }
+    let identity = scene.one().identity;
+    assert_eq!(identity.status, IdentityStatus::Corroborated, "{identity:?}");
+    assert!(identity.evidence.iter().all(|e| e.weight >= 0.0), "{identity:?}");
+}
+
+#[test]
+fn a_transponder_that_only_multilateration_places_has_a_name_that_nothing_supports() {
+    let mut scene = Scene::new(placing(true));
+    for s in 0..80 {
+        let now = f64::from(s);
+        said(&mut scene, now, ("in-mlat", Protocol::Multilateration), FRIEND, (0.0, 900.0 - 10.0 * now));
+    }
+    let track = scene.one();
+    assert_eq!(track.identity.status, IdentityStatus::Claimed, "{track:#?}");
+    assert!(!track.claimed_only && track.identity.names[0].value.as_str() == FRIEND, "{track:#?}");
+    assert!(!ever(&scene, IdentityStatus::Corroborated) && !ever(&scene, IdentityStatus::Authorised));
+    assert!(warned(&scene), "{:#?}", scene.alerts());
+}

@@ -26,6 +26,8 @@ pub const ALERTS_MAX: usize = 10_000;
 pub const TRAIL_POINTS_MAX: usize = 120;
 /// Names (serials, addresses) kept per track.
 pub const NAMES_PER_TRACK_MAX: usize = 16;
+/// Transmitters that speak for one track; above it the one longest unheard gives way, of those that plots agreed with last.
+pub const VOICES_PER_TRACK_MAX: usize = 64;
 /// Pieces of evidence kept per identity.
 pub const EVIDENCE_PER_TRACK_MAX: usize = 32;
 /// Journal positions kept per track and alert: the first ones and the latest ones.
@@ -62,6 +64,7 @@ pub const ALL: &[(&str, usize, &str)] = &[
     ("alerts", ALERTS_MAX, "alerts"),
     ("trail_points", TRAIL_POINTS_MAX, "points per track"),
     ("names", NAMES_PER_TRACK_MAX, "names per track"),
+    ("voices", VOICES_PER_TRACK_MAX, "transmitters per track"),
     ("evidence", EVIDENCE_PER_TRACK_MAX, "pieces per track"),
     ("sources", SOURCES_PER_TRACK_MAX, "journal positions per track"),
     ("transmitters", TRANSMITTERS_MAX, "transmitters"),

@@ -9,6 +9,7 @@ mod receive;
 mod save;
 mod tell;
 mod tracks;
+mod voices;
 
 use crate::alert::AlertBook;
 use crate::emitters::Emitters;
@@ -364,6 +365,7 @@ impl Picture {
         self.join_twins();
         self.compare_lifted();
         self.compare_slants();
+        self.forget_voices();
         self.refresh_by_time();
         // Where alerts stand or may come, time alone moves the prediction.
         let watched: Vec<TrackId> = self.alerts.tracks().collect();

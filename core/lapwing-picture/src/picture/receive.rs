@@ -411,7 +411,7 @@ impl Picture {
         match track {
             Some(id) => {
                 if let Some(entry) = self.tracks.get_mut(&id) {
-                    entry.voices.insert(heard.voice);
+                    entry.spoken_for(id, heard.voice, &mut self.emitters);
                     if !late && !refused {
                         entry.contributed(named(sensor), Some(claim.protocol), r.received_at.min(now), cause);
                     }
@@ -439,7 +439,7 @@ impl Picture {
             voice.track = Some(id);
         }
         if let Some(entry) = self.tracks.get_mut(&id) {
-            entry.voices.insert(voice);
+            entry.spoken_for(id, voice, &mut self.emitters);
         }
     }
 
@@ -488,7 +488,7 @@ impl Picture {
     /// A voice's late claim went to a track: that is the voice's track, unless the voice has since said that it is elsewhere.
     fn spoke_late(&mut self, voice: u64, id: TrackId, measured_at: Time) {
         if let Some(entry) = self.tracks.get_mut(&id) {
-            entry.voices.insert(voice);
+            entry.spoken_for(id, voice, &mut self.emitters);
         }
         let tracks = &self.tracks;
         let Some(voice) = self.emitters.get_mut(voice) else { return };

@@ -345,6 +345,7 @@ impl Picture {
         let why = self.why_joined(&gone, into);
         if let Some(entry) = self.tracks.get_mut(&into) {
             entry.absorb(gone);
+            entry.bound_voices(into, None, &mut self.emitters);
             self.dirty.insert(into);
         }
         self.alerts.tracks_joined(into, from, self.now);

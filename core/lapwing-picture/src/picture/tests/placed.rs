@@ -144,3 +144,50 @@ fn a_transponder_that_only_multilateration_places_has_a_name_that_nothing_suppor
     assert!(!ever(&scene, IdentityStatus::Corroborated) && !ever(&scene, IdentityStatus::Authorised));
     assert!(warned(&scene), "{:#?}", scene.alerts());
 }
+
+#[test]
+fn however_many_addresses_send_from_one_place_its_track_has_few_voices() {
+    let mut scene = Scene::new(placing(true));
+    let friend = "1588E040445AC004418";
+    let (mut sent, mut most) = (0, 0);
+    for s in 0..60 {
+        let now = f64::from(s);
+        let place = |now: f64| (0.0, 3_000.0 - 10.0 * now);
+        scene.claim(t(now), rid("02:00:00:00:00:01", Some(friend), Some(at(place(now).0, place(now).1))));
+        let seen = place(now + 0.05);
+        scene.radar(t(now + 0.05), vec![plot(seen.0, seen.1, 60.0)]);
+        for n in 1..=9 {
+            // Each once only, while sensors see the friend there.
+            let now = now + 0.1 * f64::from(n);
+            if s >= 12 {
+                sent += 1;
+                let address = format!("{sent:06x}");
+                said(&mut scene, now, ("in-mlat", Protocol::Multilateration), &address, place(now));
+            }
+        }
+        for entry in scene.picture.tracks.values() {
+            most = most.max(entry.voices.len());
+            assert!(entry.agreements.len() <= entry.voices.len() && entry.agreed.len() <= entry.voices.len());
+        }
+        assert!(most <= limits::VOICES_PER_TRACK_MAX, "{most}");
+        if s >= 12 {
+            assert_eq!(scene.status_of(friend), IdentityStatus::Corroborated, "at {now}: {:#?}", scene.tracks());
+        }
+    }
+    assert_eq!(most, limits::VOICES_PER_TRACK_MAX, "they spoke for its track");
+    // Nobody speaks for a track whom nobody remembers.
+    let listed = |scene: &Scene| -> usize {
+        scene.picture.tracks.values().map(|e| e.voices.len() + e.agreements.len() + e.agreed.len()).sum()
+    };
+    assert!(listed(&scene) > 0);
+    for voice in 0..=sent {
+        if let Some(voice) = scene.picture.emitters.get_mut(voice) {
+            voice.track = None;
+        }
+    }
+    scene.picture.emitters.forget(t(10_000.0));
+    assert_eq!(scene.picture.emitters.len(), 0);
+    scene.tick(t(61.0));
+    assert!(!scene.tracks().is_empty());
+    assert_eq!(listed(&scene), 0);
+}

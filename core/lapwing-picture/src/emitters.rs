@@ -79,6 +79,8 @@ impl Way<'_> {
 pub(crate) struct Heard {
     /// The voice it was given to.
     pub(crate) voice: u64,
+    /// The track it had, and where it last said that it was, before others turned out to be this one.
+    pub(crate) had: (Option<TrackId>, Option<Fix>),
     /// A position that is news to the tracker.
     pub(crate) position: Option<Position>,
     /// Voices that turned out to be this one; their tracks are this one's.
@@ -152,6 +154,7 @@ impl Emitters {
                 heard.position = voice.place(claim, place, way, late);
             }
         }
+        heard.had = self.voices.get(&id).map_or((None, None), |v| (v.track, v.said));
         // After the position is in: what is far away is not merged, however it is called.
         if named {
             self.merge_same_names(id, received_at, &mut heard);

@@ -56,6 +56,15 @@ impl Agreement {
         self.claims >= AGREED_MIN && self.plots >= AGREED_MIN && now <= self.until
     }
 
+    /// Takes over what was found of another voice that turned out to be this one: the one that more plots agreed with stands.
+    pub(super) fn take_over(&mut self, other: &Self) {
+        let placed = self.placed.max(other.placed);
+        if other.elsewhere == 0 && self.elsewhere == 0 && other.plots > self.plots {
+            *self = *other;
+        }
+        self.placed = placed;
+    }
+
     fn begin_anew(&mut self) {
         *self = Self { placed: self.placed, ..Self::default() };
     }

@@ -350,10 +350,7 @@ impl Picture {
         let by = By { sensor, usual, by_others };
         let heard = self.emitters.hear(claim, by, r.received_at, |track| alerts.concerns(track));
         for gone in &heard.merged {
-            for entry in self.tracks.values_mut().filter(|e| e.voices.contains(&gone.id)) {
-                entry.voices.remove(&gone.id);
-                entry.voices.insert(heard.voice);
-            }
+            self.voice_merged(gone, &heard);
             let mine = self.emitters.get(heard.voice).and_then(|v| v.track);
             if let (Some(mine), Some(theirs)) = (mine, gone.track)
                 && mine != theirs

@@ -420,10 +420,85 @@ fn words_that_join_voices_hide_no_intruder_beside_a_friend() {
         let friend = (80.0 * libm::sin(s / 8.0), -100.0);
         vec![placed("06:00:00:00:00:02", Some(FRIEND), friend), placed("06:00:00:00:00:02", Some(FRIEND), place)]
     });
+    // The name before any place, from one address and from a new one every eight seconds.
+    for every in [1_000, 8] {
+        beside_a_friend(|s, place| {
+            let mac = format!("06:00:00:00:00:{:02x}", s as i64 / every);
+            match (s as i64 - 40) % every {
+                0 => vec![rid(&mac, None, None)],
+                1 => vec![named(&mac)],
+                _ => vec![placed(&mac, None, place)],
+            }
+        });
+    }
     // The same, its own place stamped a second late.
     beside_a_friend(|s, place| {
         let mut late = placed("06:00:00:00:00:02", Some(FRIEND), (place.0, place.1 + 10.0));
         late.measured_at = Some(t(s - 1.0));
         vec![late]
     });
+}
+
+/// A drone inside the yard that speaks by Bluetooth 4 (a place, a name and an operator in messages of their own), from a new address
+/// every twenty seconds. The order in which they come first.
+#[test]
+fn an_authorised_drone_keeps_its_name_when_its_address_changes() {
+    for operator_first in [false, true] {
+        let mut scene = Scene::new(guarded());
+        let place = |s: f64| (80.0 * libm::sin(s / 16.0), -100.0);
+        for s in 0..180 {
+            let now = f64::from(s);
+            if s % 2 == 0 {
+                let (east, north) = place(now);
+                scene.radar(t(now), vec![plot(east, north, 60.0)]);
+            }
+            let mac = format!("c0:00:00:00:00:{:02x}", s / 20);
+            let (east, north) = place(now + 0.3);
+            let operator = Some(ClaimedOperator { place: Some(Personal::new(at(0.0, -100.0))), ..Default::default() });
+            let (operator, name) = (Claim { operator, ..rid(&mac, None, None) }, rid(&mac, Some(FRIEND), None));
+            if operator_first {
+                scene.claim(t(now + 0.1), operator);
+                scene.claim(t(now + 0.2), name);
+                scene.claim(t(now + 0.3), rid(&mac, None, Some(at(east, north))));
+            } else {
+                scene.claim(t(now + 0.3), rid(&mac, None, Some(at(east, north))));
+                scene.claim(t(now + 0.5), name);
+                scene.claim(t(now + 0.6), operator);
+            }
+            scene.tick(t(now + 0.9));
+            if s >= 8 {
+                let track = scene.one();
+                let found = (track.id, track.identity.status);
+                assert_eq!(found, (TrackId(1), IdentityStatus::Authorised), "{operator_first}, {now}: {track:#?}");
+            }
+            for entry in scene.picture.tracks.values() {
+                let known = |v: &u64| entry.voices.contains(v) && scene.picture.emitters.get(*v).is_some();
+                assert!(
+                    entry.agreed.iter().all(known) && entry.agreements.keys().all(known),
+                    "{operator_first}, {now}"
+                );
+            }
+        }
+    }
+}
+
+/// What only claims to be, away from the friend, takes nothing of what was found of the friend over by giving its name.
+#[test]
+fn a_name_given_elsewhere_takes_over_no_agreement() {
+    let mut scene = Scene::new(guarded());
+    for s in 0..40 {
+        let now = f64::from(s);
+        if s % 2 == 0 {
+            scene.radar(t(now), vec![plot(0.0, -100.0, 60.0)]);
+        }
+        scene.claim(t(now + 0.1), rid("02:00:00:00:00:01", Some(FRIEND), Some(at(0.0, -100.0))));
+        if s >= 28 {
+            scene.claim(t(now + 0.3), rid("06:00:00:00:00:02", None, Some(at(0.0, 250.0))));
+        }
+        if s == 30 {
+            assert_eq!(scene.status_of(FRIEND), IdentityStatus::Authorised);
+            scene.claim(t(now + 0.5), rid("06:00:00:00:00:02", Some(FRIEND), None));
+            assert!(scene.tracks().iter().all(|t| t.identity.status != IdentityStatus::Authorised));
+        }
+    }
 }

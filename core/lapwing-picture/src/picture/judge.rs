@@ -254,6 +254,10 @@ impl Picture {
             self.twins.iter().filter(|(_, seconds)| **seconds >= TWIN_SECONDS).map(|(pair, _)| *pair).collect();
         for (into, from) in due {
             self.twins.remove(&(into, from));
+            // Another may have been joined into it since: two that fly beside one transponder are not one for that.
+            if !self.may_be_one(into, from) {
+                continue;
+            }
             self.tracker.join(into, from);
             self.drain_tracker();
         }

@@ -148,6 +148,27 @@ fn a_drone_with_a_transponder_is_one_aircraft_by_its_motion() {
 }
 
 #[test]
+fn two_drones_beside_one_transponder_stay_two() {
+    let mut scene = Scene::new(site());
+    for s in 0..40 {
+        let s = f64::from(s);
+        let velocity = |mut c: Claim| {
+            (c.speed_mps, c.course_rad) = (Some(12.0), Some(lapwing_model::math::PI / 2.0));
+            c
+        };
+        scene.claim(t(s), velocity(adsb("4b1234", at(12.0 * s, 1000.0))));
+        scene.claim(t(s + 0.3), velocity(rid("02:00:00:00:00:01", Some(A), Some(at(12.0 * (s + 0.3), 1008.0)))));
+        scene.claim(t(s + 0.6), velocity(rid("02:00:00:00:00:02", Some(B), Some(at(12.0 * (s + 0.6), 992.0)))));
+    }
+    let names: Vec<usize> = scene.tracks().iter().map(|t| t.identity.names.len()).collect();
+    assert_eq!(names, [2, 1], "one of the two has the transponder: {:#?}", scene.tracks());
+    for track in scene.tracks() {
+        let serials = track.identity.names.iter().filter(|n| n.kind == NameKind::Serial).count();
+        assert_eq!(serials, 1, "{:?}", track.identity.names);
+    }
+}
+
+#[test]
 fn honest_flights_with_bad_luck_are_not_accused() {
     let honest = |name: &str, at_s: &dyn Fn(f64) -> f64, say: &dyn Fn(f64, &mut Claim)| {
         let mut scene = Scene::new(site());

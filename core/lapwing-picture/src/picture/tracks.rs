@@ -262,7 +262,8 @@ impl Entry {
         }
     }
 
-    fn absorb(&mut self, gone: Self) {
+    /// Takes over what was known of the track `from`, which turned out to be this one, `id`.
+    fn absorb(&mut self, id: TrackId, from: TrackId, gone: Self) {
         self.first_at = self.first_at.min(gone.first_at);
         self.last_at = self.last_at.max(gone.last_at);
         self.voices.extend(gone.voices);
@@ -272,6 +273,9 @@ impl Entry {
         for (voice, theirs) in gone.agreements {
             self.agreements.entry(voice).or_insert(theirs);
         }
+        // What the voice of either left behind stands against both; first what others see. Neither left itself.
+        let left = [gone.left, self.left].into_iter().flatten().filter(|left| left.track != id && left.track != from);
+        self.left = left.max_by_key(|left| left.seen_m.is_some());
         if self.class.is_silent() {
             self.class = gone.class;
         }
@@ -344,7 +348,7 @@ impl Picture {
         let told = gone.announced;
         let why = self.why_joined(&gone, into);
         if let Some(entry) = self.tracks.get_mut(&into) {
-            entry.absorb(gone);
+            entry.absorb(into, from, gone);
             entry.bound_voices(into, None, &mut self.emitters);
             self.dirty.insert(into);
         }

@@ -502,3 +502,30 @@ fn a_name_given_elsewhere_takes_over_no_agreement() {
         }
     }
 }
+
+#[test]
+fn what_is_joined_meanwhile_is_still_seen_elsewhere() {
+    for joined in [false, true] {
+        let mut scene = Scene::new(guarded());
+        for s in 0..50 {
+            let now = f64::from(s);
+            if s % 2 == 0 {
+                scene.radar(t(now), vec![plot(0.0, -100.0, 60.0)]);
+            }
+            // Its word goes 400 m to the east; there another address, without a name, has spoken for a while, and then gives its name.
+            let east = if s < 30 { 0.0 } else { 400.0 };
+            scene.claim(t(now + 0.1), rid("02:00:00:00:00:01", Some(FRIEND), Some(at(east, -100.0))));
+            if joined && s >= 20 {
+                scene.claim(t(now + 0.3), rid("06:00:00:00:00:02", None, Some(at(400.0, -100.0))));
+            }
+            if joined && s == 30 {
+                scene.claim(t(now + 0.5), rid("06:00:00:00:00:02", Some(FRIEND), None));
+            }
+        }
+        let joins = scene.events.iter().filter(|e| matches!(e.body, EventBody::TracksJoined { .. })).count();
+        assert_eq!(joins, usize::from(joined), "{:#?}", scene.tracks());
+        let claimed = scene.tracks().into_iter().find(|t| t.claimed_only).unwrap();
+        let kinds: Vec<EvidenceKind> = claimed.identity.evidence.iter().map(|e| e.kind).collect();
+        assert!(kinds.contains(&EvidenceKind::SeenElsewhere), "{joined}: {claimed:#?}");
+    }
+}

@@ -197,13 +197,17 @@ impl Classifier {
         }
     }
 
-    /// Takes over another's evidence where there is none, else the mean of both.
+    /// Takes over another's evidence where there is none, else adds it: what was found of either was found of this one. Both flew at
+    /// one speed, which is one word, however many tracks it had.
     pub(crate) fn absorb(&mut self, other: &Self) {
         if self.words == 0 {
             *self = *other;
         } else if other.words > 0 {
             for (cell, theirs) in self.nats.iter_mut().zip(&other.nats) {
                 *cell += theirs;
+            }
+            if self.speed == Nats::default() {
+                self.speed = other.speed;
             }
             self.words = self.words.saturating_add(other.words);
             self.labelled |= other.labelled;
@@ -288,6 +292,33 @@ mod tests {
             c.add(&said(Class::Drone));
         }
         assert_eq!(best(&c), Some(Class::Drone));
+    }
+
+    #[test]
+    fn what_two_tracks_of_one_were_told_adds_up_and_its_speed_is_one_word() {
+        let camera = sensor(SensorKind::Camera);
+        let told = |words: u32, seconds: u32| {
+            let mut o = observation();
+            o.classification = Some(Classification::single(Class::Drone, 0.6));
+            let mut c = Classifier::default();
+            (0..words).for_each(|_| c.add(&Evidence::of(&o, &camera).unwrap()));
+            (0..seconds).for_each(|_| c.flew(70.0, 1.0));
+            c
+        };
+        let joined = |a: &Classifier, b: &Classifier| {
+            let mut c = *a;
+            c.absorb(b);
+            c
+        };
+        let (silent, once, flown) = (Classifier::default(), told(1, 0), told(2, 30));
+        assert_eq!(joined(&silent, &flown), flown);
+        assert_eq!(joined(&flown, &silent), flown);
+        let (both, more) = (joined(&once, &once), told(2, 0));
+        let apart = both.nats.iter().zip(&more.nats).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(apart < 0.1, "told twice, by whichever track: {both:?} {more:?}");
+        assert_eq!(joined(&once, &flown).speed, flown.speed, "known by one of them");
+        assert_eq!(joined(&flown, &once).speed, flown.speed);
+        assert_eq!(joined(&flown, &flown).speed, flown.speed);
     }
 
     #[test]

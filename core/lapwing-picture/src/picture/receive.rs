@@ -5,8 +5,8 @@ use super::tracks::{SourceKey, named};
 use crate::align::{TimeSource, align_measured};
 use crate::emitters::{By, SAID_MAX, Said};
 use lapwing_model::{
-    Claim, Fault, FaultKind, Heights, InputId, Ledger, Measurement, Place, Plot, Protocol, Report, Sensor, SensorId,
-    SensorKind, SensorStatus, SensorTrack, Sighting, Span, Time, TrackId, math,
+    Claim, Fault, FaultKind, Heights, InputId, Ledger, LocalFrame, Measurement, Place, Plot, Protocol, Report, Sensor,
+    SensorId, SensorKind, SensorStatus, SensorTrack, Sighting, Span, Time, TrackId, math,
 };
 use lapwing_track::{Label, Observation, Outcome, Scan as Look, Velocity};
 use std::borrow::Cow;
@@ -132,12 +132,22 @@ fn stamp_cut(protocol: Protocol) -> Span {
 
 /// Plots of a turn that do not say when they were measured were measured when the antenna looked their way, not when all of
 /// them were received.
-fn time_by_azimuth(observations: &mut [Observation], untimed: Time, began_at: Time, turn: Span) {
+fn time_by_azimuth(
+    observations: &mut [Observation],
+    untimed: Time,
+    began_at: Time,
+    turn: Span,
+    from: Option<&LocalFrame>,
+) {
     for observation in observations.iter_mut().filter(|o| o.measured_at == untimed) {
-        let (Measurement::RangeAzimuth { azimuth_rad, .. } | Measurement::Bearing { azimuth_rad, .. }) =
-            observation.measurement
-        else {
-            continue;
+        let azimuth_rad = match observation.measurement {
+            Measurement::RangeAzimuth { azimuth_rad, .. } | Measurement::Bearing { azimuth_rad, .. } => azimuth_rad,
+            Measurement::Position { place, .. } => {
+                let Some(from) = from else { continue };
+                // At the sensor's own height: which way it is hangs on the height by nothing.
+                from.to_enu(place.at_height(from.origin().height_ellipsoid_m)).azimuth_rad()
+            }
+            Measurement::RangeDifference { .. } | Measurement::Presence => continue,
         };
         let share = math::wrap_tau(azimuth_rad) / math::TAU;
         observation.measured_at = began_at + Span::from_seconds_f64(share * turn.as_seconds_f64());
@@ -546,6 +556,7 @@ impl Picture {
         // What turns began its turn an interval before it ended it.
         let turn = post.filter(|s| s.rotating).map(|s| s.interval);
         let began_at = at - turn.unwrap_or(Span::ZERO);
+        let from = post.filter(|s| s.rotating).and_then(|s| s.place).map(LocalFrame::new);
         let whole = |scan: &Scan| {
             scan.sensor == *sensor
                 && scan.number == Some(number)
@@ -555,7 +566,7 @@ impl Picture {
             // All of it came in this reception.
             Some(mut scan) if whole(&scan) => {
                 if let Some(turn) = turn {
-                    time_by_azimuth(&mut scan.observations, untimed, began_at, turn);
+                    time_by_azimuth(&mut scan.observations, untimed, began_at, turn, from.as_ref());
                 }
                 self.give(r, scan, began_at, true);
             }

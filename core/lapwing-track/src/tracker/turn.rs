@@ -22,11 +22,12 @@ impl Tracker {
     ) {
         let period = sensor.interval.as_seconds_f64().max(0.01);
         let width = math::TAU / SECTORS as f64;
+        let from = self.posts.get(number as usize).and_then(|post| post.frame);
         let mut parts: Vec<(Vec<Reading>, Vec<u32>)> = (0..SECTORS).map(|_| (Vec::new(), Vec::new())).collect();
         for (reading, i) in readings.drain(..).zip(which) {
             let part = reading.at.since(scan.began_at).as_seconds_f64() / period * SECTORS as f64;
             let part = (math::floor(part).max(0.0) as usize).min(SECTORS - 1);
-            let part = where_seen(&reading, part, width).unwrap_or(part);
+            let part = where_seen(&reading, from.as_ref(), part, width).unwrap_or(part);
             if let Some((list, indices)) = parts.get_mut(part) {
                 list.push(reading);
                 indices.push(*i);
@@ -63,11 +64,13 @@ impl Tracker {
 
 /// The sector a reading was seen in, where that is far from the one it should be in by its time: that is of another clock than the
 /// scan's. `None` where both agree, or where it has no azimuth.
-fn where_seen(reading: &Reading, by_time: usize, width: f64) -> Option<usize> {
-    if !matches!(reading.kind, Kind::Polar { .. } | Kind::Bearing { .. }) {
-        return None;
-    }
-    let azimuth = math::wrap_tau(reading.value[1]);
+fn where_seen(reading: &Reading, from: Option<&LocalFrame>, by_time: usize, width: f64) -> Option<usize> {
+    let azimuth = match reading.kind {
+        Kind::Polar { .. } | Kind::Bearing { .. } => reading.value[1],
+        Kind::Position { .. } => from?.ecef_to_enu(reading.point).azimuth_rad(),
+        Kind::RangeDifference => return None,
+    };
+    let azimuth = math::wrap_tau(azimuth);
     let off_middle = math::wrap_tau(azimuth - width * (by_time as f64 + 0.5));
     let off = off_middle.min(math::TAU - off_middle) - width / 2.0;
     (off > ASTRAY_RAD).then(|| (math::floor(azimuth / width) as usize).min(SECTORS - 1))

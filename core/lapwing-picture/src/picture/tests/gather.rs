@@ -65,6 +65,32 @@ fn a_breach_is_told_when_what_shows_it_is_taken_in() {
 /// and nothing of it is of later than now.
 #[test]
 fn a_turn_is_of_before_its_end() {
+    turns(|plot| plot);
+}
+
+/// And what the sensor gives as positions.
+#[test]
+fn a_turn_of_positions_is_of_before_its_end() {
+    turns(|plot| {
+        let Measurement::RangeAzimuth { range_m, azimuth_rad, elevation_rad, .. } = plot.measurement else {
+            return plot;
+        };
+        let seen = LocalFrame::new(HERE.at_height(400.0)).to_geodetic(Enu::from_polar(
+            range_m,
+            azimuth_rad,
+            elevation_rad.unwrap_or(0.0),
+        ));
+        let measurement = Measurement::Position {
+            place: seen.place(),
+            heights: Heights::UNKNOWN,
+            horizontal_sd_m: Some(20.0),
+            vertical_sd_m: None,
+        };
+        Plot { measurement, ..plot }
+    });
+}
+
+fn turns(gives: fn(Plot) -> Plot) {
     let mut site = site();
     site.sensors[0].rotating = true;
     let mut scene = Scene::new(site);
@@ -78,7 +104,7 @@ fn a_turn_is_of_before_its_end() {
         let end = f64::from(2 * turn) + 2.0;
         let plots = shares.iter().map(|share| {
             let (east, north) = place(*share, end - 2.0 + 2.0 * share);
-            plot(east, north, 80.0)
+            gives(plot(east, north, 80.0))
         });
         scene.radar(t(end), plots.collect());
         // What comes now is not late: nothing was taken in that is of later.

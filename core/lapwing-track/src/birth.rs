@@ -184,7 +184,7 @@ impl Filter {
         {
             state = after;
         }
-        let up = if height_known { None } else { up_of(&scene, value) };
+        let up = if height_known { None } else { up_of(&scene, value, &state) };
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return false };
         let (interval, listens) = (post.sensor.interval, post.listens);
         let speed = ctx.config.vertical_speed_start_sd_mps;

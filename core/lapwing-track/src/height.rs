@@ -159,7 +159,10 @@ impl Filter {
     fn set_height(&mut self, slot: u32, reading: &Reading, sensor: u32, claimed: bool, ctx: &mut Context<'_>) {
         let speed = ctx.config.vertical_speed_start_sd_mps;
         let Some(track) = self.tracks.get_mut(slot) else { return };
-        let Some((up, variance)) = up_of(&ctx.scene(sensor, track.region, false), reading) else { return };
+        let Some((up, variance)) = up_of(&ctx.scene(sensor, track.region, false), reading, &track.best.modes.merged())
+        else {
+            return;
+        };
         let set = |modes: &mut Modes| {
             for state in modes.states_mut() {
                 state.mean[2] = up;
@@ -188,7 +191,7 @@ impl Filter {
     ) -> Option<Verdict> {
         let track = self.tracks.get(slot).filter(|t| !t.height_known)?;
         let scene = ctx.scene(sensor, track.region, false);
-        let (up, up_variance) = up_of(&scene, reading)?;
+        let (up, up_variance) = up_of(&scene, reading, &track.best.modes.merged())?;
         let at = scene.frame.ecef_to_enu(reading.point);
         let said = Said { place: [at.east_m, at.north_m, up], ground_variance: reading.variance[0], up_variance };
         weigh(track, &said, reading.at, ctx)

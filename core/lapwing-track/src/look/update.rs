@@ -2,10 +2,16 @@
 
 use super::{Corrected, gate};
 use crate::filter::Context;
+use crate::gaussian::{Gaussian, Vector, dot};
 use crate::imm::{Foresight, Modes};
 use crate::project::{Projection, Scene};
 use crate::reading::{Kind, Reading};
 use lapwing_model::math;
+
+/// A direction tells no height that it tells worse than this (one sigma, metres), and none better than this: which of two above each
+/// other it is of is not known before the height is.
+const UP_SD_MAX_M: f64 = 60.0;
+const UP_SD_MIN_M: f64 = 10.0;
 
 /// Updates a hypothesis with a reading. `merged`: the reading is of two aircraft the sensor could not tell apart, and
 /// these variances are added to it.
@@ -71,8 +77,9 @@ pub(crate) fn update_modes(
     }
 }
 
-/// The height a reading measures: up in the scene's frame, with its variance.
-pub(crate) fn up_of(scene: &Scene<'_>, reading: &Reading) -> Option<(f64, f64)> {
+/// The height a reading measures: up in the scene's frame, with its variance. `state` is of what was measured: a direction is of a
+/// height only where its distance is known.
+pub(crate) fn up_of(scene: &Scene<'_>, reading: &Reading, state: &Gaussian) -> Option<(f64, f64)> {
     match reading.kind {
         Kind::Position { height: true } => {
             Some((scene.frame.ecef_to_enu(reading.point).up_m, reading.variance[2].max(0.25)))
@@ -85,6 +92,21 @@ pub(crate) fn up_of(scene: &Scene<'_>, reading: &Reading) -> Option<(f64, f64)> 
             let up = pose.position[2] + d[2];
             let variance = reading.variance[0] * s * s + range * range * c * c * reading.variance[2];
             Some((up, variance.max(0.25)))
+        }
+        Kind::Bearing { elevation: true } => {
+            let pose = scene.pose?;
+            let [east, north, _] = pose.to(&state.mean);
+            let ground = math::hypot(east, north);
+            let out = pose.out_of_horizon([east / ground.max(1.0), north / ground.max(1.0), 0.0]);
+            let along: Vector = [out[0], out[1], 0.0, 0.0, 0.0, 0.0];
+            let ground_variance = dot(&along, &state.covariance.times(&along));
+            let elevation = reading.value[2];
+            let cosine = math::cos(elevation).max(1e-3);
+            let slope = math::sin(elevation) / cosine;
+            let steep = ground / (cosine * cosine);
+            let variance = slope * slope * ground_variance + steep * steep * reading.variance[2];
+            let up = pose.position[2] + pose.out_of_horizon([east, north, ground * slope])[2];
+            (variance <= UP_SD_MAX_M * UP_SD_MAX_M).then_some((up, variance.max(UP_SD_MIN_M * UP_SD_MIN_M)))
         }
         _ => None,
     }

@@ -136,3 +136,41 @@ fn a_height_that_the_radar_cannot_have_measured_is_denied_and_costs_no_track() {
         );
     }
 }
+
+/// A camera has the angle that the radar has not: together they know how high it is, and so where.
+#[test]
+fn a_direction_gives_what_a_flat_radar_sees_its_height() {
+    for seed in 0..4 {
+        let mut dice = Dice::new(seed);
+        let mut t = Tracker::new(Config::default());
+        let place = home().to_geodetic(Enu::new(200.0, -100.0, 5.0));
+        let camera = Sensor {
+            coverage: Coverage { range_max_m: Some(3_000.0), detection_probability: Some(0.9), ..Coverage::default() },
+            error: ErrorModel { azimuth_sd_deg: Some(0.2), elevation_sd_deg: Some(0.2), ..ErrorModel::default() },
+            ..Sensor::new(SensorId::new("camera").unwrap(), SensorKind::Camera, Some(place), Span::from_seconds(1))
+        };
+        let truth = |now: f64| Enu::new(-400.0 + 9.0 * now, 900.0, 140.0);
+        for s in 0..20 {
+            let now = f64::from(s);
+            t.advance(at(now));
+            look(&mut t, &radar(), now, &[plot(now, truth(now), false, &mut dice)]);
+            t.advance(at(now + 0.5));
+            let d = LocalFrame::new(place).ecef_to_enu(home().enu_to_ecef(truth(now + 0.5)));
+            let sd = math::rad(0.2);
+            let seen = Measurement::Bearing {
+                azimuth_rad: math::wrap_tau(d.azimuth_rad() + sd * dice.normal()),
+                elevation_rad: Some(d.elevation_rad() + sd * dice.normal()),
+                azimuth_sd_rad: None,
+                elevation_sd_rad: None,
+            };
+            look(&mut t, &camera, now + 0.5, &[Observation::new(at(now + 0.5), seen)]);
+        }
+        let confirmed = |id: &TrackId| t.estimate(*id, at(19.5)).unwrap().phase == Phase::Confirmed;
+        let ids: Vec<TrackId> = t.ids().filter(confirmed).collect();
+        assert_eq!(ids.len(), 1, "seed {seed}");
+        assert!(t.estimate(ids[0], at(19.5)).unwrap().height_known, "seed {seed}");
+        let (x, is) = (truth(19.5), place_of(&t, ids[0], 19.5));
+        assert!(math::fabs(is.up_m - x.up_m) < 10.0, "seed {seed}: {} m up", is.up_m);
+        assert!(math::hypot(is.east_m - x.east_m, is.north_m - x.north_m) < 20.0, "seed {seed}: {is:?}");
+    }
+}

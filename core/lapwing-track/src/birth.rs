@@ -10,7 +10,7 @@ use crate::gaussian::{Covariance, Gaussian};
 use crate::grid::Filed;
 use crate::look::{Corrected, up_of};
 use crate::motion::{UNKNOWN_HEIGHT_VARIANCE, forget_height};
-use crate::project::ground_range;
+use crate::project::{Scene, ground_range};
 use crate::reading::{Kind, Reading};
 use crate::region::RegionId;
 use crate::track::Candidate;
@@ -351,27 +351,34 @@ impl Filter {
         if existence < config.candidate_min {
             return;
         }
-        // The range rate narrows the unknown velocity at once.
-        let scene = ctx.scene(look.sensor, region, height_known);
-        if let Kind::Polar { rate: true, .. } = value.kind
-            && let Some(linear) = scene.linear(value, &state.mean)
-            && let Some(row) = linear.rows().last().copied()
-        {
-            let mut only = crate::gaussian::Linear::default();
-            only.push(row.jacobian, row.innovation, row.variance);
-            state = state.updated(&only).unwrap_or(state);
-        }
-        if let Some(velocity) = value.velocity {
-            let mut modes = crate::imm::Modes::new(state, &crate::imm::Models::single(config.motion_fast));
-            crate::look::use_velocity(&mut modes, velocity, scene.frame, height_known);
-            state = modes.merged();
-        }
         let interval = ctx.posts.get(look.sensor as usize).map_or(config.interval_max, |p| p.sensor.interval);
+        let scene = ctx.scene(look.sensor, region, height_known);
         let key = key_of(look.key, number);
-        let mut candidate = Candidate::begun(key, region, value.at, state, existence, look.sensor, interval);
+        // Few aircraft are fast. A velocity that is wide enough for them would make a gate of half a kilometre of every false plot:
+        // so they get a candidate of their own beside the slow one, and the next plots tell which of the two it is.
+        let fast = if strongest > 0.0 { 0.0 } else { config.birth_fast_part };
+        let slow = with_velocity_of(value, state, &scene);
+        let mut candidate =
+            Candidate::begun(key, region, value.at, slow, existence * (1.0 - fast), look.sensor, interval);
         candidate.height_known = height_known;
         candidate.remember(look.sensor, interval, value);
+        let mut beside = None;
+        if existence * fast >= config.candidate_min && value.velocity.is_none() {
+            candidate.shares_line = true;
+            let sd = config.speed_fast_start_sd_mps;
+            for axis in [3, 4] {
+                state.covariance[(axis, axis)] = sd * sd;
+            }
+            let mut other = candidate;
+            other.key = key_of(key, BRANCHES_MAX);
+            other.state = with_velocity_of(value, state, &scene);
+            (other.existence, other.began_with) = (existence * fast, existence * fast);
+            beside = Some(other);
+        }
         self.admit(candidate, Some(number as u32), ctx);
+        if let Some(beside) = beside {
+            self.admit(beside, Some(number as u32), ctx);
+        }
     }
 
     /// Keeps a candidate that has begun, as a track when it is sure enough: with `reading`, if one of this look begins it.
@@ -386,6 +393,24 @@ impl Filter {
             self.promote(slot, reading, ctx);
         }
     }
+}
+
+/// A first state with what its reading says of its velocity: the range rate narrows the unknown at once.
+fn with_velocity_of(value: &Reading, mut state: Gaussian, scene: &Scene<'_>) -> Gaussian {
+    if let Kind::Polar { rate: true, .. } = value.kind
+        && let Some(linear) = scene.linear(value, &state.mean)
+        && let Some(row) = linear.rows().last().copied()
+    {
+        let mut only = crate::gaussian::Linear::default();
+        only.push(row.jacobian, row.innovation, row.variance);
+        state = state.updated(&only).unwrap_or(state);
+    }
+    if let Some(velocity) = value.velocity {
+        let mut modes = crate::imm::Modes::new(state, &crate::imm::Models::single(scene.config.motion_fast));
+        crate::look::use_velocity(&mut modes, velocity, scene.frame, scene.height_known);
+        state = modes.merged();
+    }
+    state
 }
 
 /// The likeliest pairs of a list: probability and reading, likeliest first; the rest of the array is nothing.

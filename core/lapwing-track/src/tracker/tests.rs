@@ -9,6 +9,7 @@ mod biases;
 mod cameras;
 mod crowd;
 mod ears;
+mod fast;
 mod gather;
 mod heights;
 mod limits;

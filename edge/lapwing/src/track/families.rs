@@ -27,7 +27,9 @@ const FAMILIES: &[(char, &str)] = &[
 pub(super) struct Tuning {
     /// One sigma per horizontal axis of the unknown velocity of a new track, metres per second.
     pub(super) speed_start_sd_mps: Option<Spanned<f64>>,
-    /// The same, up.
+    /// Part of new aircraft that may be fast.
+    pub(super) birth_fast_part: Option<Spanned<f64>>,
+    /// One sigma of the unknown vertical velocity of a new track, metres per second.
     pub(super) vertical_speed_start_sd_mps: Option<Spanned<f64>>,
     /// Detection probability of a sensor that does not say.
     pub(super) detection_probability: Option<Spanned<f64>>,
@@ -105,6 +107,7 @@ impl Tuning {
             }
         };
         set(&mut config.speed_start_sd_mps, &self.speed_start_sd_mps);
+        set(&mut config.birth_fast_part, &self.birth_fast_part);
         set(&mut config.vertical_speed_start_sd_mps, &self.vertical_speed_start_sd_mps);
         set(&mut config.detection_probability, &self.detection_probability);
         set(&mut config.clutter_per_km2, &self.clutter_per_km2);
@@ -187,6 +190,7 @@ fn parse(path: &str, text: &str) -> Result<Tuning, Problems> {
         ("birth_first_per_km2", &tuning.birth_first_per_km2, positive),
         ("candidate_min", &tuning.candidate_min, probability),
         ("candidate_part", &tuning.candidate_part, probability),
+        ("birth_fast_part", &tuning.birth_fast_part, probability),
         ("survival_per_s", &tuning.survival_per_s, probability),
         ("existence_begin", &tuning.existence_begin, probability),
         ("existence_confirm", &tuning.existence_confirm, probability),

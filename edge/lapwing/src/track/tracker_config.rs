@@ -42,6 +42,7 @@ fn births(config: &mut Config, hints: &Hints, scenario: &Scenario, posts: &Posts
         let speed = birth.velocity_sd.or_else(|| birth.sd.get(1).copied());
         if let Some(speed) = speed {
             config.speed_start_sd_mps = speed;
+            config.birth_fast_part = 0.0;
         }
     }
     let sites: Vec<(f64, f64)> = if hints.birth_sites_grid.is_empty() {
@@ -53,6 +54,7 @@ fn births(config: &mut Config, hints: &Hints, scenario: &Scenario, posts: &Posts
     let (Some(p), Some(sd)) = (hints.birth_prob, hints.birth_sd.first().copied()) else { return };
     let speed = hints.birth_sd.get(2).copied().unwrap_or(config.speed_start_sd_mps);
     config.speed_start_sd_mps = speed;
+    config.birth_fast_part = 0.0;
     if sd > SITE_SD_MAX_M {
         config.birth_per_km2_s = p * sites.len() as f64 / tick / area;
         config.birth_first_per_km2 = 30.0 * config.birth_per_km2_s * tick;

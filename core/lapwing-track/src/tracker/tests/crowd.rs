@@ -51,7 +51,7 @@ fn everyone_of_a_crowd_becomes_a_track() {
 #[test]
 fn copies_that_say_the_same_are_one() {
     let mut dice = Dice::new(31);
-    let mut t = Tracker::new(Config::default());
+    let mut t = Tracker::new(Config { birth_fast_part: 0.0, ..Config::default() });
     let sensor = Sensor { clutter_per_look: Some(40.0), ..radar() };
     let truth = |now: f64| Enu::new(10.0 * now, 800.0, 120.0);
     let mut looks = 0;

@@ -116,6 +116,20 @@ impl BiasFilter {
         })
     }
 
+    /// The errors of range, azimuth and elevation that are applied, 0 where none is.
+    pub(crate) fn taken_out(&self) -> [f64; 3] {
+        std::array::from_fn(|i| if self.applied[i] { self.mean[i] } else { 0.0 })
+    }
+
+    /// What range and azimuth may still be off by (two sigma), when several aircraft have said what they are off by.
+    pub(crate) fn left(&self) -> Option<[f64; 2]> {
+        let of = |i: usize| {
+            let told = if self.applied[i] { 0.0 } else { math::fabs(self.mean[i]) };
+            told + 2.0 * math::sqrt(self.variance[i].max(0.0))
+        };
+        (self.aircraft as usize >= AGREE_MIN).then(|| [of(0), of(1)])
+    }
+
     /// The clock's error that is applied, seconds.
     pub(crate) fn clock_s(&self, config: &Config) -> f64 {
         if config.align && self.applied[CLOCK] { self.mean[CLOCK] } else { 0.0 }
@@ -255,7 +269,9 @@ impl Filter {
         if !ctx.config.align {
             return;
         }
-        let Some(fix) = self.tracks.get(slot).filter(|t| t.supported).and_then(|t| t.fix) else { return };
+        let own = self.tracks.get(slot).filter(|t| t.supported).and_then(|t| t.fix);
+        // Or of what flies beside it.
+        let Some(fix) = own.or_else(|| self.said_beside(slot)?.fix) else { return };
         // The raw reading, not the corrected one.
         let Some(raw) = look.raw.get(number as usize) else { return };
         let (polar, elevation) = match raw.kind {

@@ -3,6 +3,7 @@
 
 use crate::align::BiasFilter;
 use crate::assign::Solver;
+use crate::beside::Beside;
 use crate::birth::Bearing;
 use crate::cluster::{Child, Cluster};
 use crate::clutter::ClutterMap;
@@ -19,7 +20,7 @@ use crate::region::{RegionId, Regions, moved};
 use crate::slab::Slab;
 use crate::track::{Candidate, Hypothesis, Track};
 use lapwing_model::{LocalFrame, Resolution, Time};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What is learned of a sensor.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
@@ -73,6 +74,8 @@ pub(crate) struct Filter {
     pub(crate) memories: Vec<Memory>,
     pub(crate) bearings: VecDeque<Bearing>,
     pub(crate) labels: BTreeSet<(Label, u32)>,
+    /// What flies beside what is only seen, by the slot of that.
+    pub(crate) beside: BTreeMap<u32, Beside>,
     /// The latest time of anything taken in.
     pub(crate) clock: Option<Time>,
     /// The last whole second at which time alone was let decide.
@@ -95,6 +98,7 @@ impl Filter {
         self.memories.clone_from(&other.memories);
         self.bearings.clone_from(&other.bearings);
         self.labels.clone_from(&other.labels);
+        self.beside.clone_from(&other.beside);
         self.clock = other.clock;
         self.stepped = other.stepped;
         self.notes.clear();

@@ -17,7 +17,7 @@
 //!   other), `grid` (who is near);
 //! - aircraft: `track` (one), `existence`, `height`, `class` (what it is), `cluster` (several that cannot be told apart);
 //! - what happens: `look` (a sensor looked), `claim` (an aircraft spoke), `birth`, `triangulate` and `sightline` (a track
-//!   begins), `life` (time passed), `twin` (one aircraft or two);
+//!   begins), `life` (time passed), `twin` (one aircraft or two), `beside` (one aircraft in two places);
 //! - `filter` (all that is known at one time) and `tracker` (looks in any order in, tracks out).
 
 // Rows and columns of 6 by 6 matrices are clearer by index.
@@ -27,6 +27,7 @@
 
 mod align;
 mod assign;
+mod beside;
 mod birth;
 mod claim;
 mod class;

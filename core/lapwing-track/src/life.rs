@@ -71,6 +71,7 @@ impl Filter {
         if ctx.config.join_after < u8::MAX {
             self.join_twins(&slots, at, ctx);
         }
+        self.find_beside(at, ctx);
         ctx.work.near = slots;
     }
 
@@ -290,7 +291,7 @@ fn denies(track: &Track, other: &Gaussian, at: Time, ctx: &mut Context<'_>) -> b
 }
 
 /// Squared Mahalanobis distance of two states in what both know: horizontal place and velocity, and the vertical.
-fn apart(mine: &Gaussian, theirs: &Gaussian, both_heights: bool) -> f64 {
+pub(crate) fn apart(mine: &Gaussian, theirs: &Gaussian, both_heights: bool) -> f64 {
     let mut sum = *mine;
     let mut rest: Vector = [0.0; 6];
     for i in 0..6 {

@@ -84,10 +84,20 @@ impl Filter {
         ctx.work.vouched.clear();
         ctx.work.vouched.resize(look.readings.len(), false);
         self.memory(look.sensor).locates |= look.readings.iter().any(|reading| reading.kind.has_position());
+        let before = self.memory(look.sensor).bias.taken_out();
         // Lent for as long as they are read.
         let mut room = std::mem::take(&mut ctx.work.readings);
         self.take_in(&self.corrected(look, &mut room, ctx), ctx);
         ctx.work.readings = room;
+        let after = self.memory(look.sensor).bias.taken_out();
+        // Estimates creep all the time: what begins or ends to be taken out is a step.
+        if before.iter().zip(&after).any(|(a, b)| (*a == 0.0) != (*b == 0.0)) {
+            let step =
+                std::array::from_fn(
+                    |i| if (before[i] == 0.0) == (after[i] == 0.0) { 0.0 } else { after[i] - before[i] },
+                );
+            self.realign(look.sensor, step, look.at, ctx);
+        }
         if look.last && look.complete {
             self.looked(look, ctx);
         }

@@ -299,6 +299,11 @@ impl Track {
         self.sensors.iter().flatten().find(|s| s.is_of(sensor)).map(|s| s.at)
     }
 
+    /// Numbers of all sensors that contributed.
+    pub(crate) fn sensors_of(&self) -> impl Iterator<Item = u32> + '_ {
+        self.sensors.iter().flatten().map(|s| s.number.get() - 1)
+    }
+
     /// Numbers of the sensors that contributed lately: within `lately` before `at`, or three of their intervals.
     pub(crate) fn seen_lately(&self, at: Time, lately: Span) -> impl Iterator<Item = u32> + '_ {
         let is_recent = move |s: &&SensorMark| {

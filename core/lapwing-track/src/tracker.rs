@@ -303,6 +303,19 @@ impl Tracker {
         ids
     }
 
+    /// Whether `sensor` may see a track that says where it is in the wrong place: something flies beside it that the sensor sees.
+    pub fn may_be_seen_beside(&self, id: TrackId, sensor: &SensorId, at: Time) -> bool {
+        let number = self.numbers.get(sensor).copied();
+        let slot = self.slots.get(&id).copied();
+        slot.zip(number).is_some_and(|(slot, number)| self.filter.may_be_seen_beside(slot, number, at))
+    }
+
+    /// Whether a sensor was ever seen to look where it is thought to: it gives places, or has seen an aircraft where that says it is.
+    pub fn looks_where_it_says(&self, sensor: &SensorId) -> bool {
+        let memory = self.numbers.get(sensor).and_then(|number| self.filter.memories.get(*number as usize));
+        memory.is_some_and(|memory| memory.locates || memory.bias.bias().is_some())
+    }
+
     /// The first journal entries that led to a track, oldest first.
     pub fn first_entries(&self, id: TrackId) -> impl Iterator<Item = Position> + '_ {
         self.track(id).into_iter().flat_map(|t| t.first_entries.iter().flatten().copied())

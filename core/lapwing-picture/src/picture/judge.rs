@@ -192,6 +192,10 @@ impl Picture {
         if relies {
             return;
         }
+        // What gives only directions, and has never been seen to point right, may look elsewhere.
+        if post.kind == SensorKind::Camera && !self.tracker.looks_where_it_says(sensor) {
+            return;
+        }
         // Without a greatest range nothing says how far it sees.
         let (Some(place), Some(range_m)) = (post.place, post.coverage.range_max_m) else { return };
         let post = post.clone();
@@ -211,6 +215,10 @@ impl Picture {
                 continue;
             }
             let Some(faded) = covers(&post, &frame, &estimate) else { continue };
+            // It may be what the sensor sees beside it, if nobody has aligned the sensor.
+            if self.tracker.may_be_seen_beside(id, sensor, self.now) {
+                continue;
+            }
             let now = self.now;
             let Some(entry) = self.tracks.get_mut(&id) else { continue };
             let misses = entry.misses.entry(sensor.clone()).or_default();

@@ -5,6 +5,7 @@ use crate::interface::{Outcome, Velocity};
 use lapwing_model::{Coverage, Enu, ErrorModel, Heights, Measurement, SensorKind};
 
 mod behaviour;
+mod beside;
 mod biases;
 mod cameras;
 mod crowd;

@@ -266,6 +266,73 @@ fn what_a_radar_should_have_seen_and_did_not_is_contradicted() {
     assert_eq!(fly(10.0, 9000.0).one().identity.status, IdentityStatus::Claimed, "beyond the radar's range");
 }
 
+/// A compass three degrees wrong puts what it sees 80 m beside where it says it is: no aircraft is called false for that, nor when another
+/// has shown what the radar reads wrong.
+#[test]
+fn what_a_radar_sees_beside_it_is_not_held_against_it() {
+    for aircraft in 1..=2 {
+        let mut scene = Scene::new(site());
+        for s in 0..60 {
+            let s = f64::from(s);
+            let north = |i: i32, s: f64| if i == 0 { 1_500.0 } else { -1_200.0 - 6.0 * s };
+            for (i, serial) in [(0, A), (1, B)].into_iter().take(aircraft) {
+                let mut claim = rid(&format!("02:00:00:00:00:{i:02x}"), Some(serial), Some(at(10.0 * s, north(i, s))));
+                claim.heights.height_ellipsoid_m = Some(480.0);
+                scene.claim(t(s), claim);
+            }
+            let (sin, cos) = (math::sin(math::rad(3.0)), math::cos(math::rad(3.0)));
+            let seen = (0..aircraft as i32).map(|i| {
+                let (e, n) = (10.0 * (s + 0.5), north(i, s + 0.5));
+                plot(e * cos + n * sin, n * cos - e * sin, 80.0)
+            });
+            scene.radar(t(s + 0.5), seen.collect());
+        }
+        let false_ones: Vec<Track> =
+            scene.tracks().into_iter().filter(|t| t.identity.status == IdentityStatus::Contradicted).collect();
+        assert!(false_ones.is_empty(), "{false_ones:#?}");
+        let seen = |name: &str| scene.status_of(name);
+        assert_eq!(seen(A), if aircraft == 1 { IdentityStatus::Claimed } else { IdentityStatus::Corroborated });
+    }
+}
+
+/// A camera that points three degrees beside where it is thought to sees nothing of what it is asked for: it has never shown that it looks
+/// there.
+#[test]
+fn a_camera_that_has_seen_nothing_where_it_should_denies_nobody() {
+    let status = |off_deg: f64, first: bool| {
+        let mut site = site();
+        site.sensors[0].kind = SensorKind::Camera;
+        let mut scene = Scene::new(site);
+        for s in 0..60 {
+            let s = f64::from(s);
+            let claims: &[(i32, &str, f64)] =
+                if first { &[(0, A, -900.0), (1, B, 1_500.0)] } else { &[(1, B, 1_500.0)] };
+            for (i, serial, north) in claims {
+                let mut claim = rid(&format!("02:00:00:00:00:{i:02x}"), Some(serial), Some(at(10.0 * s, *north)));
+                claim.heights.height_ellipsoid_m = Some(480.0);
+                (claim.speed_mps, claim.course_rad) = (Some(10.0), Some(math::PI / 2.0));
+                scene.claim(t(s), claim);
+            }
+            // It sees the first of them, and never the second; or both, elsewhere.
+            let seen = |north: f64| {
+                let v = Enu::new(10.0 * (s + 0.5), north, 80.0);
+                let measurement = Measurement::Bearing {
+                    azimuth_rad: math::wrap_tau(v.azimuth_rad() + math::rad(off_deg)),
+                    elevation_rad: Some(v.elevation_rad()),
+                    azimuth_sd_rad: None,
+                    elevation_sd_rad: None,
+                };
+                Plot { measurement, ..plot(0.0, 100.0, 0.0) }
+            };
+            let plots = if first { vec![seen(-900.0)] } else { vec![seen(1_500.0)] };
+            scene.radar(t(s + 0.5), plots);
+        }
+        scene.status_of(B)
+    };
+    assert_eq!(status(3.0, false), IdentityStatus::Claimed);
+    assert_eq!(status(0.0, true), IdentityStatus::Contradicted, "it sees the other where that says it is");
+}
+
 #[test]
 fn an_independent_sensor_corroborates() {
     let mut scene = Scene::new(site());

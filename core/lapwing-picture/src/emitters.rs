@@ -15,11 +15,13 @@
 //! whose tracks have a live alert last.
 
 mod checks;
+mod clocks;
 mod voice;
 mod ways;
 
 pub(crate) use voice::{ACCURACY_MAX_M, Fix, Position, SAID_MAX, Said, Voice};
 
+use crate::align::align;
 use crate::identity::{is_unique, weight};
 use lapwing_model::{Claim, EvidenceKind, Name, NameKind, Place, SensorId, Span, Time, TrackId, Transmitter, limits};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +61,8 @@ pub(crate) struct Way<'a> {
     pub(crate) sensor: &'a SensorId,
     /// When it was received.
     pub(crate) received_at: Time,
+    /// The same, or where it can be true the time it came with: of what a link held up, others have passed on later words already.
+    stamped_at: Time,
     /// How much later than it was said it came, or than by the fastest way, as far as that is known.
     lag: Span,
     /// Whether that can be known: it has a position, and no time of its own.
@@ -70,7 +74,7 @@ pub(crate) struct Way<'a> {
 impl Way<'_> {
     /// When it would have come at once, or by the fastest way.
     pub(crate) fn heard_at(self) -> Time {
-        self.received_at - self.lag
+        self.stamped_at - self.lag
     }
 }
 
@@ -147,6 +151,7 @@ impl Emitters {
         if let Some(voice) = self.voices.get_mut(&id) {
             let late = voice.late_by(claim, way).is_some();
             voice.absorb(claim, received_at, ambiguous, late);
+            voice.note_clock(claim, way, late);
             let echo = claim.place.filter(|_| way.is_measured).and_then(|place| voice.echo_of(place, way));
             if let Some((first, later)) = echo {
                 self.ways.echoed(&first, by.sensor, later);
@@ -171,7 +176,8 @@ impl Emitters {
         let By { sensor, usual, by_others } = by;
         let is_measured = claim.place.is_some() && claim.timestamp_raw_s.is_none();
         let lag = if is_measured { self.ways.lag(sensor) } else { Span::ZERO };
-        Way { sensor, received_at, lag: lag + usual, is_measured, by_others }
+        let stamped_at = if is_measured { align(claim.measured_at, received_at).0 } else { received_at };
+        Way { sensor, received_at, stamped_at, lag: lag + usual, is_measured, by_others }
     }
 
     /// The voice that the tracker knows by a label.

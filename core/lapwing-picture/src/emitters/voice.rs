@@ -1,6 +1,7 @@
 //! One aircraft's side of the conversation.
 
 use super::checks::{ClockCheck, MotionCheck, StampCheck};
+use super::clocks::RightClocks;
 use super::ways::LastTold;
 use super::{JUMP_M, SPEED_MAX_AEROPLANE_MPS, SPEED_MAX_DRONE_MPS, Way};
 use crate::align::{LATE_MAX, RightClock, TimeSource, align_claim};
@@ -32,7 +33,7 @@ pub(crate) struct Fix {
     pub(crate) place: Place,
     /// The time to take it for.
     pub(crate) at: Time,
-    /// When it was received; of a slower way, when it would have been by the fastest.
+    /// When it was received, or what it is known to have been held up by before that.
     pub(crate) received_at: Time,
     raw_s: Option<f64>,
     /// 95 % radius it said, metres.
@@ -128,8 +129,7 @@ pub(crate) struct Voice {
     velocity: Option<SaidVelocity>,
     fed_at: Option<Time>,
     last_told: LastTold,
-    /// When a time stamp of it last was as it should be, and which receiver had passed it on: many stamp by clocks of their own.
-    clock_right: Option<(RightClock, SensorId)>,
+    clocks: RightClocks,
     stamp: StampCheck,
     clock: ClockCheck,
     motion: MotionCheck,
@@ -166,7 +166,7 @@ impl Voice {
             velocity: None,
             fed_at: None,
             last_told: LastTold::default(),
-            clock_right: None,
+            clocks: RightClocks::default(),
             stamp: StampCheck::default(),
             clock: ClockCheck::default(),
             motion: MotionCheck::default(),
@@ -225,9 +225,7 @@ impl Voice {
         self.said = later(self.said, other.said);
         self.speed_max_mps = self.speed_max_mps.max(other.speed_max_mps);
         self.evidence.absorb(&other.evidence);
-        if other.clock_right.as_ref().map(|c| c.0.seen_at) > self.clock_right.as_ref().map(|c| c.0.seen_at) {
-            self.clock_right.clone_from(&other.clock_right);
-        }
+        self.clocks.absorb(&other.clocks);
         self.spoke |= other.spoke;
         self.by_transponder &= other.by_transponder;
         if self.track.is_none() && other.track.is_some() {
@@ -242,8 +240,7 @@ impl Voice {
         if self.fix.is_some_and(|f| f.raw_s.is_some() && f.raw_s == claim.timestamp_raw_s) {
             return (way.received_at, TimeSource::ReceivedImplausible);
         }
-        let right = self.clock_right.as_ref().filter(|(_, by)| by == way.sensor).map(|(right, _)| *right);
-        let (at, source) = align_claim(claim.measured_at, way.received_at, right);
+        let (at, source) = align_claim(claim.measured_at, way.received_at, self.clocks.of(way.sensor));
         (at - way.lag, source)
     }
 
@@ -254,6 +251,18 @@ impl Voice {
         (late_by > LATE_MAX).then_some(late_by)
     }
 
+    /// Notes whether the time of a claim with a place was as it should be; of an echo too, for when its link stalls.
+    pub(super) fn note_clock(&mut self, claim: &Claim, way: Way<'_>, late: bool) {
+        if claim.place.is_none() {
+            return;
+        }
+        if late {
+            self.clocks.late(way.sensor, way.received_at);
+        } else if matches!(self.time_of(claim, way).1, TimeSource::Measured | TimeSource::ReceivedAhead) {
+            self.clocks.right(way.sensor, RightClock { seen_at: way.received_at, late_since: None });
+        }
+    }
+
     /// Whether another receiver has passed on this very position of one that flies; which, and how much later it now comes.
     pub(super) fn echo_of(&mut self, place: Place, way: Way<'_>) -> Option<(SensorId, Span)> {
         let (east, north) = self.fix.and_then(|f| f.velocity)?;
@@ -261,7 +270,7 @@ impl Voice {
         if math::hypot(east, north) < FLIES_MPS {
             return None;
         }
-        self.last_told.echo_of(place, way.heard_at(), way.sensor)
+        self.last_told.echo_of(place, way.received_at - way.lag, way.sensor)
     }
 
     /// Takes in everything but the position.
@@ -327,7 +336,7 @@ impl Voice {
     /// Takes in a position; what is news of it for the tracker.
     pub(crate) fn place(&mut self, claim: &Claim, place: Place, way: Way<'_>, late: bool) -> Option<Position> {
         let (at, source) = self.time_of(claim, way);
-        let (sensor, received_at) = (way.sensor, way.heard_at());
+        let received_at = way.heard_at();
         let before = self.fix;
         let raw_s = claim.timestamp_raw_s;
         let same_place = before.is_some_and(|f| f.place == place);
@@ -336,13 +345,6 @@ impl Voice {
             self.stamp.check(raw_s, place, received_at, &mut self.evidence);
         }
         let speed_mps = claim.speed_mps.filter(|s| s.is_finite());
-        if late {
-            if let Some((right, _)) = self.clock_right.as_mut().filter(|(_, by)| by == sensor) {
-                right.late_since.get_or_insert(received_at);
-            }
-        } else if matches!(source, TimeSource::Measured | TimeSource::ReceivedAhead) {
-            self.clock_right = Some((RightClock { seen_at: received_at, late_since: None }, sensor.clone()));
-        }
         if !late {
             self.motion.check(place, received_at, speed_mps, claim.horizontal_accuracy_m, &mut self.evidence);
         }

@@ -6,6 +6,7 @@ mod forgery;
 mod gather;
 mod late;
 mod placed;
+mod receivers;
 mod save;
 mod scene;
 mod tell;

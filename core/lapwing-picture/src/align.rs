@@ -52,6 +52,8 @@ const OUT_OF_ORDER: Span = Span::from_seconds(1);
 pub struct RightClock {
     /// When the last message was received whose time was as it should be.
     pub seen_at: Time,
+    /// That time: what a link held up goes on there, however long each message is on its way.
+    pub measured_at: Time,
     /// When the first after it was received that was late, if one was.
     pub late_since: Option<Time>,
 }
@@ -64,7 +66,7 @@ impl RightClock {
     fn vouches(self, measured_at: Time, received_at: Time) -> bool {
         let lately = |at: Time| received_at.since(at) <= CLOCK_RIGHT_FOR;
         let in_time = lately(self.seen_at) && received_at.since(measured_at) <= WRONG_CLOCK;
-        let goes_on = measured_at >= self.seen_at - OUT_OF_ORDER && self.late_since.is_none_or(lately);
+        let goes_on = measured_at >= self.measured_at - OUT_OF_ORDER && self.late_since.is_none_or(lately);
         in_time || goes_on
     }
 }
@@ -114,8 +116,11 @@ mod tests {
         let received = Time::from_seconds(1000);
         let late = received - Span::from_seconds(8);
         let of = |measured_at, right_s: Option<i64>| {
-            let right =
-                right_s.map(|s| RightClock { seen_at: received - Span::from_seconds(s), late_since: Some(received) });
+            let right = right_s.map(|s| received - Span::from_seconds(s)).map(|at| RightClock {
+                seen_at: at,
+                measured_at: at,
+                late_since: Some(received),
+            });
             align_claim(Some(measured_at), received, right)
         };
         assert_eq!(of(late, Some(3)), (late, TimeSource::Measured));
@@ -124,11 +129,12 @@ mod tests {
         assert_eq!(of(received + Span::from_seconds(6), Some(3)).1, TimeSource::ReceivedImplausible);
     }
 
+    /// Each message is three seconds on its way, and then a silence begins.
     #[test]
     fn after_a_silence_what_goes_on_where_it_began_is_late_and_what_stays_late_is_a_wrong_clock() {
         let at = |s: i64| Time::from_seconds(1000 + s);
         let of = |measured_s: i64, received_s: i64, late_since: Option<i64>| {
-            let right = RightClock { seen_at: at(0), late_since: late_since.map(at) };
+            let right = RightClock { seen_at: at(3), measured_at: at(0), late_since: late_since.map(at) };
             align_claim(Some(at(measured_s)), at(received_s), Some(right))
         };
         assert_eq!(of(1, 20, None), (at(1), TimeSource::Measured), "the first after twenty seconds of silence");

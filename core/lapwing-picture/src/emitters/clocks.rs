@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     fn right(s: i64) -> RightClock {
-        RightClock { seen_at: Time::from_seconds(s), late_since: None }
+        RightClock { seen_at: Time::from_seconds(s), measured_at: Time::from_seconds(s), late_since: None }
     }
 
     fn sensor(n: usize) -> SensorId {

@@ -258,8 +258,9 @@ impl Voice {
         }
         if late {
             self.clocks.late(way.sensor, way.received_at);
-        } else if matches!(self.time_of(claim, way).1, TimeSource::Measured | TimeSource::ReceivedAhead) {
-            self.clocks.right(way.sensor, RightClock { seen_at: way.received_at, late_since: None });
+        } else if let (at, TimeSource::Measured | TimeSource::ReceivedAhead) = self.time_of(claim, way) {
+            let measured_at = claim.measured_at.unwrap_or(at);
+            self.clocks.right(way.sensor, RightClock { seen_at: way.received_at, measured_at, late_since: None });
         }
     }
 

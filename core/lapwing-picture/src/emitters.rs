@@ -25,7 +25,7 @@ use crate::align::align;
 use crate::identity::{is_unique, weight};
 use lapwing_model::{Claim, EvidenceKind, Name, NameKind, Place, SensorId, Span, Time, TrackId, Transmitter, limits};
 use std::collections::{BTreeMap, BTreeSet};
-use ways::Ways;
+use ways::{Twice, Ways};
 
 /// Displacement between two positions of one aircraft that no speed has to explain, metres: satellite positions jump by
 /// this much between buildings and after a lost fix.
@@ -63,8 +63,10 @@ pub(crate) struct Way<'a> {
     pub(crate) received_at: Time,
     /// The same, or where it can be true the time it came with: of what a link held up, others have passed on later words already.
     stamped_at: Time,
-    /// How much later than it was said it came, or than by the fastest way, as far as that is known.
+    /// How much later than it was said that is, or than by the fastest way, as far as that is known.
     lag: Span,
+    /// The times of reception and of its stamp without their lags, to be compared with other ways'.
+    without_lags: Twice<Time>,
     /// Whether that can be known: it has a position, and no time of its own.
     is_measured: bool,
     /// Whether its place was measured by others.
@@ -154,7 +156,10 @@ impl Emitters {
             voice.note_clock(claim, way, late);
             let echo = claim.place.filter(|_| way.is_measured).and_then(|place| voice.echo_of(place, way));
             if let Some((first, later)) = echo {
-                self.ways.echoed(&first, by.sensor, later);
+                // What was held up says nothing of how long its way is.
+                if !late {
+                    self.ways.echoed(&first, by.sensor, later);
+                }
             } else if let Some(place) = claim.place {
                 heard.position = voice.place(claim, place, way, late);
             }
@@ -175,9 +180,21 @@ impl Emitters {
     fn way<'a>(&self, claim: &Claim, received_at: Time, by: By<'a>) -> Way<'a> {
         let By { sensor, usual, by_others } = by;
         let is_measured = claim.place.is_some() && claim.timestamp_raw_s.is_none();
-        let lag = if is_measured { self.ways.lag(sensor) } else { Span::ZERO };
-        let stamped_at = if is_measured { align(claim.measured_at, received_at).0 } else { received_at };
-        Way { sensor, received_at, stamped_at, lag: lag + usual, is_measured, by_others }
+        let (stamped_at, lags) = if is_measured {
+            (align(claim.measured_at, received_at).0, self.ways.lags(sensor))
+        } else {
+            (received_at, Twice::default())
+        };
+        let times = Twice { received: received_at - usual, stamped: stamped_at - usual };
+        Way {
+            sensor,
+            received_at,
+            stamped_at,
+            lag: lags.less() + usual,
+            without_lags: times.without(lags),
+            is_measured,
+            by_others,
+        }
     }
 
     /// The voice that the tracker knows by a label.

@@ -2,7 +2,7 @@
 
 use super::checks::{ClockCheck, MotionCheck, StampCheck};
 use super::clocks::RightClocks;
-use super::ways::LastTold;
+use super::ways::{LastTold, Twice};
 use super::{JUMP_M, SPEED_MAX_AEROPLANE_MPS, SPEED_MAX_DRONE_MPS, Way};
 use crate::align::{LATE_MAX, RightClock, TimeSource, align_claim};
 use crate::identity::{EvidenceSet, serial_is_well_formed, weight};
@@ -265,13 +265,13 @@ impl Voice {
     }
 
     /// Whether another receiver has passed on this very position of one that flies; which, and how much later it now comes.
-    pub(super) fn echo_of(&mut self, place: Place, way: Way<'_>) -> Option<(SensorId, Span)> {
+    pub(super) fn echo_of(&mut self, place: Place, way: Way<'_>) -> Option<(SensorId, Twice<Span>)> {
         let (east, north) = self.fix.and_then(|f| f.velocity)?;
         // What stands says the same again and again.
         if math::hypot(east, north) < FLIES_MPS {
             return None;
         }
-        self.last_told.echo_of(place, way.received_at - way.lag, way.sensor)
+        self.last_told.echo_of(place, way.without_lags, way.sensor)
     }
 
     /// Takes in everything but the position.

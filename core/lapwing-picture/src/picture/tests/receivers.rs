@@ -60,3 +60,26 @@ fn one_receivers_link_stalls_while_anothers_goes_on() {
         assert_one_honest(&scene, &format!("stalls of {first} and {second} s, {every_s} s apart"));
     }
 }
+
+/// Of two receivers one is slower on its way than the other, which stamps nothing; after a minute the aircraft is heard by it alone.
+#[test]
+fn a_stamp_that_is_true_is_believed_however_long_its_way() {
+    for (way_s, stamped) in [(1.0, true), (3.0, true), (1.0, false)] {
+        let mut scene = Scene::new(site());
+        let fast = by("in-adsb", |s| (s < 60.0).then_some((s, None)));
+        let slow = by("in-rid", |s| Some((s + way_s, stamped.then_some(s))));
+        let mut all: Vec<Heard> = fast.chain(slow).collect();
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for heard in all {
+            let s = heard.0;
+            play(&mut scene, [heard].into_iter());
+            if s > 30.0 {
+                let track = scene.one();
+                let here = flown(scene.picture.snapshot().at.since(t(0.0)).as_seconds_f64());
+                let off_m = track.kinematics.place.distance_m(here);
+                assert!(off_m < 70.0, "{way_s} s, stamped: {stamped}: off by {off_m:.0} m at {s}");
+            }
+        }
+        assert_one_honest(&scene, &format!("{way_s} s on its way, stamped: {stamped}"));
+    }
+}

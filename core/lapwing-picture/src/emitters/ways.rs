@@ -23,6 +23,9 @@ const REMEMBERED: usize = 8;
 /// there are true echoes.
 const GAIN: f64 = 0.25;
 const STEP_MAX: Span = Span::from_millis(200);
+/// One in so many parts of what two ways are both slow by is taken off both at each echo: nothing is faster than the fastest, and links
+/// that stall by turns push both up. A small part: both may be slower than a third that heard only some of it.
+const BOTH_SLOW: i64 = 30;
 
 /// A time of a message by when it was received, and by its stamp, if that can be true.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -86,7 +89,8 @@ fn moved((slower, faster): (Span, Span), later: Span) -> (Span, Span) {
     } else if slower < Span::ZERO {
         (slower, faster) = (Span::ZERO, faster - slower);
     }
-    (slower.min(LAG_MAX), faster.min(LAG_MAX))
+    let both = Span::from_nanos(slower.min(faster).as_nanos() / BOTH_SLOW);
+    ((slower - both).min(LAG_MAX), (faster - both).min(LAG_MAX))
 }
 
 /// A position as it was first heard.
@@ -198,6 +202,52 @@ mod tests {
     fn equal_ways_have_no_lag() {
         let ways = heard(|n| if n % 2 == 0 { 0.02 } else { -0.02 });
         assert!(lag_s(&ways, "slow") < 0.06 && lag_s(&ways, "fast") < 0.06, "{ways:?}");
+    }
+
+    /// Half an hour of one aircraft, twice a second, by ways that take so long each, with jitter; each stands still for four seconds a
+    /// minute, one half a minute after the other. The mean lags of the last ten minutes, seconds.
+    fn stalling(ways_s: &[f64], stall_s: f64, loses: impl Fn(usize, u32) -> bool) -> Vec<f64> {
+        let names: Vec<SensorId> = (0..ways_s.len()).map(|n| sensor(&format!("rx-{n}"))).collect();
+        let mut all: Vec<(f64, u32, usize)> = Vec::new();
+        for n in 0..3_600_u32 {
+            for (rx, way_s) in ways_s.iter().enumerate().filter(|(rx, _)| !loses(*rx, n)) {
+                let said = f64::from(n) * 0.5;
+                let into = (said + 30.0 * rx as f64) % 60.0;
+                let jitter = f64::from((n * 7919 + rx as u32 * 104_729) % 101) * 1e-3;
+                all.push((said + (stall_s - into).max(0.0) + way_s + jitter, n, rx));
+            }
+        }
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (mut ways, mut told) = (Ways::default(), LastTold::default());
+        let (mut sums, mut count) = (vec![0.0; names.len()], 0.0);
+        for (s, n, rx) in all {
+            let place = Place { latitude_deg: 47.0 + f64::from(n) * 1e-3, longitude_deg: 8.0 };
+            let by = &names[rx];
+            if let Some((first, later)) = told.echo_of(place, both(at(s)).without(ways.lags(by)), by) {
+                ways.echoed(&first, by, later);
+            }
+            if s > 1_200.0 {
+                count += 1.0;
+                sums.iter_mut().zip(&names).for_each(|(sum, name)| *sum += lag_s(&ways, name.as_str()));
+            }
+        }
+        sums.into_iter().map(|sum| sum / count).collect()
+    }
+
+    #[test]
+    fn equal_ways_that_stall_by_turns_do_not_both_become_slow() {
+        let lags = stalling(&[0.0, 0.0], 4.0, |_, _| false);
+        assert!(lags.iter().all(|s| *s < 0.35), "{lags:?}");
+        let lags = stalling(&[0.0, 1.0], 4.0, |_, _| false);
+        assert!(lags[0] < 0.2 && (lags[1] - 1.0).abs() < 0.2, "{lags:?}");
+    }
+
+    #[test]
+    fn two_ways_slower_than_a_third_stay_so() {
+        // Each of the three hears two messages of three, so that often only the slower two hear one.
+        let lags = stalling(&[0.0, 1.0, 2.0], 0.0, |rx, n| n * 31 % 3 == rx as u32);
+        let off = [lags[0], lags[1] - 1.0, lags[2] - 2.0];
+        assert!(off.iter().all(|s| s.abs() < 0.15), "{lags:?}");
     }
 
     #[test]

@@ -176,6 +176,17 @@ impl Emitters {
         heard
     }
 
+    /// Only these sensors are there from now on.
+    pub(crate) fn configure(&mut self, is_known: impl Fn(&SensorId) -> bool) {
+        self.ways.keep(is_known);
+    }
+
+    /// What is taken off the times of what a receiver passes on.
+    #[cfg(test)]
+    pub(crate) fn lag(&self, sensor: &SensorId) -> Span {
+        self.ways.lags(sensor).less()
+    }
+
     /// How a claim came.
     fn way<'a>(&self, claim: &Claim, received_at: Time, by: By<'a>) -> Way<'a> {
         let By { sensor, usual, by_others } = by;

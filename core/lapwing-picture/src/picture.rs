@@ -312,6 +312,8 @@ impl Picture {
         self.site = site;
         self.read_site();
         self.health.configure(&self.site, self.now);
+        let health = &self.health;
+        self.emitters.configure(|sensor| health.sensor(sensor).is_some());
         self.alerts.configured(self.now, &self.zone_numbers.keys().cloned().collect());
         self.dirty.extend(self.tracks.keys().copied());
     }

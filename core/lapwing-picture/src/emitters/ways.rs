@@ -55,9 +55,22 @@ impl Ways {
         self.set(first, faster);
     }
 
+    /// Forgets all but these.
+    pub(super) fn keep(&mut self, is_known: impl Fn(&SensorId) -> bool) {
+        self.0.retain(|sensor, _| is_known(sensor));
+    }
+
     fn set(&mut self, sensor: &SensorId, lags: Twice<Span>) {
-        if self.0.len() < limits::SENSORS_MAX || self.0.contains_key(sensor) {
-            self.0.insert(sensor.clone(), lags);
+        if lags == Twice::default() {
+            self.0.remove(sensor);
+            return;
+        }
+        self.0.insert(sensor.clone(), lags);
+        if self.0.len() > limits::SENSORS_MAX {
+            // The least is lost with the one that is least slow.
+            let least =
+                self.0.iter().min_by_key(|(_, lags)| lags.received.max(lags.stamped)).map(|(sensor, _)| sensor.clone());
+            least.and_then(|sensor| self.0.remove(&sensor));
         }
     }
 }
@@ -258,6 +271,19 @@ mod tests {
         let slow_clock =
             heard_and_stamped(|_| 0.1, |(by, said), received| if by == "slow" { said - 3.0 } else { received });
         assert!(lag_s(&slow_clock, "fast") < 0.05, "no clock makes others late: {slow_clock:?}");
+    }
+
+    #[test]
+    fn receivers_that_are_gone_are_forgotten_and_new_ones_find_room() {
+        let (fast, mut ways) = (sensor("fast"), Ways::default());
+        for n in 0..limits::SENSORS_MAX + 10 {
+            ways.echoed(&fast, &sensor(&format!("rx-{n}")), both(Span::from_millis(100 + n as i64 % 100)));
+        }
+        assert_eq!(ways.0.len(), limits::SENSORS_MAX);
+        let last = format!("rx-{}", limits::SENSORS_MAX + 9);
+        assert!(lag_s(&ways, &last) > 0.0 && lag_s(&ways, "rx-0") == 0.0, "the one least slow gave way");
+        ways.keep(|sensor| sensor.as_str() == last);
+        assert!(ways.0.len() == 1 && lag_s(&ways, &last) > 0.0);
     }
 
     #[test]

@@ -83,3 +83,19 @@ fn a_stamp_that_is_true_is_believed_however_long_its_way() {
         assert_one_honest(&scene, &format!("{way_s} s on its way, stamped: {stamped}"));
     }
 }
+
+#[test]
+fn a_receiver_that_is_configured_no_more_is_forgotten() {
+    let mut scene = Scene::new(site());
+    let slow = by("in-rid", |s| Some((s + 1.0, None)));
+    play(&mut scene, by("in-adsb", |s| Some((s, None))).chain(slow));
+    let lag_s = |scene: &Scene| scene.picture.emitters.lag(&sensor_id("rid")).as_seconds_f64();
+    assert!((lag_s(&scene) - 1.0).abs() < 0.1, "{}", lag_s(&scene));
+    scene.input(t(122.0), Input::Configure(Box::new(site())));
+    assert!((lag_s(&scene) - 1.0).abs() < 0.1, "it is still there");
+    let mut without = site();
+    without.sensors.retain(|s| s.id != sensor_id("rid"));
+    without.inputs.retain(|i| i.id != input("in-rid"));
+    scene.input(t(123.0), Input::Configure(Box::new(without)));
+    assert_eq!(lag_s(&scene), 0.0);
+}

@@ -38,6 +38,8 @@ const JUDGED_OVER: Span = Span::from_seconds(60);
 const LATE_MAX: Span = Span::from_seconds(5);
 /// How much a counter may be slow, parts per million: crystals are good to some fifty.
 const SLOW_PPM: i64 = 200;
+/// After a silence this long it is seen only from what comes in the minute after how slow the counter was meanwhile.
+const SILENCE: Span = Span::from_seconds(60);
 const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
@@ -53,6 +55,8 @@ struct Anchor {
     /// The least that any message received since a time was late.
     least_late: Span,
     judged_from: Time,
+    /// What it may have been slow by in a silence, beyond what was taken off at its end.
+    in_silence: Span,
 }
 
 /// Turns time stamps into times.
@@ -98,6 +102,7 @@ impl Clock {
             first_received_at: received_at,
             least_late: Span::ZERO,
             judged_from: received_at,
+            in_silence: Span::ZERO,
         };
         match self.anchors.iter().position(|a| a.receiver == receiver) {
             Some(0) => {}
@@ -136,7 +141,7 @@ impl Anchor {
         if late < Span::ZERO {
             // Nothing is heard after it was received: the first message was the slower one on its way.
             self.time = self.time + late;
-            (self.least_late, self.judged_from) = (Span::ZERO, received_at);
+            (self.least_late, self.judged_from, self.in_silence) = (Span::ZERO, received_at, Span::ZERO);
             return Some(received_at);
         }
         self.least_late = self.least_late.min(late);
@@ -148,7 +153,11 @@ impl Anchor {
             return None;
         }
         // What is left may be a slow counter; more than that is a slow way.
-        let slow = Span::from_nanos(judged.as_nanos() / 1_000_000 * SLOW_PPM).min(self.least_late);
+        let may_be = Span::from_nanos(judged.as_nanos() / 1_000_000 * SLOW_PPM).min(LATE_MAX);
+        let slow = (may_be + self.in_silence).min(LATE_MAX).min(self.least_late);
+        // The least late was mostly from before a silence, and says nothing of how slow the counter was in it.
+        let left = if judged > JUDGED_OVER + SILENCE { (may_be - slow).max(Span::ZERO) } else { Span::ZERO };
+        self.in_silence = left;
         self.time = self.time + slow;
         (self.least_late, self.judged_from) = (late - slow, received_at);
         Some(time + slow)
@@ -227,6 +236,40 @@ mod tests {
             let time = clock.time(at(f64::from(second) + 0.01), Some((said * 12e6) as u64 + 1), None).unwrap();
             let late = at(f64::from(second)).since(time).as_seconds_f64();
             assert!(late.abs() < 0.05, "{second}: {late}");
+        }
+    }
+
+    #[test]
+    fn a_slow_counter_is_right_a_minute_after_a_silence() {
+        let mut clock = Clock::new(ClockKind::Counter);
+        // 50 millionths slow, and nothing is heard for eight hours.
+        let night = 600..600 + 8 * 3_600;
+        for second in (0..40_000u32).filter(|s| !night.contains(s)) {
+            let said = f64::from(second) * (1.0 - 50e-6);
+            let time = clock.time(at(f64::from(second) + 0.01), Some((said * 12e6) as u64 + 1), None).unwrap();
+            let late = at(f64::from(second)).since(time).as_seconds_f64();
+            let again = second >= night.end && second <= night.end + 60;
+            assert!(late.abs() < if again { 1.5 } else { 0.05 }, "{second}: {late}");
+        }
+    }
+
+    #[test]
+    fn what_a_link_held_up_after_a_silence_is_not_a_slow_counter() {
+        let mut clock = Clock::new(ClockKind::Counter);
+        let mut time = |said: f64, heard: f64| {
+            let time = clock.time(at(heard), Some(1 + (said * 12e6) as u64), None).unwrap();
+            time.since(at(said)).as_seconds_f64()
+        };
+        for second in 0..600 {
+            time(f64::from(second), f64::from(second));
+        }
+        // After an hour it is heard again; then its way becomes slower by two seconds for good.
+        for second in 4_200..4_400 {
+            assert!(time(f64::from(second), f64::from(second)).abs() < 0.02);
+        }
+        for second in 4_400..4_600 {
+            let off = time(f64::from(second), f64::from(second) + 2.0);
+            assert!(off.abs() < 0.1, "{second}: {off}");
         }
     }
 

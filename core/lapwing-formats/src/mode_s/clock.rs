@@ -106,7 +106,12 @@ impl Clock {
         };
         match self.anchors.iter().position(|a| a.receiver == receiver) {
             Some(0) => {}
-            Some(index) => self.anchors.swap(0, index),
+            // The others stay in their order, for the last gives way.
+            Some(index) => {
+                if let Some(used) = self.anchors.get_mut(..=index) {
+                    used.rotate_right(1);
+                }
+            }
             None => {
                 self.anchors.truncate(RECEIVERS_MAX - 1);
                 self.anchors.insert(0, fresh);
@@ -295,6 +300,20 @@ mod tests {
         clock.time(at(1.0), Some(12_000_000 + 200), Some(199));
         assert!(clock.anchors.len() <= RECEIVERS_MAX);
         assert_eq!(clock.time(at(1.0), Some(12_000_000 + 200 - 3), Some(199)), Some(at(1.0) - Span::from_nanos(250)));
+    }
+
+    #[test]
+    fn of_too_many_receivers_the_one_heard_longest_ago_gives_way() {
+        let mut clock = Clock::new(ClockKind::Counter);
+        for n in 0..RECEIVERS_MAX as u64 {
+            clock.time(at(0.0), Some(12_000_000), Some(n));
+        }
+        // The first is heard again, and then a new one: the second gives way, not the one heard before the first.
+        clock.time(at(1.0), Some(24_000_000), Some(0));
+        clock.time(at(1.0), Some(12_000_000), Some(999));
+        let known: Vec<u64> = clock.anchors.iter().filter_map(|a| a.receiver).collect();
+        let last = RECEIVERS_MAX as u64 - 1;
+        assert_eq!((known.len(), &known[..3], known.contains(&1)), (RECEIVERS_MAX, &[999, 0, last][..], false));
     }
 
     #[test]

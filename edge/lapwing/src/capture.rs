@@ -146,7 +146,11 @@ impl Capture {
             marks.extend(decoded.reports.iter().filter_map(|f| Some((f.offset, report_time(&f.report)?))));
         }
         if marks.is_empty() {
-            bail!("{}: nothing in it says when it was received; give --timestamps or --start", self.name);
+            // A stream without stamps is all of its start.
+            let Some(start) = start else {
+                bail!("{}: nothing in it says when it was received; give --timestamps or --start", self.name);
+            };
+            marks.push((0, start));
         }
         Ok((self.cut(&marks), damage))
     }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 /// One message in the terms of the wire, for `lapwing decode`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Wire {
-    /// When it was heard.
+    /// When it was heard; where the stream does not say, when it was received.
     pub measured_at: Time,
     /// The receiver that heard it, where the stream says; 16 hexadecimal digits.
     #[serde(serialize_with = "hex_id")]
@@ -135,7 +135,7 @@ impl ModeS {
 
     /// Takes in one message that is already out of its framing; or why it is none. Nothing is allocated.
     pub fn message(&mut self, frame: &Frame, receipt: Receipt, received_at: Time) -> Result<Wire, Refusal> {
-        self.messages.decode(frame, receipt, HeardBy::default(), received_at)
+        self.messages.decode(frame, receipt, HeardBy::default(), received_at).map(|(wire, _)| wire)
     }
 
     fn piece(&mut self, received_at: Time, connection: u64, offset: u64, bytes: &[u8], out: &mut Decoded) {
@@ -210,17 +210,11 @@ impl Messages {
     fn item(&mut self, item: &Item, heard_by: &mut HeardBy, received_at: Time, out: &mut Decoded) {
         let (kind, reason, detail) = match item.content {
             Content::Message(frame, receipt) => match self.decode(&frame, receipt, *heard_by, received_at) {
-                Ok(wire) => {
+                Ok((wire, stamped)) => {
                     out.received();
                     out.used();
                     out.bytes_used(item.wire_bytes);
-                    let claim = claim(
-                        &wire.message,
-                        &wire.context,
-                        Some(wire.measured_at),
-                        wire.signal_dbfs,
-                        wire.multilateration,
-                    );
+                    let claim = claim(&wire.message, &wire.context, stamped, wire.signal_dbfs, wire.multilateration);
                     if wire.context.position.and_then(|p| p.no_place_reason) == Some(NoPlace::OutOfRange) {
                         // The rest of the message is used.
                         let (reason, detail) =
@@ -260,17 +254,19 @@ impl Messages {
         out.reject(fault(kind, reason, detail, item.offset, item.wire_bytes));
     }
 
+    /// One message, and when it was heard, if the stream says that.
     fn decode(
         &mut self,
         frame: &Frame,
         receipt: Receipt,
         heard_by: HeardBy,
         received_at: Time,
-    ) -> Result<Wire, Refusal> {
+    ) -> Result<(Wire, Option<Time>), Refusal> {
         let message = Message::decode(frame)?;
         let stamped = self.clock.time(received_at, receipt.timestamp_raw, heard_by.receiver_id);
-        let measured_at = heard_by.dump_time.or(stamped).unwrap_or(received_at);
-        Ok(Wire {
+        let stamped = heard_by.dump_time.or(stamped);
+        let measured_at = stamped.unwrap_or(received_at);
+        let wire = Wire {
             measured_at,
             receiver_id: heard_by.receiver_id,
             multilateration: receipt.timestamp_raw == Some(MARK_MULTILATERATION),
@@ -279,6 +275,7 @@ impl Messages {
             frame: *frame,
             message,
             context: self.table.take(&message, measured_at),
-        })
+        };
+        Ok((wire, stamped))
     }
 }

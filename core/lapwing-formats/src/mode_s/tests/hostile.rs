@@ -2,6 +2,7 @@
 
 use super::{TOULOUSE, at, decoder, hear};
 use crate::mode_s::aircraft::{AIRCRAFT_MAX, DOUBTS_MAX, NoPlace};
+use crate::mode_s::clock::ClockKind;
 use crate::mode_s::cpr::LatLon;
 use crate::mode_s::encode::{self, SentHeight};
 use crate::mode_s::fields::Callsign;
@@ -217,8 +218,29 @@ fn positions_by_multilateration_are_not_the_aircrafts_word() {
     let Report::Claim(claim) = &out.reports[0].report else { panic!() };
     assert_eq!(
         (claim.protocol, claim.measured_at, claim.rssi_db),
-        (lapwing_model::Protocol::Multilateration, Some(at(3.0)), None)
+        (lapwing_model::Protocol::Multilateration, None, None)
     );
+}
+
+#[test]
+fn what_no_stamp_says_is_of_no_time() {
+    let frame = encode::operational_status(Icao(5), 10, 2, 3);
+    for (stamp, clock, measured_at) in [
+        (Some(12_000_000), ClockKind::Counter, Some(at(3.0))),
+        (Some(0), ClockKind::Counter, None),
+        (None, ClockKind::Counter, None),
+        (Some(12_000_000), ClockKind::Reception, None),
+        (Some(90_000 << 30), ClockKind::Gps, None),
+    ] {
+        let mut wire = Vec::new();
+        beast::encode(&frame, Receipt { timestamp_raw: stamp, signal_level: None }, &mut wire);
+        let mut out = Decoded::with_details();
+        let config = ModeSConfig { clock, ..ModeSConfig::default() };
+        ModeS::new(config).decode(at(3.0), &Envelope::Datagram, &wire, &mut out);
+        let Report::Claim(claim) = &out.reports[0].report else { panic!() };
+        assert_eq!(claim.measured_at, measured_at, "{stamp:?} by {clock:?}: its sensor's `latency_s` is taken off");
+        assert_eq!(out.details[0].message["measured_at"], serde_json::to_value(at(3.0)).unwrap(), "as it was received");
+    }
 }
 
 #[test]

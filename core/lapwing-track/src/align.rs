@@ -70,7 +70,10 @@ struct Residual {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct View1 {
     label: Label,
+    /// Key of the track beside it that gave the plots; 0 where that was its own.
+    seen: u64,
     readings: u32,
+    first_at: Time,
     at: Time,
     x: [f64; 5],
     p: [[f64; 5]; 5],
@@ -90,7 +93,7 @@ pub(crate) struct BiasFilter {
 }
 
 impl BiasFilter {
-    fn prior(sensor: &Sensor) -> Four {
+    pub(crate) fn prior(sensor: &Sensor) -> Four {
         let b = &sensor.bias_sd;
         [
             b.range_m.map_or(PRIOR[0], |s| s.max(1.0)),
@@ -162,8 +165,16 @@ impl BiasFilter {
         }
     }
 
-    /// One residual of each component, of an aircraft whose height is as good as `height_sd_m`.
-    fn learn(&mut self, label: Label, now: Time, residual: &[Option<Residual>; 3], height_sd_m: f64, sensor: &Sensor) {
+    /// One residual of each component, of an aircraft whose height is as good as `height_sd_m`: of the plots of its own track, or of one
+    /// that was `seen` beside it, by key.
+    fn learn(
+        &mut self,
+        (label, seen): (Label, u64),
+        now: Time,
+        residual: &[Option<Residual>; 3],
+        height_sd_m: f64,
+        sensor: &Sensor,
+    ) {
         let prior = Self::prior(sensor);
         let at = match self.views.iter().position(|v| v.label == label) {
             Some(at) => at,
@@ -179,12 +190,25 @@ impl BiasFilter {
                     p[i][i] = prior[i] * prior[i];
                 }
                 p[HEIGHT][HEIGHT] = height_sd_m * height_sd_m;
-                self.views.push(View1 { label, readings: 0, at: now, x: [0.0; 5], p, satellite: [0.0; 4] });
+                self.views.push(View1 {
+                    label,
+                    seen,
+                    readings: 0,
+                    first_at: now,
+                    at: now,
+                    x: [0.0; 5],
+                    p,
+                    satellite: [0.0; 4],
+                });
                 self.views.len() - 1
             }
         };
         let Some(view) = self.views.get_mut(at) else { return };
         view.readings = view.readings.saturating_add(1);
+        if seen == 0 {
+            // In one track: no doubt any more.
+            view.seen = 0;
+        }
         let wandered = HEIGHT_WANDER_M2PS * now.since(view.at).as_seconds_f64().max(0.0);
         view.p[HEIGHT][HEIGHT] = (view.p[HEIGHT][HEIGHT] + wandered).min(height_sd_m * height_sd_m);
         view.at = view.at.max(now);
@@ -212,6 +236,17 @@ impl BiasFilter {
         self.combine(sensor);
     }
 
+    /// Whether a view is of an aircraft beside those of the others: one that was only seen beside what said where it is counts when at
+    /// the same time another was, or when an aircraft's own track has been learned of. One aircraft with two names after each other
+    /// must not turn a sensor.
+    fn is_of_another(&self, view: &View1) -> bool {
+        let both = |other: &View1| {
+            let at_once = other.first_at <= view.at && view.first_at <= other.at;
+            other.readings >= READINGS_MIN && (other.seen == 0 || (other.seen != view.seen && at_once))
+        };
+        view.seen == 0 || self.views.iter().any(|other| other.label != view.label && both(other))
+    }
+
     /// All aircraft that count, together; one that disagrees with the rest is left out.
     fn combine(&mut self, sensor: &Sensor) {
         let error = &sensor.error;
@@ -226,7 +261,8 @@ impl BiasFilter {
         for i in 0..4 {
             let of = |v: &View1| (v.x[i], v.p[i][i] + v.satellite[i]);
             let informed = |v: &View1| v.readings >= READINGS_MIN && v.p[i][i] < 0.5 * prior[i] * prior[i];
-            let mut list: Vec<(f64, f64)> = self.views.iter().filter(|v| informed(v)).map(of).collect();
+            let mut list: Vec<(f64, f64)> =
+                self.views.iter().filter(|v| informed(v) && self.is_of_another(v)).map(of).collect();
             list.sort_by(|a, b| a.0.total_cmp(&b.0));
             // The median stands for the rest.
             let Some(median) = list.get(list.len() / 2).map(|m| m.0) else {
@@ -269,9 +305,10 @@ impl Filter {
         if !ctx.config.align {
             return;
         }
-        let own = self.tracks.get(slot).filter(|t| t.supported).and_then(|t| t.fix);
+        let Some(track) = self.tracks.get(slot) else { return };
+        let own = track.fix.filter(|_| track.supported).map(|fix| (fix, 0));
         // Or of what flies beside it.
-        let Some(fix) = own.or_else(|| self.said_beside(slot)?.fix) else { return };
+        let Some((fix, seen)) = own.or_else(|| Some((self.said_beside(slot, look.sensor)?, track.key))) else { return };
         // The raw reading, not the corrected one.
         let Some(raw) = look.raw.get(number as usize) else { return };
         let (polar, elevation) = match raw.kind {
@@ -321,7 +358,7 @@ impl Filter {
             });
         }
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
-        self.memory(look.sensor).bias.learn(fix.label, raw.at, &residual, satellite.1, &post.sensor);
+        self.memory(look.sensor).bias.learn((fix.label, seen), raw.at, &residual, satellite.1, &post.sensor);
     }
 }
 

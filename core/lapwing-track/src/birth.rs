@@ -184,7 +184,8 @@ impl Filter {
         {
             state = after;
         }
-        let up = if height_known { None } else { up_of(&scene, value, &state) };
+        // A direction may be of something else along it: that is asked when it is a track.
+        let up = if height_known || !value.kind.has_height() { None } else { up_of(&scene, value, &state) };
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return false };
         let (interval, listens) = (post.sensor.interval, post.listens);
         let speed = ctx.config.vertical_speed_start_sd_mps;
@@ -363,7 +364,8 @@ impl Filter {
         candidate.height_known = height_known;
         candidate.remember(look.sensor, interval, value);
         let mut beside = None;
-        if existence * fast >= config.candidate_min && value.velocity.is_none() {
+        let said_slow = |v: crate::interface::Velocity| math::hypot(v.east_mps, v.north_mps) < config.speed_fast_mps;
+        if existence * fast >= config.candidate_min && !value.velocity.is_some_and(said_slow) {
             candidate.shares_line = true;
             let sd = config.speed_fast_start_sd_mps;
             for axis in [3, 4] {

@@ -36,7 +36,7 @@ pub struct Config {
     pub speed_fast_max_mps: f64,
     /// One sigma per horizontal axis of the unknown velocity of a new track (default 20 m/s).
     pub speed_start_sd_mps: f64,
-    /// Part of the aircraft that appear of which nothing is known that may be fast (default 0.05; 0 is none), ...
+    /// Part of the aircraft that appear of which nothing is known that may be fast (default 0.005; 0 is none), ...
     pub birth_fast_part: f64,
     /// ... and one sigma per horizontal axis of the velocity of those (default 120 m/s).
     pub speed_fast_start_sd_mps: f64,
@@ -142,7 +142,7 @@ impl Default for Config {
             speed_slow_max_mps: 150.0,
             speed_fast_max_mps: 400.0,
             speed_start_sd_mps: 20.0,
-            birth_fast_part: 0.02,
+            birth_fast_part: 0.005,
             speed_fast_start_sd_mps: 120.0,
             vertical_speed_start_sd_mps: 5.0,
             height_above_sensor_m: 150.0,

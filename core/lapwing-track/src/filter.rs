@@ -3,7 +3,7 @@
 
 use crate::align::BiasFilter;
 use crate::assign::Solver;
-use crate::beside::Beside;
+use crate::beside::{Beside, Pair as BesidePair};
 use crate::birth::Bearing;
 use crate::cluster::{Child, Cluster};
 use crate::clutter::ClutterMap;
@@ -74,8 +74,8 @@ pub(crate) struct Filter {
     pub(crate) memories: Vec<Memory>,
     pub(crate) bearings: VecDeque<Bearing>,
     pub(crate) labels: BTreeSet<(Label, u32)>,
-    /// What flies beside what is only seen, by the slot of that.
-    pub(crate) beside: BTreeMap<u32, Beside>,
+    /// What flies beside what is only seen.
+    pub(crate) beside: BTreeMap<BesidePair, Beside>,
     /// The latest time of anything taken in.
     pub(crate) clock: Option<Time>,
     /// The last whole second at which time alone was let decide.

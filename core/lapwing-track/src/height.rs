@@ -136,7 +136,24 @@ impl Filter {
             track.height_claimed = !reading.kind.has_height();
             return;
         }
+        if !reading.kind.has_height() && self.denies_direction(slot, reading, sensor, ctx) {
+            return;
+        }
         self.set_height(slot, reading, sensor, false, ctx);
+    }
+
+    /// Whether the height that a direction has at a track's distance cannot be its own, by the latest slant range, or may not be: it may be
+    /// of a bird before it, and its height would take the track from the radar.
+    fn denies_direction(&self, slot: u32, reading: &Reading, sensor: u32, ctx: &mut Context<'_>) -> bool {
+        let Some(track) = self.tracks.get(slot) else { return true };
+        let state = track.best.modes.merged();
+        let Some((up, up_variance)) = up_of(&ctx.scene(sensor, track.region, false), reading, &state) else {
+            return true;
+        };
+        let mut there = state;
+        there.mean[2] = up;
+        there.covariance[(2, 2)] = up_variance;
+        matches!(weigh(track, &Said::by(&there), reading.at, ctx), Some(Verdict::Denied(_) | Verdict::Waits))
     }
 
     /// The first height that a track without one says it has, unless what is measured denies it.

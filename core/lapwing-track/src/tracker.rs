@@ -304,10 +304,10 @@ impl Tracker {
     }
 
     /// Whether `sensor` may see a track that says where it is in the wrong place: something flies beside it that the sensor sees.
-    pub fn may_be_seen_beside(&self, id: TrackId, sensor: &SensorId, at: Time) -> bool {
+    pub fn may_be_seen_beside(&self, id: TrackId, sensor: &SensorId) -> bool {
         let number = self.numbers.get(sensor).copied();
         let slot = self.slots.get(&id).copied();
-        slot.zip(number).is_some_and(|(slot, number)| self.filter.may_be_seen_beside(slot, number, at))
+        slot.zip(number).is_some_and(|(slot, number)| self.filter.may_be_seen_beside(slot, number))
     }
 
     /// Whether a sensor was ever seen to look where it is thought to: it gives places, or has seen an aircraft where that says it is.

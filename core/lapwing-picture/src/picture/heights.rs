@@ -42,6 +42,8 @@ pub(super) fn measures_height(kind: SensorKind, measurement: &Measurement) -> bo
             Measurement::Position { heights, .. } => {
                 heights.height_ellipsoid_m.is_some() || heights.altitude_msl_m.is_some()
             }
+            // With the distance that the others know.
+            Measurement::Bearing { elevation_rad, .. } => elevation_rad.is_some(),
             _ => false,
         }
 }

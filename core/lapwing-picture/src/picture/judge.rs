@@ -215,8 +215,15 @@ impl Picture {
                 continue;
             }
             let Some(faded) = covers(&post, &frame, &estimate) else { continue };
-            // It may be what the sensor sees beside it, if nobody has aligned the sensor.
-            if self.tracker.may_be_seen_beside(id, sensor, self.now) {
+            // It may be what the sensor sees beside it, if nobody has aligned the sensor: then it never looked in vain.
+            if self.tracker.may_be_seen_beside(id, sensor) {
+                if let Some(entry) = self.tracks.get_mut(&id)
+                    && entry.misses.remove(sensor).is_some_and(|misses| misses.told)
+                    && entry.misses.values().all(|misses| !misses.told)
+                    && entry.evidence.withdraw(EvidenceKind::NotSeenThere)
+                {
+                    self.dirty.insert(id);
+                }
                 continue;
             }
             let now = self.now;
@@ -227,6 +234,7 @@ impl Picture {
             let since = *misses.since.get_or_insert(now);
             let (looks, weight) = (misses.looks, misses.nats.max(weight::NOT_SEEN_MOST));
             if looks >= MISSES_MIN && weight <= MISSES_NATS && now.since(since) >= MISSES_FOR {
+                misses.told = true;
                 entry.evidence.note(EvidenceKind::NotSeenThere, weight, now, || {
                     format!("{sensor} looked there {looks} times and saw nothing")
                 });

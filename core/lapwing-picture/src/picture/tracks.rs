@@ -29,6 +29,8 @@ pub(super) struct Misses {
     pub(super) nats: f64,
     /// When the first of them was.
     pub(super) since: Option<Time>,
+    /// Whether it was held against the aircraft.
+    pub(super) told: bool,
 }
 
 /// A number made of a sensor's name: of many sensors it tells most apart at once.

@@ -65,13 +65,17 @@ impl Tracker {
 /// The sector a reading was seen in, where that is far from the one it should be in by its time: that is of another clock than the
 /// scan's. `None` where both agree, or where it has no azimuth.
 fn where_seen(reading: &Reading, from: Option<&LocalFrame>, by_time: usize, width: f64) -> Option<usize> {
-    let azimuth = match reading.kind {
-        Kind::Polar { .. } | Kind::Bearing { .. } => reading.value[1],
-        Kind::Position { .. } => from?.ecef_to_enu(reading.point).azimuth_rad(),
+    let (azimuth, slack) = match reading.kind {
+        Kind::Polar { .. } | Kind::Bearing { .. } => (reading.value[1], 0.0),
+        Kind::Position { .. } => {
+            let seen = from?.ecef_to_enu(reading.point);
+            let range_m = math::hypot(seen.east_m, seen.north_m).max(1.0);
+            (seen.azimuth_rad(), 3.0 * math::sqrt(reading.variance[0].max(0.0)) / range_m)
+        }
         Kind::RangeDifference => return None,
     };
     let azimuth = math::wrap_tau(azimuth);
     let off_middle = math::wrap_tau(azimuth - width * (by_time as f64 + 0.5));
     let off = off_middle.min(math::TAU - off_middle) - width / 2.0;
-    (off > ASTRAY_RAD).then(|| (math::floor(azimuth / width) as usize).min(SECTORS - 1))
+    (off > ASTRAY_RAD + slack).then(|| (math::floor(azimuth / width) as usize).min(SECTORS - 1))
 }

@@ -295,6 +295,27 @@ fn what_a_radar_sees_beside_it_is_not_held_against_it() {
     }
 }
 
+/// Nor when it stops and goes on, again and again.
+#[test]
+fn what_stops_and_goes_on_beside_what_is_seen_is_not_denied() {
+    let mut scene = Scene::new(site());
+    let mut east = -300.0;
+    for s in 0..180 {
+        let goes = s % 16 < 10;
+        let before = east;
+        east += if goes { 9.0 } else { 0.0 };
+        let s = f64::from(s);
+        let mut claim = rid("02:00:00:00:00:01", Some(A), Some(at(before, 1_500.0)));
+        claim.heights.height_ellipsoid_m = Some(480.0);
+        (claim.speed_mps, claim.course_rad) = (Some(if goes { 9.0 } else { 0.0 }), Some(math::PI / 2.0));
+        scene.claim(t(s), claim);
+        let (sin, cos) = (math::sin(math::rad(3.0)), math::cos(math::rad(3.0)));
+        let (e, n) = (0.5 * (before + east), 1_500.0);
+        scene.radar(t(s + 0.5), vec![plot(e * cos + n * sin, n * cos - e * sin, 80.0)]);
+        assert_ne!(scene.status_of(A), IdentityStatus::Contradicted, "at {s} s");
+    }
+}
+
 /// A camera that points three degrees beside where it is thought to sees nothing of what it is asked for: it has never shown that it looks
 /// there.
 #[test]

@@ -55,14 +55,88 @@ fn flown(aircraft: &[usize], wrong: Wrong, seconds: u32, says: impl Fn(usize, f6
             aircraft.iter().map(|i| seen_at(now + 0.5, flies(*i, now + 0.5).0, wrong, &mut dice)).collect();
         tracker.advance(at(now + 0.5));
         look(&mut tracker, &sensor, now + 0.5, &plots);
-        let alone = |id: &TrackId| {
-            tracker.claimed_only(*id) == Some(true) && !tracker.may_be_seen_beside(*id, &sensor.id, at(now + 0.5))
-        };
+        let alone =
+            |id: &TrackId| tracker.claimed_only(*id) == Some(true) && !tracker.may_be_seen_beside(*id, &sensor.id);
         if s >= 10 && tracker.ids().any(|id| alone(&id)) {
             denied.push(now);
         }
     }
     Flown { tracker, denied }
+}
+
+/// Two that fly side by side, each within what a turned radar may be off by of what it sees of the other: neither is denied, and nothing
+/// is learned of them.
+#[test]
+fn two_that_fly_alike_excuse_each_other() {
+    let (sensor, receiver) = (radar(), receiver("rid"));
+    let wrong = Wrong { range_m: 0.0, azimuth_deg: 3.0 };
+    let mut dice = Dice::new(9);
+    let mut t = Tracker::new(Config::default());
+    for s in 0..50 {
+        let now = f64::from(s);
+        let place = |i: usize, now: f64| Enu::new(-300.0 + 12.0 * now, 1_900.0 + 60.0 * i as f64, 100.0);
+        t.advance(at(now));
+        for i in 0..2 {
+            let said = with_velocity(claim(now, place(i, now), 3.0, 1 + i as u64), 12.0, 0.0);
+            observe(&mut t, &receiver, &[said]);
+        }
+        t.advance(at(now + 0.5));
+        let plots: Vec<_> = (0..2).map(|i| seen_at(now + 0.5, place(i, now + 0.5), wrong, &mut dice)).collect();
+        look(&mut t, &sensor, now + 0.5, &plots);
+        let alone = |id: &TrackId| t.claimed_only(*id) == Some(true) && !t.may_be_seen_beside(*id, &sensor.id);
+        assert!(s < 10 || !t.ids().any(|id| alone(&id)), "at {now} s");
+    }
+    assert!(t.biases().all(|(_, bias)| !bias.converged));
+}
+
+/// One that is seen and another that gives itself a new name now and then turn no radar.
+#[test]
+fn one_aircraft_under_several_names_turns_no_radar() {
+    let (sensor, receiver) = (radar(), receiver("rid"));
+    let right = Wrong { range_m: 0.0, azimuth_deg: 0.0 };
+    let (sin, cos) = (math::sin(math::rad(3.0)), math::cos(math::rad(3.0)));
+    let mut dice = Dice::new(9);
+    let mut t = Tracker::new(Config::default());
+    for s in 0..160 {
+        let now = f64::from(s);
+        let place = |now: f64| Enu::new(-900.0 + 12.0 * now, 1_900.0, 100.0);
+        t.advance(at(now));
+        let x = place(now);
+        let lie = Enu::new(x.east_m * cos + x.north_m * sin, x.north_m * cos - x.east_m * sin, x.up_m);
+        observe(&mut t, &receiver, &[with_velocity(claim(now, lie, 3.0, 1 + s as u64 / 40), 12.0, 0.0)]);
+        t.advance(at(now + 0.5));
+        look(&mut t, &sensor, now + 0.5, &[seen_at(now + 0.5, place(now + 0.5), right, &mut dice)]);
+    }
+    assert!(t.biases().all(|(_, bias)| !bias.converged), "{:?}", t.biases().collect::<Vec<_>>());
+}
+
+/// A mast that is turned when its sensor has been aligned.
+#[test]
+fn a_radar_that_is_turned_later_is_aligned_again() {
+    let (sensor, receiver) = (radar(), receiver("rid"));
+    let mut dice = Dice::new(9);
+    let mut t = Tracker::new(Config::default());
+    for s in 0..300 {
+        let now = f64::from(s);
+        let wrong = Wrong { range_m: 0.0, azimuth_deg: if s < 60 { 0.0 } else { 4.0 } };
+        // New ones come all the time, and go round.
+        let place = |i: usize, now: f64| {
+            let (r, turn) = (900.0 + 500.0 * i as f64, 0.012 * if i % 2 == 0 { 1.0 } else { -1.0 });
+            let a = turn * now + i as f64;
+            (Enu::new(r * math::cos(a), r * math::sin(a), 100.0), [-r * turn * math::sin(a), r * turn * math::cos(a)])
+        };
+        t.advance(at(now));
+        for i in 0..3 {
+            let (x, [east, north]) = place(i, now);
+            let label = 1 + i as u64 + 10 * (s as u64 / 100);
+            observe(&mut t, &receiver, &[with_velocity(claim(now, x, 3.0, label), east, north)]);
+        }
+        t.advance(at(now + 0.5));
+        let plots: Vec<_> = (0..3).map(|i| seen_at(now + 0.5, place(i, now + 0.5).0, wrong, &mut dice)).collect();
+        look(&mut t, &sensor, now + 0.5, &plots);
+    }
+    let (_, bias) = t.biases().next().unwrap();
+    assert!(math::fabs(bias.azimuth_rad.0 - math::rad(4.0)) < math::rad(0.5), "{bias:?}");
 }
 
 fn honest(_: usize, _: f64, x: Enu) -> Enu {

@@ -30,6 +30,23 @@ fn found(speed_mps: f64, seed: u64) -> (bool, usize) {
     (confirmed.iter().any(|id| off(id) < 300.0), confirmed.len())
 }
 
+/// Nor is one whose radar says its velocity, which a slow one could not have.
+#[test]
+fn what_is_said_to_be_fast_is_a_track_too() {
+    let mut dice = Dice::new(4);
+    let mut t = Tracker::new(Config::default());
+    let coverage = Coverage { range_max_m: Some(15_000.0), ..radar().coverage };
+    let sensor = Sensor { interval: Span::from_seconds(2), coverage, ..radar() };
+    for look_number in 0..10 {
+        let now = 2.0 * f64::from(look_number);
+        t.advance(at(now));
+        let seen = plot(now, Enu::new(3_000.0, 9_000.0 - 220.0 * now, 600.0), true, &mut dice);
+        look(&mut t, &sensor, now, &[with_velocity(seen, 0.0, -220.0)]);
+    }
+    let confirmed = |id: &TrackId| t.estimate(*id, at(18.0)).unwrap().phase == Phase::Confirmed;
+    assert_eq!(t.ids().filter(confirmed).count(), 1);
+}
+
 #[test]
 fn what_flies_as_a_missile_does_is_a_track_too() {
     for speed_mps in [20.0, 60.0, 100.0, 150.0, 200.0, 250.0] {

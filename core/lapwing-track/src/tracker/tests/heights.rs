@@ -174,3 +174,36 @@ fn a_direction_gives_what_a_flat_radar_sees_its_height() {
         assert!(math::hypot(is.east_m - x.east_m, is.north_m - x.north_m) < 20.0, "seed {seed}: {is:?}");
     }
 }
+
+/// A bird before the camera is no reason to think that an aircraft behind it flies a kilometre high.
+#[test]
+fn a_direction_that_the_slant_range_denies_gives_no_height() {
+    for seed in 0..4 {
+        let mut dice = Dice::new(seed);
+        let mut t = Tracker::new(Config::default());
+        let camera = Sensor {
+            coverage: Coverage { range_max_m: Some(3_000.0), detection_probability: Some(0.9), ..Coverage::default() },
+            error: ErrorModel { azimuth_sd_deg: Some(0.2), elevation_sd_deg: Some(0.2), ..ErrorModel::default() },
+            ..Sensor::new(SensorId::new("camera").unwrap(), SensorKind::Camera, Some(HOME), Span::from_seconds(1))
+        };
+        let truth = |now: f64| Enu::new(-100.0 + 9.0 * now, 1_000.0, 80.0);
+        for s in 0..20 {
+            let now = f64::from(s);
+            t.advance(at(now));
+            look(&mut t, &radar(), now, &[plot(now, truth(now), false, &mut dice)]);
+            t.advance(at(now + 0.2));
+            let bird = Measurement::Bearing {
+                azimuth_rad: math::wrap_tau(truth(now + 0.2).azimuth_rad()),
+                elevation_rad: Some(math::rad(45.0)),
+                azimuth_sd_rad: None,
+                elevation_sd_rad: None,
+            };
+            look(&mut t, &camera, now + 0.2, &[Observation::new(at(now + 0.2), bird)]);
+        }
+        let ids: Vec<TrackId> =
+            t.ids().filter(|id| t.estimate(*id, at(19.5)).unwrap().phase == Phase::Confirmed).collect();
+        assert_eq!(ids.len(), 1, "seed {seed}");
+        assert!(!t.estimate(ids[0], at(19.5)).unwrap().height_known, "seed {seed}");
+        assert!(t.estimate(ids[0], at(19.5)).unwrap().last_at >= at(17.5), "seed {seed}: the radar still has it");
+    }
+}

@@ -152,7 +152,7 @@ impl Emitters {
         let named = self.learn_names(id, claim);
         if let Some(voice) = self.voices.get_mut(&id) {
             let late = voice.late_by(claim, way).is_some();
-            voice.absorb(claim, received_at, ambiguous, late);
+            voice.absorb(claim, way, ambiguous, late);
             voice.note_clock(claim, way, late);
             let echo = claim.place.filter(|_| way.is_measured).and_then(|place| voice.echo_of(place, way));
             if let Some((first, later)) = echo {

@@ -51,13 +51,13 @@ pub(crate) struct Position {
     pub(crate) source: TimeSource,
     /// Where.
     pub(crate) place: Place,
-    /// How high.
+    /// How high: by the word of whoever placed it there.
     pub(crate) heights: Heights,
     /// One sigma per horizontal axis, metres.
     pub(crate) horizontal_sd_m: Option<f64>,
     /// One sigma of the height, metres.
     pub(crate) vertical_sd_m: Option<f64>,
-    /// East, north, metres per second, unless the positions deny it.
+    /// East, north, metres per second, by the word of whoever placed it there, unless the positions deny it.
     pub(crate) velocity: Option<(f64, f64)>,
     /// Up, metres per second.
     pub(crate) up_mps: Option<f64>,
@@ -127,6 +127,8 @@ pub(crate) struct Voice {
     pub(crate) by_transponder: bool,
     pub(crate) speed_max_mps: f64,
     velocity: Option<SaidVelocity>,
+    /// The same, as others measured it under its name.
+    measured_velocity: Option<SaidVelocity>,
     fed_at: Option<Time>,
     last_told: LastTold,
     clocks: RightClocks,
@@ -164,6 +166,7 @@ impl Voice {
             by_transponder: true,
             speed_max_mps: SPEED_MAX_DRONE_MPS,
             velocity: None,
+            measured_velocity: None,
             fed_at: None,
             last_told: LastTold::default(),
             clocks: RightClocks::default(),
@@ -275,7 +278,8 @@ impl Voice {
     }
 
     /// Takes in everything but the position.
-    pub(crate) fn absorb(&mut self, claim: &Claim, received_at: Time, ambiguous: bool, late: bool) {
+    pub(crate) fn absorb(&mut self, claim: &Claim, way: Way<'_>, ambiguous: bool, late: bool) {
+        let received_at = way.received_at;
         self.spoke |= family(claim.protocol);
         self.last_protocol = Some(claim.protocol);
         self.by_transponder &= matches!(claim.protocol, Protocol::Adsb | Protocol::ModeS);
@@ -303,11 +307,13 @@ impl Voice {
                 self.text.clone_from(&claim.text);
             }
         }
-        if claim.heights.any_known() && !late {
-            self.join_heights(&claim.heights, received_at, claim.place.is_some());
+        let said = if way.by_others { not_measured(claim.heights) } else { claim.heights };
+        if said.any_known() && !late {
+            self.join_heights(&said, received_at, claim.place.is_some());
         }
         if let (None, Some(velocity)) = (claim.place, claimed_velocity(claim)) {
-            self.velocity = Some(SaidVelocity {
+            let known = if way.by_others { &mut self.measured_velocity } else { &mut self.velocity };
+            *known = Some(SaidVelocity {
                 at: received_at,
                 over_ground: velocity,
                 up_mps: claim.vertical_speed_mps,
@@ -342,25 +348,28 @@ impl Voice {
         let raw_s = claim.timestamp_raw_s;
         let same_place = before.is_some_and(|f| f.place == place);
         let repeated = same_place && before.is_some_and(|f| f.raw_s == raw_s);
-        if let Some(raw_s) = raw_s.filter(|_| !late) {
+        // What others measured is none of its words, and contradicts none of them here.
+        let own = !late && !way.by_others;
+        if let Some(raw_s) = raw_s.filter(|_| own) {
             self.stamp.check(raw_s, place, received_at, &mut self.evidence);
         }
         let speed_mps = claim.speed_mps.filter(|s| s.is_finite());
-        if !late {
+        if own {
             self.motion.check(place, received_at, speed_mps, claim.horizontal_accuracy_m, &mut self.evidence);
         }
         self.check_operator(place, received_at);
 
         let (mut velocity, mut up_mps, mut accuracy) =
             (claimed_velocity(claim), claim.vertical_speed_mps, claim.speed_accuracy_mps);
-        if velocity.is_none()
-            && let Some(said) = self.velocity
-            && received_at.since(said.at) < Span::from_seconds(5)
-        {
-            (velocity, up_mps, accuracy) = (Some(said.over_ground), up_mps.or(said.up_mps), said.accuracy_mps);
+        let lately = |known: Option<SaidVelocity>| known.filter(|v| received_at.since(v.at) < Span::from_seconds(5));
+        let apart = lately(if way.by_others { self.measured_velocity } else { self.velocity });
+        if let (None, Some(known)) = (velocity, apart) {
+            (velocity, up_mps, accuracy) = (Some(known.over_ground), up_mps.or(known.up_mps), known.accuracy_mps);
         }
+        // Where to look for it next its own word may say as well; for the tracker that would be a measurement.
+        let expected = velocity.or(lately(self.velocity).map(|v| v.over_ground));
         // What came by a slower way may be of before what is known.
-        let fix = Fix { place, at, received_at, raw_s, accuracy_m: claim.horizontal_accuracy_m, velocity };
+        let fix = Fix { place, at, received_at, raw_s, accuracy_m: claim.horizontal_accuracy_m, velocity: expected };
         let is_news = |known: Option<Fix>| !late && known.is_none_or(|f| f.received_at <= received_at);
         if is_news(before) {
             self.fix = Some(fix);
@@ -377,15 +386,17 @@ impl Voice {
         if received_at.since(self.heights_at) > HEIGHTS_VALID {
             self.heights = Heights::UNKNOWN;
         }
-        let agrees = self.motion.agrees();
+        // What it said of its height must not go with what others measured as if they had measured that too.
+        let (agrees, heights) =
+            if way.by_others { (true, claim.heights) } else { (self.motion.agrees(), self.heights) };
         Some(Position {
             at,
             source,
             place,
-            heights: self.heights,
+            heights,
             // 95 % of a circular Gaussian lie within 2.448 sigma, of a line within 1.960.
             horizontal_sd_m: claim.horizontal_accuracy_m.filter(|a| *a > 0.0).map(|a| a.min(ACCURACY_MAX_M) / 2.448),
-            vertical_sd_m: self.heights.vertical_accuracy_m.filter(|a| *a > 0.0).map(|a| a / 1.960),
+            vertical_sd_m: heights.vertical_accuracy_m.filter(|a| *a > 0.0).map(|a| a / 1.960),
             velocity: velocity.filter(|_| agrees),
             up_mps: up_mps.filter(|_| agrees),
             // Without a word on it, one metre per second: the resolution of receivers' Doppler is far better, their
@@ -456,6 +467,11 @@ fn is_remote_id(protocol: Protocol) -> bool {
             | Protocol::RemoteIdBluetoothLongRange
             | Protocol::RemoteId
     )
+}
+
+/// What of the heights that come with a measured position is the aircraft's own word nevertheless: the barometric one is heard from it.
+fn not_measured(heights: Heights) -> Heights {
+    Heights { height_ellipsoid_m: None, altitude_msl_m: None, vertical_accuracy_m: None, ..heights }
 }
 
 /// Claimed velocity, east and north. A speed of zero needs no course.

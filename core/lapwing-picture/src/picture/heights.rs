@@ -68,8 +68,9 @@ impl Picture {
 
     /// Whether the tracker may use the height of a claim: not where a sensor measures it, for then a lie would pull it
     /// away; and not before the voice has a track, so that a false height does not keep a claim from the track of the
-    /// aircraft it comes from. Where a measured height denies it, that is noted.
-    pub(super) fn takes_height(&mut self, track: Option<TrackId>, position: &Position) -> bool {
+    /// aircraft it comes from. Where a measured height denies it, that is noted; not of what others measured (`by_others`), which is
+    /// no word of the aircraft's.
+    pub(super) fn takes_height(&mut self, track: Option<TrackId>, position: &Position, by_others: bool) -> bool {
         let Some(id) = track else { return false };
         let Some(entry) = self.tracks.get(&id) else { return false };
         if self.now.since(position.at) > LATE_MAX {
@@ -78,6 +79,9 @@ impl Picture {
         }
         if !self.height_seen(entry) {
             return true;
+        }
+        if by_others {
+            return false;
         }
         let denied =
             self.tracker.estimate(id, self.now).and_then(|e| self.denied(&position.heights, position.place, &e));

@@ -373,7 +373,7 @@ impl Picture {
         let (mut late, mut refused) = (false, false);
         if let Some(position) = heard.position {
             r.say_time(position.source, claim.measured_at);
-            let takes_height = self.takes_height(track, &position);
+            let takes_height = self.takes_height(track, &position, by_others);
             let measurement = Measurement::Position {
                 place: position.place,
                 heights: if takes_height { position.heights } else { Heights::UNKNOWN },

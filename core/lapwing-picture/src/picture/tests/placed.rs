@@ -2,6 +2,7 @@
 
 use super::*;
 use lapwing_model::*;
+use lapwing_track::Config;
 
 const FRIEND: &str = "4b1234";
 
@@ -143,6 +144,106 @@ fn a_transponder_that_only_multilateration_places_has_a_name_that_nothing_suppor
     assert!(!track.claimed_only && track.identity.names[0].value.as_str() == FRIEND, "{track:#?}");
     assert!(!ever(&scene, IdentityStatus::Corroborated) && !ever(&scene, IdentityStatus::Authorised));
     assert!(warned(&scene), "{:#?}", scene.alerts());
+}
+
+/// A message of an aircraft that says no position.
+fn word(scene: &mut Scene, now: f64, protocol: Protocol, fill: impl Fn(&mut Claim)) {
+    let mut claim = Claim { protocol, place: None, horizontal_accuracy_m: None, ..adsb(FRIEND, HERE) };
+    fill(&mut claim);
+    scene.reports(t(now), "in-mlat", vec![Report::Claim(Box::new(claim))]);
+}
+
+/// An aircraft that flies south at 30 m/s, as multilateration measures it without a velocity; before each position comes what it says
+/// of its velocity, or what the network says of that.
+fn with_velocities(by: Option<(Protocol, f64)>) -> Scene {
+    let mut scene = Scene::new(placing(false));
+    for s in 0..20 {
+        let now = f64::from(s);
+        if let Some((protocol, course_rad)) = by {
+            word(&mut scene, now, protocol, |c| (c.speed_mps, c.course_rad) = (Some(30.0), Some(course_rad)));
+        }
+        let mut claim = Claim { protocol: Protocol::Multilateration, ..adsb(FRIEND, at(0.0, 1_500.0 - 30.0 * now)) };
+        claim.horizontal_accuracy_m = None;
+        scene.reports(t(now + 0.1), "in-mlat", vec![Report::Claim(Box::new(claim))]);
+    }
+    scene
+}
+
+#[test]
+fn its_own_word_of_its_velocity_is_not_measured_with_its_position() {
+    let velocity = |scene: &Scene| {
+        let estimate = scene.picture.tracker.estimate(scene.one().id, scene.picture.now).unwrap();
+        (estimate.velocity.east_m, estimate.velocity.north_m, estimate.covariance[3][3])
+    };
+    let without = with_velocities(None);
+    // Off by a little each time it would bend the track all the more: what is far off is not used anyway.
+    for aside_rad in [0.2, 0.4, 1.0] {
+        let lied = with_velocities(Some((Protocol::Adsb, math::PI - aside_rad)));
+        assert_eq!(velocity(&lied), velocity(&without), "{aside_rad}");
+    }
+    // What the network measured of it is used.
+    let measured = with_velocities(Some((Protocol::Multilateration, math::PI)));
+    let (east_mps, north_mps, variance) = velocity(&measured);
+    assert!(east_mps.abs() < 1.0 && (north_mps + 30.0).abs() < 1.0, "{east_mps} {north_mps}");
+    assert!(variance < 0.5 * velocity(&without).2, "{variance}");
+}
+
+#[test]
+fn its_own_word_of_its_height_is_not_measured_with_its_position() {
+    for (said_apart, own_positions, measured) in
+        [(true, false, None), (false, true, None), (true, false, Some(300.0)), (false, false, Some(300.0))]
+    {
+        let what = format!("apart {said_apart}, own positions {own_positions}, measured {measured:?}");
+        let mut scene = Scene::new(placing(false));
+        let mut given = Vec::new();
+        for s in 0..20 {
+            let now = f64::from(s);
+            let place = |now: f64| at(0.0, 3_000.0 - 30.0 * now);
+            if said_apart {
+                word(&mut scene, now, Protocol::Adsb, |c| c.heights.height_ellipsoid_m = Some(4_000.0));
+            }
+            if own_positions {
+                let mut claim = adsb(FRIEND, place(now + 0.3));
+                claim.heights.height_ellipsoid_m = Some(4_000.0);
+                scene.claim(t(now + 0.3), claim);
+            }
+            let mut claim = Claim { protocol: Protocol::Multilateration, ..adsb(FRIEND, place(now + 0.6)) };
+            claim.heights.height_ellipsoid_m = measured;
+            claim.heights.altitude_pressure_m = Some(3_900.0);
+            let mlat = sensor_id("mlat");
+            let by = crate::emitters::By { sensor: &mlat, usual: Span::ZERO, by_others: true };
+            // What would go with it to the tracker, tried on a picture that is thrown away.
+            let saved = scene.picture.save(Vec::new()).unwrap();
+            let mut trial = Picture::restore(&saved, Config::default()).unwrap();
+            let position = trial.emitters.hear(&claim, by, t(now + 0.6), |_| false).position.unwrap();
+            given.push(position.heights.height_ellipsoid_m);
+            scene.reports(t(now + 0.6), "in-mlat", vec![Report::Claim(Box::new(claim))]);
+        }
+        assert!(given.iter().all(|height_m| *height_m == measured), "{what}: {given:?}");
+        let track = scene.one();
+        let known = scene.picture.tracker.estimate(track.id, scene.picture.now).unwrap().height_known;
+        assert_eq!(known, own_positions || measured.is_some(), "{what}");
+        assert_eq!(track.kinematics.heights.altitude_pressure_m, Some(3_900.0), "{what}: the barometric one is shown");
+    }
+}
+
+#[test]
+fn a_height_that_a_network_measures_badly_is_no_word_of_the_aircraft() {
+    let mut scene = Scene::new(placing(false));
+    for s in 0..40 {
+        let now = f64::from(s);
+        let place = |now: f64| (0.0, 2_000.0 - 10.0 * now);
+        let (east, north) = place(now);
+        scene.claim(t(now), adsb(FRIEND, at(east, north)));
+        scene.radar(t(now + 0.3), vec![plot(place(now + 0.3).0, place(now + 0.3).1, 60.0)]);
+        let (east, north) = place(now + 0.6);
+        let mut claim = Claim { protocol: Protocol::Multilateration, ..adsb(FRIEND, at(east, north)) };
+        claim.heights.height_ellipsoid_m = Some(900.0);
+        scene.reports(t(now + 0.6), "in-mlat", vec![Report::Claim(Box::new(claim))]);
+    }
+    let identity = scene.one().identity;
+    assert!(identity.evidence.iter().all(|e| e.weight >= 0.0), "{identity:?}");
+    assert_eq!(identity.status, IdentityStatus::Corroborated);
 }
 
 #[test]

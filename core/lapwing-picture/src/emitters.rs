@@ -16,6 +16,7 @@
 
 mod checks;
 mod clocks;
+mod elsewhere;
 mod voice;
 mod ways;
 
@@ -52,6 +53,8 @@ pub(crate) struct By<'a> {
     pub(crate) usual: Span,
     /// Whether its place was measured by others, and the aircraft only lends its name.
     pub(crate) by_others: bool,
+    /// One sigma of a place that the sensor gives, metres, as it is configured.
+    pub(crate) sd_m: Option<f64>,
 }
 
 /// How a claim came here.
@@ -71,6 +74,8 @@ pub(crate) struct Way<'a> {
     is_measured: bool,
     /// Whether its place was measured by others.
     by_others: bool,
+    /// How well, as the sensor is configured.
+    sd_m: Option<f64>,
 }
 
 impl Way<'_> {
@@ -170,7 +175,7 @@ impl Emitters {
             self.merge_same_names(id, received_at, &mut heard);
         }
         if claim.place.is_some() {
-            self.compare_namesakes(id, received_at, &mut heard);
+            self.compare_namesakes(id, claim, way, &mut heard);
         }
         self.compare_address(id, claim, received_at, &mut heard);
         heard
@@ -189,7 +194,7 @@ impl Emitters {
 
     /// How a claim came.
     fn way<'a>(&self, claim: &Claim, received_at: Time, by: By<'a>) -> Way<'a> {
-        let By { sensor, usual, by_others } = by;
+        let By { sensor, usual, by_others, sd_m } = by;
         let is_measured = claim.place.is_some() && claim.timestamp_raw_s.is_none();
         let (stamped_at, lags) = if is_measured {
             (align(claim.measured_at, received_at).0, self.ways.lags(sensor))
@@ -205,6 +210,7 @@ impl Emitters {
             without_lags: times.without(lags),
             is_measured,
             by_others,
+            sd_m,
         }
     }
 
@@ -401,21 +407,38 @@ impl Emitters {
     }
 
     /// One name in two places: noted on both, because nothing in it says which is false.
-    fn compare_namesakes(&mut self, id: u64, now: Time, heard: &mut Heard) {
+    fn compare_namesakes(&mut self, id: u64, claim: &Claim, way: Way<'_>, heard: &mut Heard) {
+        let now = way.received_at;
         let Some(voice) = self.voices.get(&id) else { return };
         let Some(here) = voice.fix.as_ref() else { return };
-        let mut findings = Vec::new();
+        let (mut findings, mut late) = (Vec::new(), Vec::new());
         for other_id in self.namesakes(voice) {
             let Some(other) = self.voices.get(&other_id) else { continue };
             let Some(there) = other.fix.as_ref() else { continue };
             let distance_m = here.place.distance_m(there.place);
             let apart = here.received_at.since(there.received_at).abs();
-            if distance_m <= JUMP_M + voice.speed_max_mps.max(other.speed_max_mps) * (apart.as_seconds_f64() + 1.0) {
+            let flown_m = voice.speed_max_mps.max(other.speed_max_mps) * (apart.as_seconds_f64() + 1.0);
+            if voice.may_be_late_for(other) {
+                late.push(other_id);
+                continue;
+            }
+            if distance_m <= JUMP_M + flown_m {
                 continue;
             }
             let name = voice.names.iter().find(|n| is_unique(n.kind) && other.names.contains(n));
             let Some(name) = name.map(|n| n.value.clone()) else { continue };
             findings.push((other_id, distance_m, apart, name, now.since(other.last_at) <= AT_ONCE));
+        }
+        // What may be one aircraft, measured late, is held to its words as one.
+        for other_id in late.into_iter().filter(|_| way.by_others) {
+            let (Some(other), Some(place)) = (self.voices.get_mut(&other_id), claim.place) else { continue };
+            let before = other.evidence.has(EvidenceKind::SeenElsewhere);
+            if other.late_by(claim, way).is_none() {
+                other.measured(claim, place, way);
+            }
+            if !before && other.evidence.has(EvidenceKind::SeenElsewhere) {
+                heard.touched.push(other_id);
+            }
         }
         for (other_id, distance_m, apart, name, at_once) in findings {
             for evidence_of in [id, other_id] {
@@ -464,7 +487,12 @@ impl Emitters {
             .filter(|v| self.voices.get(v).is_some_and(|v| now.since(v.last_at) <= SHARED_WITHIN && v.fix.is_some()))
             .copied()
             .collect();
-        if recent.len() < 2 || !recent.contains(&id) {
+        let own = self.voices.get(&id).filter(|v| v.said.is_some() && recent.contains(&id));
+        let Some(own) = own else { return };
+        // One whose measured place is late, or measured badly, looks like several.
+        let late = |v: &u64| self.voices.get(v).is_some_and(|o| o.said.is_none() || own.may_be_late_for(o));
+        let recent: Vec<u64> = recent.into_iter().filter(|v| *v == id || !late(v)).collect();
+        if recent.len() < 2 {
             return;
         }
         for v in recent {

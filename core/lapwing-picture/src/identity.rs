@@ -48,6 +48,9 @@ pub(crate) mod weight {
     pub(crate) const BAD_AUTHENTICATION: f64 = -0.5;
     /// A claim jumped away from where other sensors see the aircraft: a glitch of its receiver, or a lie that began.
     pub(crate) const SEEN_ELSEWHERE: f64 = -2.5;
+    /// What transmits its name was measured elsewhere than it says it is, beyond every error of both, again and again: no glitch lasts
+    /// that long. Where what was measured is an impostor's radio, what goes by that name is not to be believed either.
+    pub(crate) const MEASURED_ELSEWHERE: f64 = -5.0;
     /// Independent measurements agree with the claimed place again and again.
     pub(crate) const SEEN_INDEPENDENTLY: f64 = 3.0;
     /// A name on the list can be copied from the air by anybody.

@@ -28,7 +28,7 @@ mod tests;
 
 pub(crate) use flight::{Encounter, Flight, Level, Motion};
 pub(crate) use index::ZoneIndex;
-pub(crate) use outline::{Outline, metres_per_degree};
+pub(crate) use outline::{Outline, metres_per_degree, wrap_deg};
 
 use lapwing_model::zone::ZoneTime;
 use lapwing_model::{Place, Shape, Span, Time, Zone};

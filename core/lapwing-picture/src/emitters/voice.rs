@@ -2,6 +2,7 @@
 
 use super::checks::{ClockCheck, MotionCheck, StampCheck};
 use super::clocks::RightClocks;
+use super::elsewhere::{ElsewhereCheck, LATE, Measured};
 use super::ways::{LastTold, Twice};
 use super::{JUMP_M, SPEED_MAX_AEROPLANE_MPS, SPEED_MAX_DRONE_MPS, Way};
 use crate::align::{LATE_MAX, RightClock, TimeSource, align_claim};
@@ -135,6 +136,7 @@ pub(crate) struct Voice {
     stamp: StampCheck,
     clock: ClockCheck,
     motion: MotionCheck,
+    elsewhere: ElsewhereCheck,
 }
 
 impl Voice {
@@ -173,6 +175,7 @@ impl Voice {
             stamp: StampCheck::default(),
             clock: ClockCheck::default(),
             motion: MotionCheck::default(),
+            elsewhere: ElsewhereCheck::default(),
         }
     }
 
@@ -197,6 +200,19 @@ impl Voice {
         // A second more: receivers deliver out of order by about that.
         let now_m = self.speed_max_mps * (dt + 1.0);
         JUMP_M + now_m.max((said_mps + HELD_UP_SLACK_MPS) * before.as_seconds_f64())
+    }
+
+    /// Whether others measure one of two voices, and the two are no farther apart than what flies as it says it does comes while either
+    /// is on its way: multilateration is late by seconds, often says no time, and may give its words to the one and the other.
+    pub(crate) fn may_be_late_for(&self, other: &Self) -> bool {
+        let (Some(mine), Some(theirs)) = (&self.fix, &other.fix) else { return false };
+        let speed = |voice: &Self| {
+            voice.said.and_then(|f| f.velocity).map_or(0.0, |(e, n)| math::hypot(e, n)).min(voice.speed_max_mps)
+        };
+        let late = LATE + mine.received_at.since(theirs.received_at).abs();
+        let late_m = (speed(self).max(speed(other)) + HELD_UP_SLACK_MPS) * late.as_seconds_f64();
+        let measured = |v: &Self| v.elsewhere.is_asked_at(mine.received_at.max(theirs.received_at));
+        (measured(self) || measured(other)) && mine.place.distance_m(theirs.place) <= JUMP_M + late_m
     }
 
     /// Whether by its motion it can be the same aircraft as `other`.
@@ -377,6 +393,11 @@ impl Voice {
         if !way.by_others && is_news(self.said) {
             self.said = Some(fix);
         }
+        if own {
+            self.elsewhere.said(at, place);
+        } else if !late {
+            self.measured(claim, place, way);
+        }
         if repeated && self.fed_at.is_some_and(|at| received_at.since(at) < REPEAT_AFTER) {
             return None;
         }
@@ -403,6 +424,14 @@ impl Voice {
             // smoothing in a turn is not.
             velocity_sd_mps: accuracy.filter(|a| *a > 0.0).map_or(1.0, |a| a / 2.448).max(0.1),
         })
+    }
+
+    /// Others measured where what sends its names is: held against where it says it is.
+    pub(super) fn measured(&mut self, claim: &Claim, place: Place, way: Way<'_>) {
+        let (at, _) = self.time_of(claim, way);
+        let came_with_sd_m = claim.horizontal_accuracy_m.filter(|a| *a > 0.0).map(|a| a / 2.448);
+        let measured = Measured { at, place, sd_m: way.sd_m, came_with_sd_m };
+        self.elsewhere.measured(&measured, self.said.and_then(|f| f.accuracy_m), &mut self.evidence);
     }
 
     fn join_heights(&mut self, new: &Heights, at: Time, whole: bool) {

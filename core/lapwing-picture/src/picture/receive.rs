@@ -357,7 +357,7 @@ impl Picture {
         let post = self.health.sensor(sensor);
         let usual = post.filter(|_| claim.measured_at.is_none()).map_or(Span::ZERO, Sensor::usual_latency);
         let by_others = placed_by_others(claim.protocol, post.map(|s| s.kind));
-        let by = By { sensor, usual, by_others };
+        let by = By { sensor, usual, by_others, sd_m: post.and_then(|s| s.error.horizontal_sd_m) };
         let heard = self.emitters.hear(claim, by, r.received_at, |track| alerts.concerns(track));
         for gone in &heard.merged {
             self.voice_merged(gone, &heard);

@@ -5,6 +5,7 @@ mod claims;
 mod forgery;
 mod gather;
 mod late;
+mod measured;
 mod placed;
 mod receivers;
 mod save;

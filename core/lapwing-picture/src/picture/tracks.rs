@@ -8,7 +8,7 @@ use crate::identity::{EvidenceSet, weight};
 use lapwing_model::track::{Source, TrailPoint};
 use lapwing_model::{
     AirText, Classification, EventBody, EvidenceKind, Heights, Identity, Name, Phase, Place, Position, Protocol,
-    SensorId, Span, Time, TrackId, limits,
+    SensorId, SensorKind, Span, Time, TrackId, limits,
 };
 use lapwing_track::Change;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -77,7 +77,13 @@ struct Left {
     at: Time,
     /// How far away other sensors saw the aircraft, metres; `None` where none did.
     seen_m: Option<f64>,
+    /// Whether that was only multilateration and the like, under its own name: which is late by seconds, and held against its words
+    /// where that is allowed for.
+    by_name: bool,
 }
+
+/// A sensor that has not seen a track for this long does not see it there.
+const SEES_FOR: Span = Span::from_seconds(30);
 
 /// What the picture knows of a track beside its state.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -277,7 +283,7 @@ impl Entry {
         }
         // What the voice of either left behind stands against both; first what others see. Neither left itself.
         let left = [gone.left, self.left].into_iter().flatten().filter(|left| left.track != id && left.track != from);
-        self.left = left.max_by_key(|left| left.seen_m.is_some());
+        self.left = left.max_by_key(|left| (left.seen_m.is_some(), !left.by_name));
         if self.class.is_silent() {
             self.class = gone.class;
         }
@@ -387,11 +393,21 @@ impl Picture {
             (Some(a), Some(b)) => a.distance_m(b),
             _ => 0.0,
         };
+        let by_name = !self.tracks.get(&known).is_some_and(|entry| self.sees_by_itself(entry));
         if let Some(entry) = self.tracks.get_mut(&new) {
-            entry.left = Some(Left { track: known, at: self.now, seen_m: measured.then_some(distance_m) });
+            entry.left = Some(Left { track: known, at: self.now, seen_m: measured.then_some(distance_m), by_name });
             entry.split_from = Some((known, "its name was claimed where it cannot be".into()));
             self.dirty.insert(new);
         }
+    }
+
+    /// Whether a sensor sees a track that needs no word of the aircraft's for it.
+    fn sees_by_itself(&self, entry: &Entry) -> bool {
+        use SensorKind::{Adsb, Multilateration, RemoteId};
+        entry.sources.iter().filter(|s| self.now.since(s.last_at) <= SEES_FOR).any(|s| {
+            let kind = self.health.sensor(&s.sensor).map(|sensor| sensor.kind);
+            s.protocol.is_none() && kind.is_some_and(|k| !matches!(k, RemoteId | Adsb | Multilateration))
+        })
     }
 
     /// Follows up the tracks whose voice left another behind: there are few, and they are looked for once.
@@ -412,7 +428,8 @@ impl Picture {
     /// Other sensors see an aircraft elsewhere than it says: held against it when it has said so for a while. What a link held up comes
     /// all at once, and what has no time of its own is then taken for now: that is no lie.
     fn accuse_elsewhere(&mut self, left: &[(TrackId, Left)]) {
-        for (id, Left { track, at, seen_m }) in left {
+        for (id, Left { track, at, seen_m, by_name }) in left {
+            let seen_m = seen_m.filter(|_| !by_name);
             let (Some(seen_m), Some(entry)) = (seen_m, self.tracks.get_mut(id)) else { continue };
             if entry.last_at.since(*at) < ELSEWHERE_AFTER || entry.evidence.has(EvidenceKind::SeenElsewhere) {
                 continue;

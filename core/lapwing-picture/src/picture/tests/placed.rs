@@ -211,7 +211,7 @@ fn its_own_word_of_its_height_is_not_measured_with_its_position() {
             claim.heights.height_ellipsoid_m = measured;
             claim.heights.altitude_pressure_m = Some(3_900.0);
             let mlat = sensor_id("mlat");
-            let by = crate::emitters::By { sensor: &mlat, usual: Span::ZERO, by_others: true };
+            let by = crate::emitters::By { sensor: &mlat, usual: Span::ZERO, by_others: true, sd_m: None };
             // What would go with it to the tracker, tried on a picture that is thrown away.
             let saved = scene.picture.save(Vec::new()).unwrap();
             let mut trial = Picture::restore(&saved, Config::default()).unwrap();

@@ -121,7 +121,7 @@ fn a_radar_that_is_turned_later_is_aligned_again() {
         let wrong = Wrong { range_m: 0.0, azimuth_deg: if s < 60 { 0.0 } else { 4.0 } };
         // New ones come all the time, and go round.
         let place = |i: usize, now: f64| {
-            let (r, turn) = (900.0 + 500.0 * i as f64, 0.012 * if i % 2 == 0 { 1.0 } else { -1.0 });
+            let (r, turn) = (900.0 + 500.0 * i as f64, 0.012 * if i.is_multiple_of(2) { 1.0 } else { -1.0 });
             let a = turn * now + i as f64;
             (Enu::new(r * math::cos(a), r * math::sin(a), 100.0), [-r * turn * math::sin(a), r * turn * math::cos(a)])
         };

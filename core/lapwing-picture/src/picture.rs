@@ -1,5 +1,6 @@
 //! The air picture: everything between two transports, as one pure machine.
 
+mod absent;
 mod agree;
 mod dirty;
 mod heights;

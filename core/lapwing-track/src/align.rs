@@ -205,9 +205,12 @@ impl BiasFilter {
         };
         let Some(view) = self.views.get_mut(at) else { return };
         view.readings = view.readings.saturating_add(1);
-        if seen == 0 {
+        match seen {
             // In one track: no doubt any more.
-            view.seen = 0;
+            0 => view.seen = 0,
+            // Beside another track than before: since when is asked of that.
+            _ if view.seen != 0 && view.seen != seen => (view.seen, view.first_at) = (seen, now),
+            _ => {}
         }
         let wandered = HEIGHT_WANDER_M2PS * now.since(view.at).as_seconds_f64().max(0.0);
         view.p[HEIGHT][HEIGHT] = (view.p[HEIGHT][HEIGHT] + wandered).min(height_sd_m * height_sd_m);
@@ -259,11 +262,20 @@ impl BiasFilter {
         let prior = Self::prior(sensor);
         let mut aircraft = 0;
         for i in 0..4 {
-            let of = |v: &View1| (v.x[i], v.p[i][i] + v.satellite[i]);
+            let of = |v: &View1| (v.x[i], v.p[i][i] + v.satellite[i], v.seen != 0);
             let informed = |v: &View1| v.readings >= READINGS_MIN && v.p[i][i] < 0.5 * prior[i] * prior[i];
-            let mut list: Vec<(f64, f64)> =
+            let mut list: Vec<(f64, f64, bool)> =
                 self.views.iter().filter(|v| informed(v) && self.is_of_another(v)).map(of).collect();
             list.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let floor_of = |variance: f64| variance + (0.1 * own[i]) * (0.1 * own[i]);
+            // Of two nobody can say which is wrong. Those of one track each are within a gate of what is read; one that is only beside it may
+            // be a lie by as much as a compass can be wrong.
+            if let [(a, va, beside_a), (b, vb, beside_b)] = list[..]
+                && (beside_a || beside_b)
+                && (a - b) * (a - b) > 9.0 * (floor_of(va) + floor_of(vb) + own[i] * own[i] * 0.25)
+            {
+                list.clear();
+            }
             // The median stands for the rest.
             let Some(median) = list.get(list.len() / 2).map(|m| m.0) else {
                 self.applied[i] = false;
@@ -271,8 +283,8 @@ impl BiasFilter {
                 continue;
             };
             let (mut sum, mut weight, mut count) = (0.0, 1.0 / (prior[i] * prior[i]), 0);
-            for (x, variance) in &list {
-                let floor = variance + (0.1 * own[i]) * (0.1 * own[i]);
+            for (x, variance, _) in &list {
+                let floor = floor_of(*variance);
                 if list.len() > 2 && (x - median) * (x - median) > 9.0 * (floor + own[i] * own[i] * 0.25) {
                     continue;
                 }

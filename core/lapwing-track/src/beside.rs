@@ -20,19 +20,22 @@ const SAID_FOR: Span = Span::from_seconds(3);
 const MOVES_MPS: f64 = 2.0;
 /// By how much velocities of one aircraft differ, beside what the track's own allows, metres per second.
 const VELOCITY_MPS: f64 = 2.5;
-/// A velocity that is known no better than this says nothing; and nothing is learned of one that is known no better than that, metres
-/// per second.
+/// A velocity that is known no better than this (one sigma, metres per second) says nothing.
 const VELOCITY_SD_MAX_MPS: f64 = 30.0;
+/// And nothing is learned of one that is known no better than this, metres per second.
 const VELOCITY_SD_LEARN_MPS: f64 = 6.0;
-/// Seconds beside each other after which they may be one, so that neither is denied; ...
+/// Seconds beside each other after which they may be one, so that neither is denied.
 const MAY_BE_ONE_S: u8 = 2;
-/// ... and after which the sensor's errors are learned of them.
+/// Seconds in which nothing else came into question after which the sensor's errors are learned of them.
 const LEARN_S: u8 = 10;
-/// Aircraft that are looked at each second at most, and tracks near one of them: a flood of forged claims must not cost its square.
+/// Aircraft that are looked at each second at most: a flood of forged claims must not cost its square.
 const ASKED_MAX: usize = 256;
+/// Tracks near one of them at most: in a crowd nobody can be told from the next.
 const NEAR_MAX: usize = 64;
+/// Pairs at most.
+const PAIRS_MAX: usize = 2_048;
 /// Farther from what it says than this a track is not looked for, metres.
-const FAR_M: f64 = 1_500.0;
+const FAR_M: f64 = 3_000.0;
 /// A step of what is taken out that is smaller than this, in sigmas of a track, loses no track.
 const STEP_SIGMAS: f64 = 2.0;
 /// A sensor that has not seen a track for this long does not see it.
@@ -55,8 +58,8 @@ pub(crate) struct Beside {
     seconds: u8,
     /// Whether it is as near as the sensor's errors still allow, as far as they are known.
     near: bool,
-    /// Whether the velocity is known well, and nothing else comes into question for either as far as this sensor sees.
-    sure: bool,
+    /// Seconds in a row in which the velocity was known well, and nothing else came into question for either as far as this sensor sees.
+    sure: u8,
 }
 
 impl Filter {
@@ -64,12 +67,14 @@ impl Filter {
     pub(crate) fn find_beside(&mut self, at: Time, ctx: &Context<'_>) {
         let before = std::mem::take(&mut self.beside);
         let mut asked: Vec<u32> = Vec::new();
+        let mut all = true;
         let mut near = Vec::new();
         for (_, slot) in &self.labels {
             let Some(said) = self.tracks.get(*slot).filter(|t| speaks(t, at) && !asked.contains(slot)) else {
                 continue;
             };
-            if asked.len() >= ASKED_MAX {
+            if asked.len() >= ASKED_MAX || self.beside.len() >= PAIRS_MAX {
+                all = false;
                 break;
             }
             asked.push(*slot);
@@ -77,7 +82,7 @@ impl Filter {
             near.clear();
             self.unnamed_grid.near(ctx.regions.about(said.region, east_m, north_m), FAR_M, &mut near);
             near.retain(|other| self.tracks.get(*other).is_some_and(|seen| may_fly_beside(said, seen, at)));
-            // In a crowd nobody can be told from the next.
+            all &= near.len() <= NEAR_MAX;
             if near.is_empty() || near.len() > NEAR_MAX {
                 continue;
             }
@@ -89,24 +94,27 @@ impl Filter {
                     let Some((near, known)) = self.explains(sensor, (said, &mine), &theirs, ctx) else { continue };
                     let pair = Pair { seen: other, said: *slot, sensor };
                     let keys = [seen.key, said.key];
-                    let seconds = before.get(&pair).filter(|b| b.keys == keys).map_or(0, |b| b.seconds);
-                    let found = Beside { keys, seconds: seconds.saturating_add(1), near, sure: known };
-                    self.beside.insert(pair, found);
+                    let (seconds, sure) =
+                        before.get(&pair).filter(|b| b.keys == keys).map_or((0, 0), |b| (b.seconds, b.sure));
+                    let sure = if known { sure.saturating_add(1) } else { 0 };
+                    self.beside.insert(pair, Beside { keys, seconds: seconds.saturating_add(1), near, sure });
                 }
             }
         }
-        self.only_lone_pairs_are_sure();
+        self.only_lone_pairs_are_sure(all);
     }
 
-    /// One sensor sees one aircraft in one place: where it could be one of two, neither is sure.
-    fn only_lone_pairs_are_sure(&mut self) {
+    /// One sensor sees one aircraft in one place: where it could be one of two, neither is sure; and nobody, where not `all` were asked.
+    fn only_lone_pairs_are_sure(&mut self, all: bool) {
         let mut counts: BTreeMap<(u32, bool, u32), u32> = BTreeMap::new();
         let of = |pair: &Pair| [(pair.sensor, false, pair.seen), (pair.sensor, true, pair.said)];
         for one in self.beside.keys().flat_map(of) {
             *counts.entry(one).or_default() += 1;
         }
         for (pair, beside) in &mut self.beside {
-            beside.sure &= of(pair).iter().all(|one| counts.get(one) == Some(&1));
+            if !(all && of(pair).iter().all(|one| counts.get(one) == Some(&1))) {
+                beside.sure = 0;
+            }
         }
     }
 
@@ -145,7 +153,7 @@ impl Filter {
     fn track_beside(&self, seen: u32, sensor: u32) -> Option<(u32, &Track)> {
         let from = Pair { seen, said: 0, sensor: 0 };
         let to = Pair { seen, said: u32::MAX, sensor: u32::MAX };
-        let sure = |(pair, b): &(&Pair, &Beside)| pair.sensor == sensor && b.sure && b.seconds >= LEARN_S;
+        let sure = |(pair, b): &(&Pair, &Beside)| pair.sensor == sensor && b.sure >= LEARN_S;
         let (pair, beside) = self.beside.range(from..=to).find(sure)?;
         let [seen_key, said_key] = beside.keys;
         self.tracks.get(seen).filter(|t| t.key == seen_key)?;

@@ -36,9 +36,9 @@ pub struct Config {
     pub speed_fast_max_mps: f64,
     /// One sigma per horizontal axis of the unknown velocity of a new track (default 20 m/s).
     pub speed_start_sd_mps: f64,
-    /// Part of the aircraft that appear of which nothing is known that may be fast (default 0.005; 0 is none), ...
+    /// Part, 0 to 1, of the aircraft that newly appear that may be fast (default 0.005; 0 is none).
     pub birth_fast_part: f64,
-    /// ... and one sigma per horizontal axis of the velocity of those (default 120 m/s).
+    /// One sigma per horizontal axis of the unknown velocity of those (default 120 m/s).
     pub speed_fast_start_sd_mps: f64,
     /// One sigma of the unknown vertical speed of a new track (default 5 m/s).
     pub vertical_speed_start_sd_mps: f64,

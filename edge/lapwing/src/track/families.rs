@@ -190,7 +190,6 @@ fn parse(path: &str, text: &str) -> Result<Tuning, Problems> {
         ("birth_first_per_km2", &tuning.birth_first_per_km2, positive),
         ("candidate_min", &tuning.candidate_min, probability),
         ("candidate_part", &tuning.candidate_part, probability),
-        ("birth_fast_part", &tuning.birth_fast_part, probability),
         ("survival_per_s", &tuning.survival_per_s, probability),
         ("existence_begin", &tuning.existence_begin, probability),
         ("existence_confirm", &tuning.existence_confirm, probability),
@@ -213,6 +212,14 @@ fn parse(path: &str, text: &str) -> Result<Tuning, Problems> {
         if !(number > 0.0 && number <= most) {
             problems.push(value.span(), format!("`{key}`: {number}"), format!("expected {expected}"), None);
         }
+    }
+    if let Some(part) = tuning.birth_fast_part.as_ref().filter(|part| !(0.0..=1.0).contains(part.get_ref())) {
+        problems.push(
+            part.span(),
+            format!("`birth_fast_part`: {}", part.get_ref()),
+            "expected 0 to 1".to_owned(),
+            None,
+        );
     }
     if problems.is_empty() { Ok(tuning) } else { Err(problems) }
 }

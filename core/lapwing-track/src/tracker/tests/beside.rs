@@ -103,11 +103,30 @@ fn one_aircraft_under_several_names_turns_no_radar() {
         t.advance(at(now));
         let x = place(now);
         let lie = Enu::new(x.east_m * cos + x.north_m * sin, x.north_m * cos - x.east_m * sin, x.up_m);
-        observe(&mut t, &receiver, &[with_velocity(claim(now, lie, 3.0, 1 + s as u64 / 40), 12.0, 0.0)]);
+        // First one name, then another, then the first again, of a track that was lost meanwhile.
+        let label = if (45..105).contains(&s) { 2 } else { 1 };
+        observe(&mut t, &receiver, &[with_velocity(claim(now, lie, 3.0, label), 12.0, 0.0)]);
         t.advance(at(now + 0.5));
-        look(&mut t, &sensor, now + 0.5, &[seen_at(now + 0.5, place(now + 0.5), right, &mut dice)]);
+        let lost = (40..60).contains(&s) || (100..120).contains(&s);
+        let seen = (!lost).then(|| seen_at(now + 0.5, place(now + 0.5), right, &mut dice));
+        look(&mut t, &sensor, now + 0.5, &seen.into_iter().collect::<Vec<_>>());
     }
     assert!(t.biases().all(|(_, bias)| !bias.converged), "{:?}", t.biases().collect::<Vec<_>>());
+}
+
+/// Nor does one liar beside one that is where it says it is: nobody can say which of the two is wrong.
+#[test]
+fn one_liar_and_one_honest_aircraft_turn_no_radar() {
+    let (sin, cos) = (math::sin(math::rad(3.0)), math::cos(math::rad(3.0)));
+    let turned = |i: usize, _: f64, x: Enu| match i {
+        0 => Enu::new(x.east_m * cos + x.north_m * sin, x.north_m * cos - x.east_m * sin, x.up_m),
+        _ => x,
+    };
+    let Flown { tracker, .. } = flown(&[0, 2], Wrong { range_m: 0.0, azimuth_deg: 0.0 }, 90, turned);
+    let (_, bias) = tracker.biases().next().unwrap();
+    assert!(math::fabs(bias.azimuth_rad.0) < math::rad(0.5), "{bias:?}");
+    let honest = tracker.with_label(Label(3)).next().unwrap();
+    assert_eq!(tracker.claimed_only(honest), Some(false), "it is seen where it is");
 }
 
 /// A mast that is turned when its sensor has been aligned.

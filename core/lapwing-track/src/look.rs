@@ -91,11 +91,9 @@ impl Filter {
         ctx.work.readings = room;
         let after = self.memory(look.sensor).bias.taken_out();
         // Estimates creep all the time: what begins or ends to be taken out is a step.
-        if before.iter().zip(&after).any(|(a, b)| (*a == 0.0) != (*b == 0.0)) {
-            let step =
-                std::array::from_fn(
-                    |i| if (before[i] == 0.0) == (after[i] == 0.0) { 0.0 } else { after[i] - before[i] },
-                );
+        let begins_or_ends = |i: usize| (before[i] == 0.0) != (after[i] == 0.0);
+        let step = std::array::from_fn(|i| if begins_or_ends(i) { after[i] - before[i] } else { 0.0 });
+        if step != [0.0; 3] {
             self.realign(look.sensor, step, look.at, ctx);
         }
         if look.last && look.complete {

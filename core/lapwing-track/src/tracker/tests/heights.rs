@@ -137,6 +137,15 @@ fn a_height_that_the_radar_cannot_have_measured_is_denied_and_costs_no_track() {
     }
 }
 
+/// A camera: 0.2°, one look a second, sees 3 km.
+fn camera(place: Geodetic) -> Sensor {
+    Sensor {
+        coverage: Coverage { range_max_m: Some(3_000.0), detection_probability: Some(0.9), ..Coverage::default() },
+        error: ErrorModel { azimuth_sd_deg: Some(0.2), elevation_sd_deg: Some(0.2), ..ErrorModel::default() },
+        ..Sensor::new(SensorId::new("camera").unwrap(), SensorKind::Camera, Some(place), Span::from_seconds(1))
+    }
+}
+
 /// A camera has the angle that the radar has not: together they know how high it is, and so where.
 #[test]
 fn a_direction_gives_what_a_flat_radar_sees_its_height() {
@@ -144,11 +153,7 @@ fn a_direction_gives_what_a_flat_radar_sees_its_height() {
         let mut dice = Dice::new(seed);
         let mut t = Tracker::new(Config::default());
         let place = home().to_geodetic(Enu::new(200.0, -100.0, 5.0));
-        let camera = Sensor {
-            coverage: Coverage { range_max_m: Some(3_000.0), detection_probability: Some(0.9), ..Coverage::default() },
-            error: ErrorModel { azimuth_sd_deg: Some(0.2), elevation_sd_deg: Some(0.2), ..ErrorModel::default() },
-            ..Sensor::new(SensorId::new("camera").unwrap(), SensorKind::Camera, Some(place), Span::from_seconds(1))
-        };
+        let camera = camera(place);
         let truth = |now: f64| Enu::new(-400.0 + 9.0 * now, 900.0, 140.0);
         for s in 0..20 {
             let now = f64::from(s);
@@ -181,11 +186,7 @@ fn a_direction_that_the_slant_range_denies_gives_no_height() {
     for seed in 0..4 {
         let mut dice = Dice::new(seed);
         let mut t = Tracker::new(Config::default());
-        let camera = Sensor {
-            coverage: Coverage { range_max_m: Some(3_000.0), detection_probability: Some(0.9), ..Coverage::default() },
-            error: ErrorModel { azimuth_sd_deg: Some(0.2), elevation_sd_deg: Some(0.2), ..ErrorModel::default() },
-            ..Sensor::new(SensorId::new("camera").unwrap(), SensorKind::Camera, Some(HOME), Span::from_seconds(1))
-        };
+        let camera = camera(HOME);
         let truth = |now: f64| Enu::new(-100.0 + 9.0 * now, 1_000.0, 80.0);
         for s in 0..20 {
             let now = f64::from(s);

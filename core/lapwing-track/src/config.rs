@@ -90,6 +90,9 @@ pub struct Config {
     pub end_claimed_after: Span,
     /// The same for a track only measured (default 15 s; at least four intervals of its sensor).
     pub end_measured_after: Span,
+    /// The same where the sensors that saw it last have paused: nobody has looked where it is, and it flies on (default 60 s; it
+    /// mostly becomes too uncertain before).
+    pub end_unwatched_after: Span,
     /// One sigma of the horizontal position above which a track means nothing any more (default 500 m).
     pub horizontal_sd_max_m: f64,
     /// How much older than the clock an observation may be (default 5 s): the span that can be rolled back.
@@ -167,6 +170,7 @@ impl Default for Config {
             interval_max: Span::from_seconds(12),
             end_claimed_after: Span::from_seconds(30),
             end_measured_after: Span::from_seconds(15),
+            end_unwatched_after: Span::from_seconds(60),
             horizontal_sd_max_m: 500.0,
             lag_max: Span::from_seconds(5),
             gather: Span::ZERO,

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::grid::{Filed, Grid};
 use crate::imm::Foresight;
 use crate::interface::Label;
+use crate::keenness::Keenness;
 use crate::look::{Choice, Nearby};
 use crate::post::Post;
 use crate::project::{Against, Projections, Scene};
@@ -36,6 +37,8 @@ pub(crate) struct Memory {
     pub(crate) locates: bool,
     pub(crate) map: ClutterMap,
     pub(crate) bias: BiasFilter,
+    /// How much of what it should see it does.
+    pub(crate) keenness: Keenness,
 }
 
 /// What happened that cannot be seen from the state.

@@ -10,12 +10,12 @@
 //! One file per idea, from the bottom up:
 //!
 //! - numbers: `gaussian` (the Kalman update), `motion` and `imm` (how aircraft move), `region` (where numbers live);
-//! - sensors: `reading` (an observation made ready), `post` (what a sensor can see), `overlap` (what others see of that, too),
-//!   `project` (what it should read of a state), `clutter` (where it sees what is not there), `align` (what it reads wrong all the
-//!   time);
+//! - sensors: `reading` (an observation made ready), `post` (what a sensor can see), `keenness` (how often it does), `overlap` (what
+//!   others see of that, too), `project` (what it should read of a state), `clutter` (where it sees what is not there), `align` (what
+//!   it reads wrong all the time);
 //! - association: `assign` (the k best pairings), `marginal` (the probability of each pair), `compete` (candidates against each
 //!   other), `grid` (who is near);
-//! - aircraft: `track` (one), `existence`, `height`, `class` (what it is), `cluster` (several that cannot be told apart);
+//! - aircraft: `track` (one) and `mark` (what it remembers of each sensor), `existence`, `height`, `class` (what it is), `cluster` (several that cannot be told apart);
 //! - what happens: `look` (a sensor looked), `claim` (an aircraft spoke), `birth`, `triangulate` and `sightline` (a track
 //!   begins), `life` (time passed), `twin` (one aircraft or two), `beside` (one aircraft in two places);
 //! - `filter` (all that is known at one time) and `tracker` (looks in any order in, tracks out).
@@ -43,9 +43,11 @@ mod grid;
 mod height;
 mod imm;
 mod interface;
+mod keenness;
 mod life;
 mod look;
 mod marginal;
+mod mark;
 mod motion;
 mod overlap;
 mod post;

@@ -1,6 +1,6 @@
 //! What time alone decides, once a second: who coasts, who is over, which two are one.
 
-use crate::filter::{Context, Filter, Note};
+use crate::filter::{Context, Filter, Memory, Note};
 use crate::gaussian::{Gaussian, Linear, Vector};
 use crate::height::{Said, Verdict, weigh};
 use crate::interface::Label;
@@ -17,6 +17,11 @@ const TWIN_RADIUS_M: f64 = 200.0;
 const CLAIM_LIVES: Span = Span::from_seconds(3);
 /// More tracks than this within that radius are a crowd.
 const CROWD: usize = 32;
+/// What is seen in none of so many looks that this is its probability is gone; and so many looks it is allowed at least and at most.
+const GONE: f64 = 0.005;
+const LOOKS_IN_VAIN: (f64, f64) = (4.0, 10.0);
+/// A sensor that has not looked for two and a half of its intervals, or of this, has paused: it is not only late.
+const PAUSE_MIN: Span = Span::from_seconds(2);
 /// A candidate not seen for this many of its sensor's intervals is forgotten.
 const CANDIDATE_INTERVALS: i64 = 4;
 
@@ -81,11 +86,7 @@ impl Filter {
         let silent = at.since(track.last_at);
         let interval = track.interval(config);
         let quiet = Span::from_seconds_f64(interval.as_seconds_f64() * config.coast_after_intervals);
-        let limit = if track.self_reported {
-            config.end_claimed_after
-        } else {
-            config.end_measured_after.max(Span::from_nanos(interval.as_nanos().saturating_mul(4)))
-        };
+        let limit = limit(track, &self.memories, at, ctx);
         // Where it is by now matters only of what has not been seen for a while.
         let state = if silent > quiet { track.state_at(at, config) } else { track.best.modes.merged() };
         // Of what moves: a speed that is known says what it may be.
@@ -283,6 +284,35 @@ impl Filter {
         }
         best.map(|((_, _, slot), seen)| (slot, seen))
     }
+}
+
+/// Time without update after which a track ends.
+fn limit(track: &Track, memories: &[Memory], at: Time, ctx: &Context<'_>) -> Span {
+    let config = ctx.config;
+    if track.self_reported {
+        return config.end_claimed_after;
+    }
+    // So many looks in vain that it would be seen in one of them: of a sensor that sees half, eight may be chance.
+    let looks = track.seen_last().filter_map(|(sensor, interval)| {
+        let (post, memory) = (ctx.posts.get(sensor as usize)?, memories.get(sensor as usize)?);
+        memory.looked_at?;
+        let seen = post.usual_detection() * memory.keenness.part();
+        let looks = (math::log(GONE) / math::log(1.0 - seen)).clamp(LOOKS_IN_VAIN.0, LOOKS_IN_VAIN.1);
+        Some(Span::from_seconds_f64(looks * interval.as_seconds_f64()))
+    });
+    let few = Span::from_seconds_f64(LOOKS_IN_VAIN.0 * track.interval(config).as_seconds_f64());
+    let limit = config.end_measured_after.max(looks.min().unwrap_or(few));
+    let unwatched = at.since(track.last_at) > limit && is_unwatched(track, memories, at);
+    if unwatched { limit.max(config.end_unwatched_after) } else { limit }
+}
+
+/// Whether a sensor that saw a track last has not looked since, and no look of it says that the track is gone.
+fn is_unwatched(track: &Track, memories: &[Memory], at: Time) -> bool {
+    track.seen_last().any(|(sensor, interval)| {
+        let looked_at = memories.get(sensor as usize).and_then(|memory| memory.looked_at);
+        let patience = Span::from_nanos(interval.max(PAUSE_MIN).as_nanos().saturating_mul(5) / 2);
+        looked_at.is_some_and(|looked_at| at.since(looked_at) > patience)
+    })
 }
 
 /// Whether what a track measured denies the height of another's state, or may deny it.

@@ -13,7 +13,7 @@ use crate::imm::{Foresight, Modes};
 use crate::post::Post;
 use crate::project::{Pose, Projection, Scene, View};
 use crate::reading::{Kind, Reading};
-use lapwing_model::{Ecef, Span, Time, math};
+use lapwing_model::{Ecef, Phase, Span, Time, math};
 
 /// A look made ready: readings of one sensor that are of different aircraft.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -114,6 +114,7 @@ impl Filter {
     fn looked(&mut self, look: &Look, ctx: &Context<'_>) {
         let config = ctx.config;
         let memory = self.memory(look.sensor);
+        memory.keenness.looked();
         memory.looked_at = Some(look.at);
         let stray = std::mem::take(&mut memory.stray);
         memory.stray_per_look = Some(memory.stray_per_look.map_or(stray, |mean| mean + 0.1 * (stray - mean)));
@@ -121,7 +122,7 @@ impl Filter {
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
         // The intensity of the undetected thins out with each look and fills up with births (Williams 2015,
         // equations 24 and 30, for an intensity that is even over the coverage).
-        let seen = post.usual_detection();
+        let seen = post.usual_detection() * memory.keenness.part();
         let before = memory.undetected_per_km2.unwrap_or(config.birth_first_per_km2);
         memory.undetected_per_km2 = Some(before * (1.0 - seen) + post.born_per_km2(config));
         if !memory.locates {
@@ -231,6 +232,12 @@ impl Filter {
         let groups = std::mem::take(&mut ctx.work.groups);
         for group in groups.chunk_by(|a, b| a.0 == b.0) {
             if !self.apart(group, look, ctx) {
+                for (_, v) in group {
+                    // Which of them is missed, and why, is not clear.
+                    if let Some(track) = self.tracks.get_mut(ctx.work.visible[*v as usize].slot) {
+                        track.missed_by(look.sensor, u8::MAX);
+                    }
+                }
                 self.together(group, look, ctx);
             }
         }
@@ -305,6 +312,9 @@ impl Filter {
                 }
                 let p = 1.0 - nothing / total;
                 let existence = p + (1.0 - p) * missed_existence;
+                if let Some(track) = self.tracks.get_mut(visible.slot).filter(|_| detection > 0.0) {
+                    track.missed_by(look.sensor, 1);
+                }
                 let listens = ctx.posts.get(look.sensor as usize).is_some_and(|p| p.listens);
                 self.miss(visible.slot, detection, existence, listens, ctx);
             }
@@ -324,6 +334,7 @@ impl Filter {
         update_modes(modes, reading, projections.get(at), &pair.foresight, visible.ahead_s, None, look, place, ctx);
         track.best.existence = existence;
         track.existence = existence;
+        self.learn_keenness(visible.slot, visible.detection, look.sensor);
         self.credit(visible.slot, pair.log_ratio, (pair.reading, reading), look, ctx);
         ctx.work.projections = projections;
     }
@@ -355,6 +366,18 @@ impl Filter {
         // Asked here, where the track is at hand: reading by reading, thousands would be gone to once more.
         if let (Some(track), Some(vouched)) = (self.tracks.get(slot), ctx.work.vouched.get_mut(number as usize)) {
             *vouched = track.vouches();
+        }
+    }
+
+    /// A track that shares nothing is seen again: how many looks that took says how often its sensor sees what it should.
+    fn learn_keenness(&mut self, slot: u32, detection: f64, sensor: u32) {
+        let (Some(track), Some(memory)) = (self.tracks.get(slot), self.memories.get_mut(sensor as usize)) else {
+            return;
+        };
+        let Some(misses) = track.misses_of(sensor).filter(|_| detection > 0.0) else { return };
+        // Clutter that was taken for a track is seen now and then.
+        if track.phase == Phase::Confirmed && track.vouches() {
+            memory.keenness.seen_again(misses, detection / memory.keenness.part());
         }
     }
 

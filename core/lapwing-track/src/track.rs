@@ -9,10 +9,10 @@ use crate::grid::Filed;
 use crate::height::{Denial, FlatRange};
 use crate::imm::{Models, Modes};
 use crate::interface::Label;
+use crate::mark::SensorMark;
 use crate::reading::Reading;
 use crate::region::RegionId;
 use lapwing_model::{Phase, Position, Span, Time, TrackId, limits, math};
-use std::num::NonZeroU32;
 
 /// Sensors remembered per track; the one silent for longest gives way.
 const SENSORS_PER_TRACK: usize = 8;
@@ -60,34 +60,6 @@ impl Heard {
     /// Whether it gives off something: then silence counts.
     pub(crate) fn emits(self) -> bool {
         self.0 >= 4.0
-    }
-}
-
-/// When a sensor last contributed. Small: a track has several, and there may be thousands of tracks.
-#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
-pub(crate) struct SensorMark {
-    /// One more than its number.
-    number: NonZeroU32,
-    /// Its interval in units of 50 microseconds; the longest is more than two days.
-    interval_units: u32,
-    pub(crate) at: Time,
-}
-
-/// Unit of a mark's interval, nanoseconds.
-const UNIT_NS: i64 = 50_000;
-
-impl SensorMark {
-    fn new(sensor: u32, at: Time, interval: Span) -> Self {
-        let interval_units = u32::try_from((interval.as_nanos() / UNIT_NS).max(0)).unwrap_or(u32::MAX);
-        Self { number: NonZeroU32::MIN.saturating_add(sensor), interval_units, at }
-    }
-
-    fn is_of(&self, sensor: u32) -> bool {
-        self.number == NonZeroU32::MIN.saturating_add(sensor)
-    }
-
-    fn interval(&self) -> Span {
-        Span::from_nanos(i64::from(self.interval_units) * UNIT_NS)
     }
 }
 
@@ -280,13 +252,27 @@ impl Track {
         }
     }
 
-    fn mark_sensor(&mut self, mark: SensorMark) {
+    fn mark_sensor(&mut self, mut mark: SensorMark) {
         let own = self.sensors.iter().position(|s| s.is_some_and(|s| s.number == mark.number));
         let slot = own.or_else(|| (0..SENSORS_PER_TRACK).min_by_key(|i| self.sensors[*i].map(|s| s.at)));
         if let Some(slot) = slot.and_then(|i| self.sensors.get_mut(i)) {
             let newest = slot.filter(|s| s.number == mark.number && s.at > mark.at).map_or(mark.at, |s| s.at);
-            *slot = Some(SensorMark { at: newest, ..mark });
+            mark.at = newest;
+            *slot = Some(mark);
         }
+    }
+
+    /// A sensor that has seen it before looked where it is, and so many looks more were in vain; too many to count where that is not
+    /// clear.
+    pub(crate) fn missed_by(&mut self, sensor: u32, looks: u8) {
+        if let Some(mark) = self.sensors.iter_mut().flatten().find(|s| s.is_of(sensor)) {
+            mark.misses = mark.misses.saturating_add(looks);
+        }
+    }
+
+    /// Looks in vain of a sensor since it saw this; `None` where it never did.
+    pub(crate) fn misses_of(&self, sensor: u32) -> Option<u8> {
+        self.sensors.iter().flatten().find(|s| s.is_of(sensor)).map(|s| s.misses)
     }
 
     /// Whether this very measurement was used already.
@@ -301,7 +287,7 @@ impl Track {
 
     /// Numbers of all sensors that contributed.
     pub(crate) fn sensors_of(&self) -> impl Iterator<Item = u32> + '_ {
-        self.sensors.iter().flatten().map(|s| s.number.get() - 1)
+        self.sensors.iter().flatten().map(|s| s.sensor())
     }
 
     /// Numbers of the sensors that contributed lately: within `lately` before `at`, or three of their intervals.
@@ -310,7 +296,14 @@ impl Track {
             let three = Span::from_nanos(s.interval().as_nanos().saturating_mul(3));
             at.since(s.at) <= lately.max(three.min(SEEN_FOR_MAX))
         };
-        self.sensors.iter().flatten().filter(is_recent).map(|s| s.number.get() - 1)
+        self.sensors.iter().flatten().filter(is_recent).map(|s| s.sensor())
+    }
+
+    /// Numbers and intervals of the sensors that saw it when it was last seen: within three of their intervals before.
+    pub(crate) fn seen_last(&self) -> impl Iterator<Item = (u32, Span)> + '_ {
+        let last =
+            |s: &&SensorMark| self.last_at.since(s.at) <= Span::from_nanos(s.interval().as_nanos().saturating_mul(3));
+        self.sensors.iter().flatten().filter(last).map(|s| (s.sensor(), s.interval()))
     }
 
     /// Whether one sensor saw both in one look: then they are two.

@@ -12,6 +12,7 @@ mod past;
 mod publish;
 mod repeats;
 mod save;
+mod sensors;
 mod take;
 mod turn;
 
@@ -26,7 +27,7 @@ use crate::filter::{Context, Filter, Note, Took, Work};
 use crate::geoid::Geoid;
 use crate::grid::SLACK_M;
 use crate::height::HeightDenied;
-use crate::interface::{Bias, Change, Estimate, Label, Observation, Outcome, Scan};
+use crate::interface::{Change, Estimate, Label, Observation, Outcome, Scan};
 use crate::life::STEP;
 use crate::look::Look;
 use crate::overlap::{survey_changed, survey_new};
@@ -303,19 +304,6 @@ impl Tracker {
         ids
     }
 
-    /// Whether `sensor` may see a track that says where it is in the wrong place: something flies beside it that the sensor sees.
-    pub fn may_be_seen_beside(&self, id: TrackId, sensor: &SensorId) -> bool {
-        let number = self.numbers.get(sensor).copied();
-        let slot = self.slots.get(&id).copied();
-        slot.zip(number).is_some_and(|(slot, number)| self.filter.may_be_seen_beside(slot, number))
-    }
-
-    /// Whether a sensor was ever seen to look where it is thought to: it gives places, or has seen an aircraft where that says it is.
-    pub fn looks_where_it_says(&self, sensor: &SensorId) -> bool {
-        let memory = self.numbers.get(sensor).and_then(|number| self.filter.memories.get(*number as usize));
-        memory.is_some_and(|memory| memory.locates || memory.bias.bias().is_some())
-    }
-
     /// The first journal entries that led to a track, oldest first.
     pub fn first_entries(&self, id: TrackId) -> impl Iterator<Item = Position> + '_ {
         self.track(id).into_iter().flat_map(|t| t.first_entries.iter().flatten().copied())
@@ -333,14 +321,6 @@ impl Tracker {
     /// The labels of a track, in order of first appearance.
     pub fn labels_of(&self, id: TrackId) -> impl Iterator<Item = Label> + '_ {
         self.track(id).into_iter().flat_map(|track| track.labels.iter().map(|(label, _)| *label))
-    }
-
-    /// What each sensor's systematic errors are estimated to be.
-    pub fn biases(&self) -> impl Iterator<Item = (SensorId, Bias)> + '_ {
-        self.posts.iter().filter_map(|post| {
-            let memory = self.filter.memories.get(post.number as usize)?;
-            Some((post.sensor.id.clone(), memory.bias.bias()?))
-        })
     }
 
     /// Takes in single observations of one sensor, not known to be a scan: as one look of which each aircraft gave at most
@@ -596,4 +576,4 @@ fn frame_of(place: Geodetic) -> Option<LocalFrame> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

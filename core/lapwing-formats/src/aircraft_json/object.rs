@@ -245,6 +245,10 @@ impl Aircraft<'_> {
     }
 }
 
+fn names(fields: &[AirText], field: &str) -> bool {
+    fields.iter().any(|name| name.as_str() == field)
+}
+
 fn rate(feet_per_minute: Option<f64>) -> Result<Option<f64>, &'static str> {
     Ok(within(feet_per_minute, 100_000.0, "a vertical rate is out of range")?.map(|fpm| fpm * FOOT_PER_MINUTE_MPS))
 }
@@ -266,9 +270,13 @@ impl Wire {
         let age_s = if place.is_some() { position_age_s } else { self.seen_s };
         claim.measured_at = Some(now - Span::from_seconds_f64(age_s.unwrap_or(0.0)));
         claim.place = place;
-        let radius_m =
-            if self.place.is_some() { self.containment_radius_m } else { last.and_then(|l| l.containment_radius_m) };
-        claim.horizontal_accuracy_m = place.and(self.horizontal_accuracy_m.or(radius_m));
+        let radius_m = if self.place.is_some() {
+            self.containment_radius_m.filter(|_| self.is_of_place("rc"))
+        } else {
+            last.and_then(|l| l.containment_radius_m)
+        };
+        let accuracy_m = self.horizontal_accuracy_m.filter(|_| self.is_of_place("nac_p"));
+        claim.horizontal_accuracy_m = place.and(accuracy_m.or(radius_m));
         if self.address_is_not_icao {
             claim.transmitter = Some(Transmitter::NonIcao(self.address.clone()));
         } else {
@@ -278,12 +286,16 @@ impl Wire {
         let callsign = self.callsign.as_ref().and_then(|text| Callsign::from_text(text.as_str()));
         claim.names.extend(callsign.map(|c| Name { kind: NameKind::Callsign, value: AirText::new(c.as_str()) }));
         claim.heights.altitude_pressure_m = self.altitude_pressure_m;
-        claim.heights.height_ellipsoid_m = self.height_ellipsoid_m;
-        claim.heights.vertical_accuracy_m = self.height_ellipsoid_m.and(self.vertical_accuracy_m);
-        claim.speed_mps = self.ground_speed_mps;
-        claim.course_rad = self.course_deg.map(rad);
-        claim.vertical_speed_mps = self.vertical_rate_gnss_mps.or(self.vertical_rate_pressure_mps);
-        claim.speed_accuracy_mps = self.ground_speed_mps.and(self.nac_v.and_then(velocity_accuracy_mps));
+        claim.heights.height_ellipsoid_m = self.height_ellipsoid_m.filter(|_| self.is_of_place("alt_geom"));
+        claim.heights.vertical_accuracy_m =
+            claim.heights.height_ellipsoid_m.and(self.vertical_accuracy_m).filter(|_| self.is_of_place("gva"));
+        claim.speed_mps = self.ground_speed_mps.filter(|_| self.is_of_place("gs"));
+        claim.course_rad = self.course_deg.filter(|_| self.is_of_place("track")).map(rad);
+        let by_gnss = self.vertical_rate_gnss_mps.filter(|_| self.is_of_place("geom_rate"));
+        claim.vertical_speed_mps =
+            by_gnss.or(self.vertical_rate_pressure_mps.filter(|_| self.is_of_place("baro_rate")));
+        let speed_accuracy_mps = self.nac_v.filter(|_| self.is_of_place("nac_v")).and_then(velocity_accuracy_mps);
+        claim.speed_accuracy_mps = claim.speed_mps.and(speed_accuracy_mps);
         claim.squawk = self.squawk.map(|s| AirText::from(s.to_string()));
         claim.classification = self.category().and_then(class_of).map(|class| Classification::single(class, 1.0));
         claim.rssi_db = self.signal_dbfs;
@@ -297,14 +309,22 @@ impl Wire {
         claim
     }
 
+    /// Whether a field is by whom the position is. What the aircraft says of itself beside a position that others measured is not
+    /// theirs: it would pass for measured. Where readsb does not list what is whose, all of an object is of one source.
+    fn is_of_place(&self, field: &str) -> bool {
+        self.position_fields().is_none_or(|(_, fields)| names(fields, field))
+    }
+
+    /// Who but the aircraft found its position, with the fields that are by them.
+    fn position_fields(&self) -> Option<(Protocol, &[AirText])> {
+        let by = [(Protocol::Multilateration, &self.multilateration_fields), (Protocol::Tisb, &self.tisb_fields)];
+        by.into_iter().map(|(protocol, fields)| (protocol, fields.as_slice())).find(|(_, fields)| names(fields, "lat"))
+    }
+
     /// Who found the position decides; without one, readsb's own word on the source.
     fn protocol(&self) -> Protocol {
-        let position_by = |fields: &[AirText]| fields.iter().any(|field| field.as_str() == "lat");
-        if position_by(&self.multilateration_fields) {
-            return Protocol::Multilateration;
-        }
-        if position_by(&self.tisb_fields) {
-            return Protocol::Tisb;
+        if let Some((protocol, _)) = self.position_fields() {
+            return protocol;
         }
         match self.source.as_ref().map(AirText::as_str) {
             Some("adsb_icao") => Protocol::Adsb,

@@ -89,6 +89,38 @@ fn who_found_the_position_decides_the_protocol() {
 }
 
 #[test]
+fn what_an_aircraft_says_does_not_pass_for_what_others_measured() {
+    let said = r#"{"hex":"4b1234","type":"adsb_icao","lat":47.0,"lon":8.0,"alt_baro":3000,"alt_geom":3200,"gs":120,
+        "track":90,"geom_rate":640,"baro_rate":600,"nac_p":10,"rc":186,"nac_v":2,"gva":2"#;
+    let own = one(&format!("{said}}}"));
+    assert!(own.speed_mps.is_some() && own.course_rad.is_some() && own.vertical_speed_mps.is_some());
+    assert!(own.heights.height_ellipsoid_m.is_some() && own.heights.vertical_accuracy_m.is_some());
+    assert!(own.horizontal_accuracy_m.is_some() && own.speed_accuracy_mps.is_some());
+    for list in ["mlat", "tisb"] {
+        let place = one(&format!(r#"{said},"{list}":["lat","lon","rc"]}}"#));
+        assert_eq!((place.place, place.horizontal_accuracy_m), (own.place, Some(186.0)), "{list}");
+        assert_eq!((place.speed_mps, place.course_rad, place.vertical_speed_mps), (None, None, None), "{list}");
+        assert_eq!((place.speed_accuracy_mps, place.heights.height_ellipsoid_m), (None, None), "{list}");
+        assert_eq!(place.heights.vertical_accuracy_m, None, "{list}");
+        assert_eq!(place.heights.altitude_pressure_m, own.heights.altitude_pressure_m, "nobody else knows that");
+        let all = one(&format!(
+            r#"{said},"{list}":["lat","lon","gs","track","baro_rate","alt_geom","nac_p","nac_v","gva"]}}"#
+        ));
+        assert_eq!(
+            (all.speed_mps, all.course_rad, all.heights),
+            (own.speed_mps, own.course_rad, own.heights),
+            "{list}"
+        );
+        assert_eq!(all.horizontal_accuracy_m, own.horizontal_accuracy_m, "{list}");
+        assert_eq!(all.speed_accuracy_mps, own.speed_accuracy_mps, "{list}");
+        assert!(
+            all.vertical_speed_mps.is_some_and(|up| (up - 600.0 * 0.00508).abs() < 1e-9),
+            "that by pressure: {list}"
+        );
+    }
+}
+
+#[test]
 fn addresses_that_nobody_assigned_are_no_names() {
     for hex in ["~2abcde", "FF1234"] {
         let claim = one(&format!(r#"{{"hex":"{hex}","flight":"ABC1"}}"#));

@@ -60,7 +60,23 @@ pub(super) fn claim(
         Body::AllCall(reply) => claim.status = ground(reply.on_ground),
         Body::ExtendedSquitter(squitter) => extended_squitter(&mut claim, squitter, context.position.as_ref()),
     }
+    if multilateration {
+        // What the aircraft has said of its own accuracy and height is not of a place that others found.
+        claim.horizontal_accuracy_m = context.position.as_ref().and_then(|p| p.containment_radius_m);
+        claim.heights.vertical_accuracy_m = None;
+        claim.heights.height_ellipsoid_m = said_height(message);
+    }
     claim
+}
+
+/// The height by GNSS that stands in the message itself.
+fn said_height(message: &Message) -> Option<f64> {
+    match &message.body {
+        Body::ExtendedSquitter(ExtendedSquitter { squitter: Squitter::AirbornePosition(p), .. }) => {
+            p.height_ellipsoid_m
+        }
+        _ => None,
+    }
 }
 
 fn protocol(message: &Message) -> Protocol {

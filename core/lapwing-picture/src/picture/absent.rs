@@ -48,6 +48,7 @@ impl Picture {
         let (Some(place), Some(range_m)) = (post.place, post.coverage.range_max_m) else { return };
         let post = post.clone();
         let frame = LocalFrame::new(place);
+        let probability = probability * self.tracker.keenness(sensor);
         for id in self.tracker.claimed_near(place.place(), range_m) {
             let Some(estimate) = self.tracker.estimate(id, self.now) else { continue };
             if estimate.phase != Phase::Confirmed {

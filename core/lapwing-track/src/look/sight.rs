@@ -105,7 +105,7 @@ impl Filter {
                 Some(cluster) => cluster.hypotheses(slot).iter().for_each(|h| show(&h.modes)),
             }
         }
-        let mut detection = post.detection(d.unwrap_or([0.0; 3]), height_known, margin, config);
+        let mut detection = post.detection(d.unwrap_or([0.0; 3]), height_known, margin, config) * gaze.keenness;
         if !gaze.misses {
             // Without a completed look there is no miss, but what is seen is seen with the usual probability.
             detection = detection.max(0.05);
@@ -158,7 +158,7 @@ impl Filter {
         let frame = ctx.regions.frame(candidate.region);
         let scene = Scene { frame, pose, height_known, signal_speed_mps: post.signal_speed_mps, config };
         let d = pose.map(|pose| pose.to(&candidate.state.mean));
-        let mut detection = post.detection(d.unwrap_or([0.0; 3]), height_known, margin, config);
+        let mut detection = post.detection(d.unwrap_or([0.0; 3]), height_known, margin, config) * gaze.keenness;
         if !gaze.misses {
             detection = detection.max(0.05);
         }
@@ -312,6 +312,8 @@ pub(super) struct Gaze {
     clock_s: f64,
     far_m: Option<f64>,
     turn_s: f64,
+    /// Part of the promised detection probability that the sensor keeps.
+    keenness: f64,
     /// Whether what is not seen was missed.
     misses: bool,
     /// Whether it may fail to tell two apart.
@@ -331,6 +333,7 @@ impl Gaze {
             clock_s: filter.memories.get(look.sensor as usize).map_or(0.0, |m| m.bias.clock_s(ctx.config)),
             far_m: post.and_then(|p| p.sensor.coverage.range_max_m),
             turn_s: post.map_or(1.0, Post::interval_s),
+            keenness: filter.memories.get(look.sensor as usize).map_or(1.0, |m| m.keenness.part()),
             misses: look.complete && post.is_some_and(|p| p.measures),
             merges: post.is_some_and(|p| p.sensor.resolution.azimuth_deg.is_some()),
             logs: Cell::default(),

@@ -15,6 +15,7 @@ mod gather;
 mod heights;
 mod limits;
 mod order;
+mod patience;
 mod places;
 mod statistics;
 mod turns;
@@ -27,10 +28,10 @@ impl Tracker {
 }
 
 /// A 64-bit linear congruential generator (Knuth's MMIX constants), so that tests need no crate and repeat.
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678);
         for _ in 0..4 {
             dice.uniform();
@@ -39,7 +40,7 @@ impl Dice {
     }
 
     /// In [0, 1).
-    pub(super) fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }

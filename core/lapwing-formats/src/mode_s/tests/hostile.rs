@@ -4,7 +4,7 @@ use super::{TOULOUSE, at, decoder, hear};
 use crate::mode_s::aircraft::{AIRCRAFT_MAX, DOUBTS_MAX, NoPlace};
 use crate::mode_s::clock::ClockKind;
 use crate::mode_s::cpr::LatLon;
-use crate::mode_s::encode::{self, SentHeight};
+use crate::mode_s::encode::{self, SentHeight, SentVelocity};
 use crate::mode_s::fields::Callsign;
 use crate::mode_s::frame::{Icao, Receipt};
 use crate::mode_s::{Framing, ModeS, ModeSConfig, ReceiverPlace, avr, beast};
@@ -220,6 +220,36 @@ fn positions_by_multilateration_are_not_the_aircrafts_word() {
         (claim.protocol, claim.measured_at, claim.rssi_db),
         (lapwing_model::Protocol::Multilateration, None, None)
     );
+}
+
+#[test]
+fn what_an_aircraft_has_said_of_itself_is_not_of_a_place_by_multilateration() {
+    let place = LatLon { latitude_deg: 43.6, longitude_deg: 1.4 };
+    let sent = SentVelocity { east_mps: 80.0, north_mps: 0.0, up: None, gnss_minus_pressure_m: Some(150.0), nac_v: 2 };
+    let own = [encode::velocity(Icao(5), &sent), encode::operational_status(Icao(5), 10, 2, 3)];
+    let pair = [false, true].map(|odd| encode::airborne_position(Icao(5), place, SentHeight::Pressure(1_000.0), odd));
+    for (mark, own_word) in [(Some(12_000_000), true), (Some(crate::mode_s::clock::MARK_MULTILATERATION), false)] {
+        let mut wire = Vec::new();
+        for frame in &own {
+            beast::encode(frame, Receipt { timestamp_raw: Some(11_000_000), signal_level: None }, &mut wire);
+        }
+        for frame in &pair {
+            beast::encode(frame, Receipt { timestamp_raw: mark, signal_level: None }, &mut wire);
+        }
+        let mut out = Decoded::new();
+        ModeS::new(ModeSConfig::default()).decode(at(3.0), &Envelope::Datagram, &wire, &mut out);
+        let Report::Claim(claim) = &out.reports[3].report else { panic!() };
+        assert!(claim.place.is_some() && claim.heights.altitude_pressure_m.is_some());
+        assert_eq!(claim.heights.height_ellipsoid_m.is_some(), own_word, "pressure altitude and its own difference");
+        assert_eq!(claim.heights.vertical_accuracy_m.is_some(), own_word);
+        // NACp 10 is 10 m; the type code of the message promises a radius, which is wider.
+        assert_eq!(
+            claim.horizontal_accuracy_m.is_some_and(|m| m <= 10.0),
+            own_word,
+            "{:?}",
+            claim.horizontal_accuracy_m
+        );
+    }
 }
 
 #[test]

@@ -79,6 +79,8 @@ struct View1 {
     p: [[f64; 5]; 5],
     /// Running mean of the variance its own satellite error over ground makes in each component.
     satellite: Four,
+    /// What of the clock's error is the aircraft's own: its word is early by that.
+    word_early_s: f64,
 }
 
 /// A sensor's systematic errors.
@@ -173,6 +175,7 @@ impl BiasFilter {
         now: Time,
         residual: &[Option<Residual>; 3],
         height_sd_m: f64,
+        word_early_s: f64,
         sensor: &Sensor,
     ) {
         let prior = Self::prior(sensor);
@@ -199,12 +202,14 @@ impl BiasFilter {
                     x: [0.0; 5],
                     p,
                     satellite: [0.0; 4],
+                    word_early_s: 0.0,
                 });
                 self.views.len() - 1
             }
         };
         let Some(view) = self.views.get_mut(at) else { return };
         view.readings = view.readings.saturating_add(1);
+        view.word_early_s = word_early_s;
         match seen {
             // In one track: no doubt any more.
             0 => view.seen = 0,
@@ -239,6 +244,14 @@ impl BiasFilter {
         self.combine(sensor);
     }
 
+    /// How late the clock is by the word of one aircraft, seconds, with its variance, where that is known.
+    fn clock_by(&self, label: Label, sensor: &Sensor) -> Option<(f64, f64)> {
+        let prior = Self::prior(sensor)[CLOCK];
+        let view = self.views.iter().find(|v| v.label == label && v.readings >= READINGS_MIN)?;
+        let variance = view.p[CLOCK][CLOCK];
+        (variance < 0.5 * prior * prior).then_some((view.x[CLOCK], variance))
+    }
+
     /// Whether a view is of an aircraft beside those of the others: one that was only seen beside what said where it is counts when at
     /// the same time another was, or when an aircraft's own track has been learned of. One aircraft with two names after each other
     /// must not turn a sensor.
@@ -262,7 +275,8 @@ impl BiasFilter {
         let prior = Self::prior(sensor);
         let mut aircraft = 0;
         for i in 0..4 {
-            let of = |v: &View1| (v.x[i], v.p[i][i] + v.satellite[i], v.seen != 0);
+            let own_word = |v: &View1| if i == CLOCK { v.word_early_s } else { 0.0 };
+            let of = |v: &View1| (v.x[i] + own_word(v), v.p[i][i] + v.satellite[i], v.seen != 0);
             let informed = |v: &View1| v.readings >= READINGS_MIN && v.p[i][i] < 0.5 * prior[i] * prior[i];
             let mut list: Vec<(f64, f64, bool)> =
                 self.views.iter().filter(|v| informed(v) && self.is_of_another(v)).map(of).collect();
@@ -370,7 +384,13 @@ impl Filter {
             });
         }
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
-        self.memory(look.sensor).bias.learn((fix.label, seen), raw.at, &residual, satellite.1, &post.sensor);
+        let early_s = self.tracks.get(slot).map_or(0.0, |track| track.word.early_s());
+        let bias = &mut self.memory(look.sensor).bias;
+        bias.learn((fix.label, seen), raw.at, &residual, satellite.1, early_s, &post.sensor);
+        let clock = bias.clock_by(fix.label, &post.sensor).filter(|_| seen == 0);
+        if let (Some(clock), Some(track)) = (clock, self.tracks.get_mut(slot)) {
+            track.word.timed_by(look.sensor, clock);
+        }
     }
 }
 

@@ -7,12 +7,16 @@ use crate::height::Verdict;
 use crate::look::{Look, gate, use_velocity};
 use crate::reading::Reading;
 use crate::track::{Fix, Track};
+use crate::word::Word;
 use lapwing_model::{Enu, LocalFrame, Phase, Place, Span, math};
 
 /// Slack of the reachability test of claims, metres: rounding of the wire formats, and antennas apart.
 const REACH_SLACK_M: f64 = 30.0;
 /// What the time of a claim may be wrong by: most receivers give none, and networks deliver out of order by about that, seconds.
 const REACH_TIMING_S: f64 = 1.0;
+/// What its clock is wrong by, one sigma, where it is not known yet whose claim it is: seconds. Ahead or behind on its way it may be its
+/// speed times that off.
+pub(crate) const CLOCK_SD_S: f64 = 0.5;
 /// Tracks asked per claim: only a flood in one place has more.
 const ASKED_MAX: usize = 512;
 /// A track that took a name no more often than this took it by mistake: it loses it without a word.
@@ -71,8 +75,10 @@ impl Filter {
             let Some(track) = self.tracks.get(slot) else { continue };
             let Some(foresight) = track.best.modes.foresaw(&linear) else { continue };
             if mine {
-                if own.is_none_or(|(d, _)| foresight.distance < d) {
-                    own = Some((foresight.distance, slot));
+                // Beyond the gate is above 1.
+                let distance = foresight.distance / gate(linear.rows().len());
+                if own.is_none_or(|(d, _)| distance < d) {
+                    own = Some((distance, slot));
                 }
             } else if foresight.distance <= gate(linear.rows().len()) {
                 // What has lasted is likelier the one that speaks than what may be a second plot of it.
@@ -87,13 +93,38 @@ impl Filter {
         for slot in lost {
             self.unname(slot, reading, ctx);
         }
-        match own.or(other) {
-            Some((_, slot)) => {
+        let speaker = self.speaker(own, other.map(|(_, slot)| slot), reading, ctx);
+        match speaker {
+            Some(slot) => {
                 self.take_claim(slot, reading, look, ctx);
                 Took::Track(slot)
             }
             None => self.begin_claimed(reading, look, ctx),
         }
+    }
+
+    /// Which track speaks: mostly the one of the name (given with how far the claim is beyond its gate); but where claim after claim
+    /// does not fit that and fits another that sensors see, it is the other.
+    fn speaker(
+        &mut self,
+        own: Option<(f64, u32)>,
+        other: Option<u32>,
+        reading: &Reading,
+        ctx: &mut Context<'_>,
+    ) -> Option<u32> {
+        let Some((beyond, mine)) = own else { return other };
+        let seen = |slot: &u32| self.tracks.get(*slot).filter(|t| t.phase != Phase::Tentative && t.supported);
+        let rival = other.filter(|_| beyond > 1.0).and_then(|slot| Some((slot, seen(&slot)?.key)));
+        let track = self.tracks.get_mut(mine)?;
+        let Some((slot, key)) = rival else {
+            track.word.is_its_own();
+            return Some(mine);
+        };
+        if !track.supported || !track.word.is_of(key) {
+            return Some(mine);
+        }
+        self.take_name(mine, reading, ctx);
+        Some(slot)
     }
 
     /// Whether a track may be meant at all, by a look at its last place.
@@ -142,16 +173,18 @@ impl Filter {
                 }
             }
         }
-        if let (true, Some(said)) = (with_velocity, reading.velocity)
-            && linear.rows().len() <= 2
-        {
+        if let (true, Some(said)) = (with_velocity, reading.velocity) {
             let mean = track.best.modes.mean();
             let local = LocalFrame::new(scene.frame.to_geodetic(Enu::new(mean[0], mean[1], mean[2])));
             let v = scene.frame.rotate(local.unrotate(Enu::new(said.east_mps, said.north_mps, 0.0)));
-            for (axis, value) in [(3, v.east_m), (4, v.north_m)] {
-                let mut row = [0.0; 6];
-                row[axis] = 1.0;
-                linear.push(row, value - mean[axis], said.sd_mps.max(1.0) * said.sd_mps.max(1.0) + 4.0);
+            let along_m = CLOCK_SD_S * math::hypot(v.east_m, v.north_m);
+            linear.widen_along(v.east_m, v.north_m, along_m * along_m);
+            if linear.rows().len() <= 2 {
+                for (axis, value) in [(3, v.east_m), (4, v.north_m)] {
+                    let mut row = [0.0; 6];
+                    row[axis] = 1.0;
+                    linear.push(row, value - mean[axis], said.sd_mps.max(1.0) * said.sd_mps.max(1.0) + 4.0);
+                }
             }
         }
         Some((linear, ahead_s))
@@ -171,10 +204,17 @@ impl Filter {
 
     /// A track that took a name by mistake loses it; one that had it for long keeps it, and the contradiction shows.
     fn unname(&mut self, slot: u32, reading: &Reading, ctx: &mut Context<'_>) {
-        let Some(label) = reading.label else { return };
-        let Some(track) = self.tracks.get_mut(slot).filter(|t| t.supported && t.claims <= MISTAKEN_MAX) else { return };
+        if self.tracks.get(slot).is_some_and(|t| t.supported && t.claims <= MISTAKEN_MAX) {
+            self.take_name(slot, reading, ctx);
+        }
+    }
+
+    /// Takes the name of a claim from a track.
+    fn take_name(&mut self, slot: u32, reading: &Reading, ctx: &mut Context<'_>) {
+        let (Some(label), Some(track)) = (reading.label, self.tracks.get_mut(slot)) else { return };
         track.labels.retain(|(own, _)| *own != label);
         track.fix = None;
+        track.word = Word::default();
         if !track.is_named() {
             track.self_reported = false;
             track.claims = 0;

@@ -124,6 +124,24 @@ impl Linear {
         }
     }
 
+    /// Two components of one variance turned, so that the first is along `(x, y)` and the second across; the first gets more of it.
+    pub(crate) fn widen_along(&mut self, x: f64, y: f64, variance: f64) {
+        let length = math::hypot(x, y);
+        let [a, b, ..] = &mut self.rows;
+        if self.used < 2 || !(length > 0.0) {
+            return;
+        }
+        let (cos, sin) = (x / length, y / length);
+        let (first, second) = (*a, *b);
+        for i in 0..6 {
+            a.jacobian[i] = cos * first.jacobian[i] + sin * second.jacobian[i];
+            b.jacobian[i] = cos * second.jacobian[i] - sin * first.jacobian[i];
+        }
+        a.innovation = cos * first.innovation + sin * second.innovation;
+        b.innovation = cos * second.innovation - sin * first.innovation;
+        a.variance += variance;
+    }
+
     /// The components.
     pub(crate) fn rows(&self) -> &[Row] {
         self.rows.get(..self.used).unwrap_or(&[])
@@ -225,6 +243,16 @@ impl Gaussian {
         }
         let mut factor = Factor::default();
         if factor.set(rows.len(), &s) { factor.density(&y) } else { None }
+    }
+
+    /// Adds what a time that is uncertain by `sd_s` (one sigma) makes of the horizontal position: its way in that time.
+    pub(crate) fn widen_along(&mut self, sd_s: f64) {
+        let way = [sd_s * self.mean[3], sd_s * self.mean[4]];
+        for i in 0..2 {
+            for j in 0..=i {
+                self.covariance[(i, j)] += way[i] * way[j];
+            }
+        }
     }
 
     /// Greatest one sigma of the horizontal position, metres.

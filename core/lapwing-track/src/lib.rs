@@ -60,6 +60,7 @@ mod track;
 mod tracker;
 mod triangulate;
 mod twin;
+mod word;
 
 pub use config::{BirthSite, Config};
 pub use height::HeightDenied;

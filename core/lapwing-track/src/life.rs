@@ -249,7 +249,11 @@ impl Filter {
                 continue;
             }
             let state: &mut Gaussian = state.get_or_insert_with(|| track.state_at(at, ctx.config));
-            let theirs = self.state_in(other, at, track.region, ctx);
+            let mut theirs = self.state_in(other, at, track.region, ctx);
+            if other.claimed_only() != track.claimed_only() {
+                // The one is where a clock puts it that may be wrong.
+                theirs.widen_along(crate::claim::CLOCK_SD_S);
+            }
             let (de, dn) = (theirs.mean[0] - state.mean[0], theirs.mean[1] - state.mean[1]);
             if de * de + dn * dn > TWIN_RADIUS_M * TWIN_RADIUS_M {
                 continue;

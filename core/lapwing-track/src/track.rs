@@ -12,6 +12,7 @@ use crate::interface::Label;
 use crate::mark::SensorMark;
 use crate::reading::Reading;
 use crate::region::RegionId;
+use crate::word::Word;
 use lapwing_model::{Phase, Position, Span, Time, TrackId, limits, math};
 
 /// Sensors remembered per track; the one silent for longest gives way.
@@ -129,6 +130,8 @@ pub(crate) struct Track {
     pub(crate) class: Classifier,
     pub(crate) first_entries: [Option<Position>; FIRST_ENTRIES],
     pub(crate) fix: Option<Fix>,
+    /// How what it says fits what is measured of it.
+    pub(crate) word: Word,
     /// Another track that this one may be.
     pub(crate) twin: Option<crate::twin::Twin>,
     /// Where it began, to know what never moves.
@@ -195,6 +198,7 @@ impl Track {
             class: Classifier::default(),
             first_entries: [None; FIRST_ENTRIES],
             fix: None,
+            word: Word::default(),
             twin: None,
             origin: [state.mean[0], state.mean[1]],
             origin_variance_m2: state.covariance[(0, 0)] + state.covariance[(1, 1)],

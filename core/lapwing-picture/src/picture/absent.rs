@@ -76,6 +76,9 @@ impl Picture {
                 continue;
             }
             let now = self.now;
+            if self.tracker.sees_another_at(id, sensor, now) {
+                continue;
+            }
             let Some(entry) = self.tracks.get_mut(&id) else { continue };
             let misses = entry.misses.entry(sensor.clone()).or_default();
             misses.looks = misses.looks.saturating_add(1);

@@ -19,6 +19,7 @@ mod patience;
 mod places;
 mod statistics;
 mod turns;
+mod words;
 
 impl Tracker {
     /// What is known now, for the tests of the files below this one.

@@ -19,7 +19,7 @@ use lapwing_model::{Time, math};
 /// What tracks must leave of a plot for it to begin a candidate.
 const LEFT_MIN: f64 = 0.1;
 /// Candidates at most; beyond, plots begin none until some have died.
-const CANDIDATES_MAX: usize = 60_000;
+pub(crate) const CANDIDATES_MAX: usize = 60_000;
 /// Readings a candidate goes on with at most, and the least probability of one beside the likeliest.
 const BRANCHES_MAX: usize = 3;
 const BRANCH_MIN: f64 = 0.1;
@@ -36,8 +36,11 @@ pub(crate) struct Bearing {
     pub(crate) sensor: u32,
     pub(crate) at: Time,
     pub(crate) reading: Reading,
-    /// What the tracks left of it.
+    /// What the tracks left of it, and what the candidates left of that.
     pub(crate) left: f64,
+    pub(crate) free: f64,
+    /// Its number in its look.
+    pub(crate) number: u32,
 }
 
 impl Filter {

@@ -10,6 +10,7 @@ use crate::clutter::ClutterMap;
 use crate::compete::Competition;
 use crate::config::Config;
 use crate::grid::{Filed, Grid};
+use crate::hearing::{Hearing, Listened};
 use crate::imm::Foresight;
 use crate::interface::Label;
 use crate::keenness::Keenness;
@@ -75,7 +76,9 @@ pub(crate) struct Filter {
     pub(crate) unnamed_grid: Grid,
     pub(crate) candidate_grid: Grid,
     pub(crate) memories: Vec<Memory>,
+    /// The latest bearings, and the looks they are of.
     pub(crate) bearings: VecDeque<Bearing>,
+    pub(crate) listened: VecDeque<Listened>,
     pub(crate) labels: BTreeSet<(Label, u32)>,
     /// What flies beside what is only seen.
     pub(crate) beside: BTreeMap<BesidePair, Beside>,
@@ -100,6 +103,7 @@ impl Filter {
         self.candidate_grid.clone_from(&other.candidate_grid);
         self.memories.clone_from(&other.memories);
         self.bearings.clone_from(&other.bearings);
+        self.listened.clone_from(&other.listened);
         self.labels.clone_from(&other.labels);
         self.beside.clone_from(&other.beside);
         self.clock = other.clock;
@@ -173,6 +177,7 @@ pub(crate) struct Work {
     pub(crate) pairs: Vec<Pair>,
     pub(crate) weak_pairs: Vec<Pair>,
     pub(crate) competition: Competition,
+    pub(crate) hearing: Hearing,
     /// Candidates that took a reading: its probability, the slot, the reading.
     pub(crate) ready: Vec<(f64, u32, u32)>,
     pub(crate) taken: Vec<f64>,

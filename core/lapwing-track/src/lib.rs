@@ -40,6 +40,7 @@ mod filter;
 mod gaussian;
 mod geoid;
 mod grid;
+mod hearing;
 mod height;
 mod imm;
 mod interface;

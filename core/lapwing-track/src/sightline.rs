@@ -18,6 +18,8 @@ use lapwing_model::{Span, math};
 const APART: Span = Span::from_millis(500);
 /// Directions a new one is tried with.
 const PARTNERS_MAX: usize = 64;
+/// What is left of a direction must be at least this.
+pub(crate) const LEFT_MIN: f64 = 0.5;
 /// One sigma of the speed of what is seen, along each axis, metres per second: the older line is that much blunter.
 const SPEED_SD_MPS: f64 = 12.0;
 /// Square of the sine between two lines below which they are too nearly parallel: six degrees.
@@ -67,6 +69,10 @@ impl Filter {
         for i in (0..self.bearings.len()).rev() {
             let Some(other) = self.bearings.get(i) else { break };
             let apart = new.at.since(other.at).abs();
+            // What tracks have taken, or has begun a candidate, does not begin another.
+            if other.left < LEFT_MIN {
+                continue;
+            }
             if other.sensor == new.sensor || !matches!(other.reading.kind, Kind::Bearing { elevation: true }) {
                 continue;
             }
@@ -98,8 +104,9 @@ impl Filter {
             candidate.remember(other.sensor, interval, &other.reading);
         }
         candidate.remember(new.sensor, interval, &new.reading);
-        // What has begun a candidate does not begin another.
-        self.bearings.remove(partner);
+        if let Some(other) = self.bearings.get_mut(partner) {
+            (other.left, other.free) = (0.0, 0.0);
+        }
         self.admit(candidate, None, ctx);
         true
     }

@@ -1,277 +1,258 @@
-//! Tracks from bearings alone: where the bearings of three sensors meet, and none that should have heard stayed silent.
+//! Tracks from bearings alone: where the bearings of several sensors meet, and none that should have heard stayed silent.
 //!
-//! A pair of bearings proposes a place; the likelihood of all bearings near in time, each against its own density of false
-//! ones, and of the silence of those that gave none, says whether something is there (the measurement-to-measurement test of
-//! Pattipati, Deb, Bar-Shalom & Washburn 1992, *A new relaxation algorithm and passive sensor data association*, with
-//! missed detections weighed by coverage). What passes is refined by least squares over position and becomes a candidate.
+//! A pair of bearings proposes a place; what all looks near in time say of it (`hearing`), and the density of aircraft not yet
+//! detected, say how probably something is there (the measurement-to-measurement test of Pattipati, Deb, Bar-Shalom & Washburn 1992, *A
+//! new relaxation algorithm and passive sensor data association*, with missed detections weighed by coverage). What may be begins a
+//! candidate with just that existence: among many false bearings it takes the looks that follow to tell it from a ghost.
 
-use crate::birth::{Bearing, key_of};
+use crate::birth::{Bearing, CANDIDATES_MAX, key_of};
 use crate::filter::{Context, Filter};
 use crate::gaussian::{Covariance, Gaussian};
+use crate::hearing::{Hearing, Hypothesis, KEPT, Normal};
 use crate::look::Corrected;
 use crate::motion::forget_height;
-use crate::post::Post;
-use crate::reading::Kind;
-use crate::track::Candidate;
+use crate::project::Pose;
+use crate::region::RegionId;
+use crate::sightline::LEFT_MIN;
+use crate::track::{Candidate, Heard};
 use lapwing_model::{Span, Time, math};
 
-/// How long a bearing without a track is kept.
-const KEPT: Span = Span::from_millis(1_500);
-/// Bearings kept at most; beyond, the oldest goes.
-const BEARINGS_MAX: usize = 4_096;
-/// Bearings a proposal is made with, per new one.
-const PARTNERS_MAX: usize = 64;
-/// Sensors that must support a place.
+/// Sensors that must speak for a place.
 const SENSORS_MIN: usize = 3;
 /// Bearings must cross at least by this, radians: nearer to parallel the place is vague.
 const CROSSING_MIN_RAD: f64 = 0.3;
-/// What is left of a bearing must be at least this.
-const LEFT_MIN: f64 = 0.5;
-/// Log-likelihood ratio from which a place is believed, before the candidate's own tests.
-const SCORE_MIN: f64 = 9.0;
-/// One sigma of what the position may be off because the bearings are of different times, metres.
-const MOTION_SD_M: f64 = 25.0;
-/// A candidate this near makes another at the same place needless, metres.
+/// One sigma of the speed of what is heard, along each axis, metres per second, as long as it is not worked out.
+const SPEED_SD_MPS: f64 = 12.0;
+/// Crossings this near along a bearing propose one place, metres; or this part of how well the bearing says where across it.
+const SAME_M: f64 = 4.0;
+const SAME_PART: f64 = 0.7;
+/// Places along one bearing that are worked out.
+const PLACES_MAX: usize = 3;
+/// Steps of least squares, and the longest of them, metres.
+const STEPS: usize = 6;
+const STEP_MAX_M: f64 = 300.0;
+/// Existence from which a place begins a candidate. By chance a hundred times the density of the undetected reach it, however
+/// many bearings are false.
+const BEGIN_MIN: f64 = 0.01;
+/// However sure a place is, a candidate begins with no more: a track is what the next looks confirm.
+const BEGIN_MAX: f64 = 0.4;
+/// A candidate this near makes another at the same place needless, if it is no less likely, metres.
 const APART_M: f64 = 120.0;
+/// This near it is the same.
+const SAME_PLACE_M: f64 = 60.0;
+/// A candidate of which so little is left beside what its place now says begins anew.
+const LESS: f64 = 0.1;
+/// Places beside the best of a bearing are numbered from here on in their keys.
+const KEYS_FROM: usize = 16;
 /// One sigma of the place above which it is too vague, metres.
 const PLACE_SD_MAX_M: f64 = 150.0;
+/// What is added to the variances of position and velocity, for what flies no straight line: m², m²/s².
+const BENT: [f64; 2] = [25.0, 9.0];
+
+/// Where something may be.
+struct Found {
+    state: [f64; 4],
+    covariance: [[f64; 4]; 4],
+    existence: f64,
+}
 
 impl Filter {
-    /// Keeps the bearings of a look that belong to no track, and tries to begin tracks with them.
+    /// Keeps the bearings of a look, and tries to begin tracks with those that belong to none.
     pub(crate) fn bear(&mut self, look: &Corrected<'_>, ctx: &mut Context<'_>) {
         if !ctx.config.triangulate {
             return;
         }
-        let before = look.at - KEPT;
-        while self.bearings.front().is_some_and(|b| b.at < before) {
-            self.bearings.pop_front();
-        }
-        for (number, reading) in look.readings.iter().enumerate() {
-            let left = 1.0 - ctx.work.taken.get(number).copied().unwrap_or(1.0);
-            if !matches!(reading.kind, Kind::Bearing { .. }) || left < LEFT_MIN || reading.self_report {
-                continue;
-            }
-            let new = Bearing { sensor: look.sensor, at: reading.at, reading: reading.clone(), left };
-            let key = key_of(look.key, number);
+        let own = self.keep_look(look, ctx);
+        let mut near = None;
+        for number in self.bearings.len().saturating_sub(own)..self.bearings.len() {
+            let Some(new) = self.bearings.get(number).filter(|b| b.left >= LEFT_MIN).cloned() else { continue };
+            let key = key_of(look.key, new.number as usize);
             if self.sight(&new, key, ctx) {
+                // What has begun a candidate does not begin another.
+                if let Some(used) = self.bearings.get_mut(number) {
+                    (used.left, used.free) = (0.0, 0.0);
+                }
                 continue;
             }
-            self.propose(&new, key, ctx);
-            if self.bearings.len() >= BEARINGS_MAX {
-                self.bearings.pop_front();
+            if new.free < LEFT_MIN {
+                continue;
             }
-            self.bearings.push_back(new);
+            if near.is_none() {
+                near = self.lay_out_hearing(look.sensor, ctx);
+            }
+            let Some((pose, region)) = near else { return };
+            let mut hearing = std::mem::take(&mut ctx.work.hearing);
+            self.propose(&new, key, (pose, region), &mut hearing, ctx);
+            ctx.work.hearing = hearing;
         }
     }
 
     /// Tries the places where a new bearing crosses those of others.
-    fn propose(&mut self, new: &Bearing, key: u64, ctx: &mut Context<'_>) {
+    fn propose(
+        &mut self,
+        new: &Bearing,
+        key: u64,
+        (pose, region): (Pose, RegionId),
+        hearing: &mut Hearing,
+        ctx: &mut Context<'_>,
+    ) {
         let Some(post) = ctx.posts.get(new.sensor as usize) else { return };
-        let Some(from) = post.frame else { return };
-        let reach = post.hears_within_m();
-        let region = ctx.regions.at(from.origin().place());
-        let Some(own) = ctx.scene(new.sensor, region, false).pose else { return };
-        let ray = |pose: crate::project::Pose, azimuth: f64| {
-            let d = pose.out_of_horizon([math::sin(azimuth), math::cos(azimuth), 0.0]);
-            ([pose.position[0], pose.position[1]], [d[0], d[1]])
-        };
-        let (p, d) = ray(own, new.reading.value[1]);
-        let mut best: Option<(f64, [f64; 2])> = None;
-        let mut partners = 0;
-        for i in (0..self.bearings.len()).rev() {
-            let Some(other) = self.bearings.get(i) else { break };
-            if other.sensor == new.sensor || partners >= PARTNERS_MAX {
-                continue;
-            }
-            let (sensor, azimuth) = (other.sensor, other.reading.value[1]);
-            let Some(far) = ctx.posts.get(sensor as usize).map(Post::hears_within_m) else {
-                continue;
+        let Some(memory) = self.memories.get(new.sensor as usize) else { return };
+        let (reach, interval) = (post.hears_within_m(), post.sensor.interval);
+        let slowness = post.signal_speed_mps.map_or(0.0, |s| 1.0 / s);
+        // Aircraft that nothing has been heard of yet, per square metre: those at the last look, and those that came since what is kept.
+        let came = ctx.config.birth_per_km2_s * KEPT.as_seconds_f64();
+        let log_born = math::log((memory.undetected(post, ctx.config) + came).max(1e-12) / 1e6);
+        // No place is so vague that a lower score would do.
+        let log_vague = math::log(math::TAU * PLACE_SD_MAX_M * PLACE_SD_MAX_M);
+        let score_min = math::log(BEGIN_MIN) - log_born - log_vague;
+        let azimuth = new.reading.value[1];
+        let d = pose.out_of_horizon([math::sin(azimuth), math::cos(azimuth), 0.0]);
+        let sd = math::sqrt(new.reading.variance[1]);
+        hearing.cross(new.sensor, pose, [d[0], d[1]], reach, CROSSING_MIN_RAD);
+        let crossings = std::mem::take(&mut hearing.crossings);
+        let mut places = std::mem::take(&mut hearing.places);
+        places.clear();
+        let mut at = 0;
+        while let Some(first) = crossings.get(at) {
+            let to = first + SAME_M.max(SAME_PART * sd * first);
+            let together = crossings.get(at..).unwrap_or(&[]).iter().take_while(|s| **s <= to).count().max(1);
+            let sum: f64 = crossings.iter().skip(at).take(together).sum();
+            at += together;
+            let s = sum / together as f64;
+            let of = Hypothesis {
+                at: new.at,
+                state: [pose.position[0] + s * d[0], pose.position[1] + s * d[1], 0.0, 0.0],
+                unsaid_mps: SPEED_SD_MPS,
+                since_s: -s * slowness,
             };
-            let Some(pose) = ctx.scene(sensor, region, false).pose else { continue };
-            let (q, e) = ray(pose, azimuth);
-            let (dx, dy) = (q[0] - p[0], q[1] - p[1]);
-            if dx * dx + dy * dy > (reach + far) * (reach + far) {
-                continue;
-            }
-            partners += 1;
-            let cross = d[0] * e[1] - d[1] * e[0];
-            if math::fabs(cross) < CROSSING_MIN_RAD {
-                continue;
-            }
-            // p + s d = q + t e
-            let s = (dx * e[1] - dy * e[0]) / cross;
-            let t = (dx * d[1] - dy * d[0]) / cross;
-            if !(s > 1.0 && s < reach && t > 1.0 && t < far) {
-                continue;
-            }
-            let place = [p[0] + s * d[0], p[1] + s * d[1]];
-            let score = self.score(place, new, region, ctx).0;
-            if score >= SCORE_MIN && best.is_none_or(|(b, _)| score > b) {
-                best = Some((score, place));
+            let (score, sensors) = hearing.weigh(&of, ctx.posts, ctx.config, None);
+            if score >= score_min && sensors >= SENSORS_MIN {
+                places.push((score, s));
             }
         }
-        if let Some((_, place)) = best {
-            self.begin_from_bearings(place, new, key, region, ctx);
+        places.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)));
+        for n in 0..places.len().min(PLACES_MAX) {
+            let Some((_, s)) = places.get(n).copied() else { break };
+            let at = [pose.position[0] + s * d[0], pose.position[1] + s * d[1]];
+            if let Some(found) = refine(at, new.at, log_born, hearing, ctx)
+                && self.is_new(&found, region, new.at, ctx)
+            {
+                let key = if n == 0 { key } else { key_of(key, KEYS_FROM + n) };
+                self.begin_from_bearings(&found, new, (key, region, interval), &hearing.support, ctx);
+            }
         }
+        (hearing.crossings, hearing.places) = (crossings, places);
     }
 
-    /// Log-likelihood ratio of "something is there" to "all bearings are false", the sensors that support it, and the bearing
-    /// of each.
-    fn score(&self, place: [f64; 2], new: &Bearing, region: u16, ctx: &mut Context<'_>) -> (f64, Vec<usize>) {
-        let mut score = 0.0;
-        // The best bearing of each sensor; the new one stands for itself at the end of the list.
-        let mut support: Vec<(u32, f64, usize)> = Vec::new();
-        let all = self.bearings.iter().chain(std::iter::once(new)).enumerate();
-        for (i, bearing) in all {
-            let scene = ctx.scene(bearing.sensor, region, false);
-            let Some(pose) = scene.pose else { continue };
-            let d = pose.to(&[place[0], place[1], 0.0, 0.0, 0.0, 0.0]);
-            let ground = math::sqrt(d[0] * d[0] + d[1] * d[1]).max(1.0);
-            let Some(post) = ctx.posts.get(bearing.sensor as usize) else { continue };
-            let far = post.hears_within_m();
-            if ground > far {
-                continue;
+    /// Begins a candidate where something may be.
+    fn begin_from_bearings(
+        &mut self,
+        found: &Found,
+        new: &Bearing,
+        (key, region, interval): (u64, RegionId, Span),
+        support: &[u32],
+        ctx: &mut Context<'_>,
+    ) {
+        let mut state = Gaussian { mean: [0.0; 6], covariance: Covariance::ZERO };
+        let axes = [0, 1, 3, 4];
+        for (r, axis) in axes.into_iter().enumerate() {
+            state.mean[axis] = found.state[r];
+            for (c, other) in axes.into_iter().enumerate().take(r + 1) {
+                state.covariance[(axis, other)] = found.covariance[r][c];
             }
-            let off = math::wrap_pi(bearing.reading.value[1] - math::atan2(d[0], d[1]));
-            let moved = MOTION_SD_M / ground;
-            let variance = bearing.reading.variance[1] + moved * moved;
-            if off * off > 9.0 * variance {
-                continue;
-            }
-            let (volume, _) = post.volume(&bearing.reading, false, ctx.config);
-            let learned = self.memories.get(bearing.sensor as usize).and_then(|m| m.stray_per_look);
-            let density = math::log(post.clutter(learned, ctx.config) / volume);
-            let detection = post.detection([d[0], d[1], 0.0], false, 1.0, ctx.config).max(0.05);
-            let gain = math::log(detection * bearing.left)
-                - 0.5 * (off * off / variance + math::log(math::TAU * variance))
-                - density;
-            match support.iter_mut().find(|(s, _, _)| *s == bearing.sensor) {
-                Some(known) if known.1 >= gain => {}
-                Some(known) => *known = (bearing.sensor, gain, i),
-                None => support.push((bearing.sensor, gain, i)),
-            }
-        }
-        if support.len() < SENSORS_MIN {
-            return (f64::NEG_INFINITY, Vec::new());
-        }
-        score += support.iter().map(|(_, gain, _)| gain.min(6.0)).sum::<f64>();
-        // Those that should have heard it in this time and did not.
-        let heard: Vec<u32> = support.iter().map(|(s, _, _)| *s).collect();
-        for sensor in 0..ctx.posts.len() as u32 {
-            if heard.contains(&sensor) {
-                continue;
-            }
-            let Some(post) = ctx.posts.get(sensor as usize).filter(|p| p.refutes() && p.frame.is_some()) else {
-                continue;
-            };
-            if post.sensor.kind != ctx.posts.get(new.sensor as usize).map_or(post.sensor.kind, |p| p.sensor.kind) {
-                continue;
-            }
-            let recent = self.memories.get(sensor as usize).and_then(|m| m.looked_at);
-            if recent.is_none_or(|at| new.at.since(at).abs() > KEPT) {
-                continue;
-            }
-            let Some(pose) = ctx.scene(sensor, region, false).pose else { continue };
-            let d = pose.to(&[place[0], place[1], 0.0, 0.0, 0.0, 0.0]);
-            let Some(post) = ctx.posts.get(sensor as usize) else { continue };
-            let detection = post.detection([d[0], d[1], 0.0], false, 60.0, ctx.config);
-            if detection > 0.0 {
-                // Two looks fit into the time kept; one may have been taken by a track beside it.
-                score += math::log((1.0 - detection).max(0.1));
-            }
-        }
-        // A place of birth somewhere in the area the new bearing's sensor covers.
-        score += math::log(0.02);
-        (score, support.into_iter().map(|(_, _, i)| i).collect())
-    }
-
-    /// Refines a place by least squares over the bearings that support it, and begins a candidate there.
-    fn begin_from_bearings(&mut self, place: [f64; 2], new: &Bearing, key: u64, region: u16, ctx: &mut Context<'_>) {
-        let config = ctx.config;
-        let (_, support) = self.score(place, new, region, ctx);
-        let mut at = place;
-        let mut normal = [[0.0; 2]; 2];
-        for _ in 0..6 {
-            normal = [[1e-9, 0.0], [0.0, 1e-9]];
-            let mut right = [0.0; 2];
-            for i in &support {
-                let bearing = self.bearings.get(*i).unwrap_or(new);
-                let Some(pose) = ctx.scene(bearing.sensor, region, false).pose else { continue };
-                let d = pose.to(&[at[0], at[1], 0.0, 0.0, 0.0, 0.0]);
-                let h2 = (d[0] * d[0] + d[1] * d[1]).max(100.0);
-                let g = pose.out_of_horizon([d[1] / h2, -d[0] / h2, 0.0]);
-                let off = math::wrap_pi(bearing.reading.value[1] - math::atan2(d[0], d[1]));
-                let weight = 1.0 / (bearing.reading.variance[1] + MOTION_SD_M * MOTION_SD_M / h2);
-                for r in 0..2 {
-                    right[r] += weight * g[r] * off;
-                    for c in 0..2 {
-                        normal[r][c] += weight * g[r] * g[c];
-                    }
-                }
-            }
-            let determinant = normal[0][0] * normal[1][1] - normal[0][1] * normal[1][0];
-            if !(determinant > 1e-18) {
-                return;
-            }
-            let step = [
-                (normal[1][1] * right[0] - normal[0][1] * right[1]) / determinant,
-                (normal[0][0] * right[1] - normal[1][0] * right[0]) / determinant,
-            ];
-            let length = math::hypot(step[0], step[1]);
-            let scale = if length > 300.0 { 300.0 / length } else { 1.0 };
-            at = [at[0] + scale * step[0], at[1] + scale * step[1]];
-        }
-        let determinant = normal[0][0] * normal[1][1] - normal[0][1] * normal[1][0];
-        let covariance = [
-            [normal[1][1] / determinant, -normal[0][1] / determinant],
-            [-normal[1][0] / determinant, normal[0][0] / determinant],
-        ];
-        if !(covariance[0][0] + covariance[1][1] < 2.0 * PLACE_SD_MAX_M * PLACE_SD_MAX_M) {
-            return;
-        }
-        if self.occupied(at, region, new.at, ctx) {
-            return;
-        }
-        let mut state = Gaussian { mean: [at[0], at[1], 0.0, 0.0, 0.0, 0.0], covariance: Covariance::ZERO };
-        for r in 0..2 {
-            for c in 0..2 {
-                state.covariance[(r, c)] = covariance[r][c];
-            }
-            state.covariance[(r, r)] += 400.0;
-            state.covariance[(r + 3, r + 3)] = config.speed_start_sd_mps * config.speed_start_sd_mps;
+            state.covariance[(axis, axis)] += BENT[r / 2];
         }
         forget_height(&mut state);
-        let interval = ctx.posts.get(new.sensor as usize).map_or(config.interval_max, |p| p.sensor.interval);
-        let begun = Candidate::begun(key, region, new.at, state, 0.3, new.sensor, interval);
-        let mut candidate = Candidate { height_known: false, heard: crate::track::Heard::SURELY, ..begun };
-        for i in &support {
-            let bearing = self.bearings.get(*i).unwrap_or(new);
-            candidate.remember(bearing.sensor, interval, &bearing.reading);
+        let begun = Candidate::begun(key, region, new.at, state, found.existence, new.sensor, interval);
+        let mut candidate = Candidate { height_known: false, heard: Heard::SURELY, ..begun };
+        for number in support {
+            if let Some(bearing) = self.bearings.get(*number as usize) {
+                candidate.remember(bearing.sensor, interval, &bearing.reading);
+            }
         }
         candidate.last_at = new.at;
         self.admit(candidate, None, ctx);
     }
 
-    /// Whether a candidate or a track is there already.
-    fn occupied(&self, at: [f64; 2], region: u16, now: Time, ctx: &mut Context<'_>) -> bool {
+    /// Whether what was found is no track yet, nor a candidate. One of which little is left gives way.
+    fn is_new(&mut self, found: &Found, region: RegionId, now: Time, ctx: &mut Context<'_>) -> bool {
+        if self.candidates.len() >= CANDIDATES_MAX {
+            return false;
+        }
+        let at = [found.state[0], found.state[1]];
         let place = ctx.regions.about(region, at[0], at[1]);
-        let mut near = Vec::new();
-        self.candidate_grid.near(place, APART_M, &mut near);
         let frame = *ctx.regions.frame(region);
-        let close = |from: u16, mean: &[f64; 6]| {
+        let mut near = std::mem::take(&mut ctx.work.near);
+        let apart = |from: RegionId, mean: &[f64; 6]| {
             let there = ctx.regions.frame(from).enu_to_ecef(lapwing_model::Enu::new(mean[0], mean[1], mean[2]));
             let there = frame.ecef_to_enu(there);
-            math::hypot(there.east_m - at[0], there.north_m - at[1]) < APART_M
+            math::hypot(there.east_m - at[0], there.north_m - at[1])
         };
-        let taken = near.iter().filter_map(|s| self.candidates.get(*s)).any(|c| close(c.region, &c.state.mean));
-        if taken {
-            return true;
-        }
         near.clear();
         self.track_grid.near(place, APART_M, &mut near);
-        near.iter().filter_map(|s| self.tracks.get(*s)).any(|t| {
+        let is_track = near.iter().filter_map(|s| self.tracks.get(*s)).any(|t| {
             let state = t.state_at(now, ctx.config);
-            close(t.region, &state.mean)
-        })
+            apart(t.region, &state.mean) < APART_M
+        });
+        near.clear();
+        self.candidate_grid.near(place, APART_M, &mut near);
+        let is_candidate = near.iter().filter_map(|s| self.candidates.get(*s)).any(|c| {
+            let apart = apart(c.region, &c.state.mean);
+            let least = if apart < SAME_PLACE_M { LESS } else { 1.0 };
+            apart < APART_M && c.existence >= least * found.existence
+        });
+        let new = !is_track && !is_candidate;
+        if new {
+            for slot in &near {
+                let gone = self.candidates.get(*slot).is_some_and(|c| apart(c.region, &c.state.mean) < SAME_PLACE_M);
+                if gone {
+                    self.forget_candidate(*slot);
+                }
+            }
+        }
+        ctx.work.near = near;
+        new
     }
+}
+
+/// Refines a place by least squares over the bearings near it, each as far as it probably is of it, with the velocity that fits them
+/// best; and how probably something is there: the likelihood ratio, integrated over all places and velocities about that
+/// (Laplace's approximation), against the density of what is not detected yet. `None` where that is too little, or too vague.
+/// What supports it is left in `hearing`.
+fn refine(place: [f64; 2], at: Time, log_born: f64, hearing: &mut Hearing, ctx: &Context<'_>) -> Option<Found> {
+    let config = ctx.config;
+    let speed_variance = config.speed_start_sd_mps * config.speed_start_sd_mps;
+    let mut support = std::mem::take(&mut hearing.support);
+    let mut of = Hypothesis { at, state: [place[0], place[1], 0.0, 0.0], unsaid_mps: 0.0, since_s: 0.0 };
+    let mut last = None;
+    for _ in 0..=STEPS {
+        let mut normal = Normal::default();
+        for axis in 0..2 {
+            normal.matrix[axis][axis] = 1e-9;
+            normal.matrix[axis + 2][axis + 2] = 1.0 / speed_variance;
+            normal.right[axis + 2] = -of.state[axis + 2] / speed_variance;
+        }
+        support.clear();
+        let weighed = hearing.weigh(&of, ctx.posts, config, Some((&mut normal, &mut support)));
+        let Some((step, covariance, log_determinant)) = normal.solved() else { break };
+        last = Some((of.state, weighed, covariance, log_determinant));
+        let length = math::hypot(step[0], step[1]);
+        let scale = if length > STEP_MAX_M { STEP_MAX_M / length } else { 1.0 };
+        for axis in 0..4 {
+            of.state[axis] += scale * step[axis];
+        }
+    }
+    hearing.support = support;
+    let (state, (score, sensors), covariance, log_determinant) = last?;
+    let vague = !(covariance[0][0] + covariance[1][1] < 2.0 * PLACE_SD_MAX_M * PLACE_SD_MAX_M);
+    if sensors < SENSORS_MIN || vague {
+        return None;
+    }
+    let speeds = (state[2] * state[2] + state[3] * state[3]) / speed_variance;
+    // 2π² of four dimensions, over 2π of the two of the velocity.
+    let log_volume = math::log(math::TAU / speed_variance) - 0.5 * (log_determinant + speeds);
+    let log_odds = score + log_born + log_volume;
+    let existence = 1.0 / (1.0 + math::exp((-log_odds).min(50.0)));
+    (existence >= BEGIN_MIN).then_some(Found { state, covariance, existence: existence.min(BEGIN_MAX) })
 }

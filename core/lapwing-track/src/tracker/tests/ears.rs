@@ -31,7 +31,7 @@ fn bearing(t: f64, azimuth_rad: f64) -> Observation {
     Observation::new(at(t), measurement)
 }
 
-/// One look of each, of what can be heard of `sources`, and of what is nothing.
+/// One look of each, of what can be heard of `sources`, and of what is nothing: as much as they say.
 fn listen(t: &mut Tracker, ears: &[Sensor], now: f64, sources: &[Enu], dice: &mut Dice) {
     for (i, ear) in ears.iter().enumerate() {
         let now = now + 0.03 * i as f64;
@@ -43,8 +43,11 @@ fn listen(t: &mut Tracker, ears: &[Sensor], now: f64, sources: &[Enu], dice: &mu
                 heard.push(bearing(now, d.azimuth_rad() + math::rad(3.0) * dice.normal()));
             }
         }
-        if dice.uniform() < 0.15 {
-            heard.push(bearing(now, math::TAU * dice.uniform()));
+        let clutter = ear.clutter_per_look.unwrap();
+        for _ in 0..clutter.ceil() as usize {
+            if dice.uniform() < clutter / clutter.ceil() {
+                heard.push(bearing(now, math::TAU * dice.uniform()));
+            }
         }
         look(t, ear, now, &heard);
     }
@@ -93,5 +96,53 @@ fn what_a_radar_sees_may_be_silent() {
             look(&mut t, &radar(), now, &seen);
             assert!(step < 20 || confirmed(&t, now) == 1, "{now} s");
         }
+    }
+}
+
+/// Sixteen of them that each hear so much that is nothing in each look.
+fn noisy_ears(clutter: f64) -> Vec<Sensor> {
+    let noisy = |ear| Sensor { clutter_per_look: Some(clutter), ..ear };
+    ears(SensorKind::Acoustic).into_iter().map(noisy).collect()
+}
+
+#[test]
+fn what_flies_among_many_false_bearings_is_found() {
+    for (clutter, seed) in [(0.5, 1), (2.0, 2), (3.5, 3), (3.5, 4), (5.0, 5)] {
+        let (ears, mut dice) = (noisy_ears(clutter), Dice::new(seed));
+        let mut t = Tracker::new(Config::default());
+        let mut found = None;
+        for step in 0..50 {
+            let now = 0.5 * f64::from(step);
+            let source = Enu::new(14.0 * now - 250.0, 60.0 + 6.0 * now, 50.0);
+            listen(&mut t, &ears, now, &[source], &mut dice);
+            let near = |id: &TrackId| {
+                let estimate = t.estimate(*id, at(now)).unwrap();
+                let place = home().ecef_to_enu(estimate.frame.enu_to_ecef(estimate.position));
+                let off = math::hypot(place.east_m - source.east_m, place.north_m - source.north_m);
+                estimate.phase == Phase::Confirmed && off < 80.0
+            };
+            if found.is_none() && t.ids().any(|id| near(&id)) {
+                found = Some(now);
+            }
+        }
+        assert!(found.is_some_and(|now| now <= 12.0), "{clutter} false bearings a look: found at {found:?}");
+    }
+}
+
+#[test]
+fn many_false_bearings_alone_make_no_track_that_stays() {
+    for (clutter, seed) in [(0.5, 1), (2.0, 2), (5.0, 3)] {
+        let (ears, mut dice) = (noisy_ears(clutter), Dice::new(seed));
+        let mut t = Tracker::new(Config::default());
+        let (mut stands, mut longest, mut candidates) = (0, 0, 0);
+        for step in 0..240 {
+            let now = 0.5 * f64::from(step);
+            listen(&mut t, &ears, now, &[], &mut dice);
+            stands = if confirmed(&t, now) > 0 { stands + 1 } else { 0 };
+            longest = longest.max(stands);
+            candidates = candidates.max(t.filter.candidates.len());
+        }
+        assert!(longest <= 10, "{clutter} false bearings a look: something stands there for {longest} half seconds");
+        assert!(candidates < 200, "{clutter} false bearings a look make {candidates} candidates");
     }
 }

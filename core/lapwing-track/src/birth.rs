@@ -91,6 +91,10 @@ impl Filter {
             }
             *taken = (*taken + p).min(1.0);
             if self.candidates.get(*slot).is_some_and(|c| is_ready(c, ctx.config)) {
+                if self.is_track_again(*slot, look.at, ctx) {
+                    self.forget_candidate(*slot);
+                    continue;
+                }
                 self.promote(*slot, Some(*reading), ctx);
             }
         }

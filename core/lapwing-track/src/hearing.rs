@@ -2,7 +2,7 @@
 //!
 //! Each look says of a place 1 − p + p Σ f(z)/λ, with the probability p that it hears what is there, the density f of each bearing
 //! from there and the density λ of false ones; looks say it independently of each other (Stone, Streit, Corwin & Bell 2014, *Bayesian
-//! Multiple Target Tracking*, chapter 7, likelihood ratio detection and tracking). So many false bearings lower what each is worth,
+//! Multiple Target Tracking*, likelihood ratio detection and tracking). So many false bearings lower what each is worth,
 //! and several looks make up for it; and however many are false, no more than one place in L shows a ratio of L by chance.
 
 use crate::birth::Bearing;
@@ -23,6 +23,8 @@ const BEARINGS_MAX: usize = 4_096;
 const LOOKS_MAX: usize = 16_384;
 /// Squared deviations of a bearing beyond which it is of something else.
 const GATE: f64 = 9.0;
+/// Bearings of a look up to which all are asked.
+const FEW: usize = 3;
 /// The most that the looks of one sensor say for a place, nats: what is wrong with it is wrong with all of them.
 const SENSOR_MAX: f64 = 6.0;
 /// One sigma of a place where it matters whether it is inside a coverage, metres.
@@ -66,6 +68,9 @@ struct Look {
     complete: bool,
     came_before: bool,
     density: f64,
+    /// Greatest variance of its bearings; infinite where they are not all of its own time.
+    widest: f64,
+    /// Sorted by azimuth.
     rays: (u32, u32),
 }
 
@@ -200,18 +205,23 @@ impl Filter {
                 let start = rays.len();
                 for number in *first..first.saturating_add(look.bearings) {
                     let Some(bearing) = self.bearings.get(number as usize) else { break };
-                    let azimuth = bearing.reading.value[1];
+                    let azimuth = math::wrap_pi(bearing.reading.value[1]);
                     let d = pose.out_of_horizon([math::sin(azimuth), math::cos(azimuth), 0.0]);
                     let (variance, left) = (bearing.reading.variance[1], bearing.free);
                     let late_s = bearing.at.since(look.at).as_seconds_f64();
                     rays.push(Ray { late_s, azimuth, variance, left, along: [d[0], d[1]], number });
                 }
+                let own = rays.get_mut(start..).unwrap_or_default();
+                own.sort_unstable_by(|a, b| a.azimuth.total_cmp(&b.azimuth).then(a.number.cmp(&b.number)));
+                let widest =
+                    |sum: f64, ray: &Ray| if ray.late_s == 0.0 { sum.max(ray.variance) } else { f64::INFINITY };
                 looks.push(Look {
                     at: look.at,
                     sector: look.sector,
                     complete: look.complete,
                     came_before: look.came_before,
                     density: look.density,
+                    widest: own.iter().fold(0.0, widest),
                     rays: (start as u32, rays.len() as u32),
                 });
             }
@@ -301,7 +311,9 @@ impl Hearing {
                 // What has been taken by something else in the same direction may hide this one.
                 let (mut hits, mut hidden) = (0.0, 1.0);
                 let rays = self.rays.get(look.rays.0 as usize..look.rays.1 as usize).unwrap_or(&[]);
-                for ray in rays {
+                let moved = of.unsaid_mps * (ago - of.since_s);
+                let [rays, others] = about(rays, azimuth, math::sqrt(GATE * (look.widest + moved * moved / square)));
+                for ray in rays.iter().chain(others) {
                     if let Some((off, variance)) = misfit(ray) {
                         hits += hears * ray.left * likelihood(off, variance);
                         hidden = f64::min(hidden, ray.left);
@@ -315,7 +327,7 @@ impl Hearing {
                 said += math::log(missed + hits);
                 spoke |= hits > missed;
                 let Some((normal, support)) = fit.as_mut().filter(|_| hits > 0.0) else { continue };
-                for ray in rays {
+                for ray in rays.iter().chain(others) {
                     if let Some((off, variance)) = misfit(ray) {
                         let then = ago + ray.late_s;
                         let gradient = [g[0], g[1], g[0] * then, g[1] * then];
@@ -342,6 +354,25 @@ fn rays_of<'a>(looks: &[Look], rays: &'a [Ray], ear: &Ear) -> &'a [Ray] {
     let looks = looks.get(ear.looks.0 as usize..ear.looks.1 as usize).unwrap_or(&[]);
     let (from, to) = (looks.first().map_or(0, |l| l.rays.0), looks.last().map_or(0, |l| l.rays.1));
     rays.get(from as usize..to as usize).unwrap_or(&[])
+}
+
+/// Those of a look's bearings, sorted by azimuth from -π to π, that are no farther than `within` from an azimuth.
+fn about(rays: &[Ray], azimuth: f64, within: f64) -> [&[Ray]; 2] {
+    if rays.len() <= FEW || !(within < math::PI) {
+        return [rays, &[]];
+    }
+    let (from, to) = (azimuth - within, azimuth + within);
+    let first = |from: f64| rays.partition_point(|ray| ray.azimuth < from);
+    let beyond = |to: f64| rays.partition_point(|ray| ray.azimuth <= to);
+    let near = rays.get(first(from)..beyond(to)).unwrap_or(&[]);
+    let across = if from < -math::PI {
+        rays.get(first(from + math::TAU)..)
+    } else if to > math::PI {
+        rays.get(..beyond(to - math::TAU))
+    } else {
+        None
+    };
+    [near, across.unwrap_or(&[])]
 }
 
 fn likelihood(off: f64, variance: f64) -> f64 {

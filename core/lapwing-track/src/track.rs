@@ -504,6 +504,8 @@ pub(crate) struct Candidate {
     pub(crate) other_sensor: Option<(u32, Time)>,
     pub(crate) class: Classifier,
     pub(crate) first_entries: [Option<Position>; FIRST_ENTRIES],
+    /// Whether it was begun by bearings that cross.
+    pub(crate) by_bearings: bool,
     /// Sensors that support one begun by bearings, as bits by number modulo 64.
     pub(crate) sensors: u64,
 }
@@ -539,6 +541,7 @@ impl Candidate {
             other_sensor: None,
             class: Classifier::default(),
             first_entries: [None; FIRST_ENTRIES],
+            by_bearings: false,
             sensors: 0,
         }
     }

@@ -9,7 +9,8 @@ use crate::birth::{Bearing, CANDIDATES_MAX, key_of};
 use crate::filter::{Context, Filter};
 use crate::gaussian::{Covariance, Gaussian};
 use crate::hearing::{Hearing, Hypothesis, KEPT, Normal};
-use crate::look::Corrected;
+use crate::life::apart;
+use crate::look::{Corrected, gate};
 use crate::motion::forget_height;
 use crate::project::Pose;
 use crate::region::RegionId;
@@ -42,6 +43,8 @@ const APART_M: f64 = 120.0;
 const SAME_PLACE_M: f64 = 60.0;
 /// A candidate of which so little is left beside what its place now says begins anew.
 const LESS: f64 = 0.1;
+/// A candidate may be a track again that is this near, metres.
+const AGAIN_M: f64 = 200.0;
 /// Places beside the best of a bearing are numbered from here on in their keys.
 const KEYS_FROM: usize = 16;
 /// One sigma of the place above which it is too vague, metres.
@@ -165,7 +168,7 @@ impl Filter {
         }
         forget_height(&mut state);
         let begun = Candidate::begun(key, region, new.at, state, found.existence, new.sensor, interval);
-        let mut candidate = Candidate { height_known: false, heard: Heard::SURELY, ..begun };
+        let mut candidate = Candidate { height_known: false, heard: Heard::SURELY, by_bearings: true, ..begun };
         for number in support {
             if let Some(bearing) = self.bearings.get(*number as usize) {
                 candidate.remember(bearing.sensor, interval, &bearing.reading);
@@ -173,6 +176,22 @@ impl Filter {
         }
         candidate.last_at = new.at;
         self.admit(candidate, None, ctx);
+    }
+
+    /// Whether a candidate begun by bearings is by now what a track, no less sure, already is: as two they would share its bearings for
+    /// as long as it flies, for a sensor that tells few directions apart never shows them to be one.
+    pub(crate) fn is_track_again(&self, slot: u32, at: Time, ctx: &mut Context<'_>) -> bool {
+        let Some(candidate) = self.candidates.get(slot).filter(|c| c.by_bearings) else { return false };
+        let (region, mean) = (candidate.region, &candidate.state.mean);
+        let mut near = std::mem::take(&mut ctx.work.near);
+        near.clear();
+        self.track_grid.near(ctx.regions.about(region, mean[0], mean[1]), AGAIN_M, &mut near);
+        let again = near.iter().filter_map(|s| self.tracks.get(*s)).any(|track| {
+            let theirs = self.state_in(track, at.max(track.at), region, ctx);
+            track.existence >= candidate.existence && apart(&candidate.state, &theirs, false) <= gate(4)
+        });
+        ctx.work.near = near;
+        again
     }
 
     /// Whether what was found is no track yet, nor a candidate. One of which little is left gives way.
@@ -184,7 +203,7 @@ impl Filter {
         let place = ctx.regions.about(region, at[0], at[1]);
         let frame = *ctx.regions.frame(region);
         let mut near = std::mem::take(&mut ctx.work.near);
-        let apart = |from: RegionId, mean: &[f64; 6]| {
+        let metres = |from: RegionId, mean: &[f64; 6]| {
             let there = ctx.regions.frame(from).enu_to_ecef(lapwing_model::Enu::new(mean[0], mean[1], mean[2]));
             let there = frame.ecef_to_enu(there);
             math::hypot(there.east_m - at[0], there.north_m - at[1])
@@ -193,19 +212,19 @@ impl Filter {
         self.track_grid.near(place, APART_M, &mut near);
         let is_track = near.iter().filter_map(|s| self.tracks.get(*s)).any(|t| {
             let state = t.state_at(now, ctx.config);
-            apart(t.region, &state.mean) < APART_M
+            metres(t.region, &state.mean) < APART_M
         });
         near.clear();
         self.candidate_grid.near(place, APART_M, &mut near);
         let is_candidate = near.iter().filter_map(|s| self.candidates.get(*s)).any(|c| {
-            let apart = apart(c.region, &c.state.mean);
+            let apart = metres(c.region, &c.state.mean);
             let least = if apart < SAME_PLACE_M { LESS } else { 1.0 };
             apart < APART_M && c.existence >= least * found.existence
         });
         let new = !is_track && !is_candidate;
         if new {
             for slot in &near {
-                let gone = self.candidates.get(*slot).is_some_and(|c| apart(c.region, &c.state.mean) < SAME_PLACE_M);
+                let gone = self.candidates.get(*slot).is_some_and(|c| metres(c.region, &c.state.mean) < SAME_PLACE_M);
                 if gone {
                     self.forget_candidate(*slot);
                 }

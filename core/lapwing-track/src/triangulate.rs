@@ -269,7 +269,7 @@ fn refine(place: [f64; 2], at: Time, log_born: f64, hearing: &mut Hearing, ctx: 
         return None;
     }
     let speeds = (state[2] * state[2] + state[3] * state[3]) / speed_variance;
-    // 2π² of four dimensions, over 2π of the two of the velocity.
+    // (2π)² of the four dimensions, over 2π of the two of the velocity.
     let log_volume = math::log(math::TAU / speed_variance) - 0.5 * (log_determinant + speeds);
     let log_odds = score + log_born + log_volume;
     let existence = 1.0 / (1.0 + math::exp((-log_odds).min(50.0)));

@@ -52,7 +52,7 @@ impl Line {
 
     /// Version of what [`Line::save`] gives. Raise it whenever anything in the picture, the tracker or a decoder that is saved
     /// changes its form: the state says nothing of itself. A test restores a state of an earlier build and tells.
-    pub(crate) const SAVE_VERSION: u32 = 19;
+    pub(crate) const SAVE_VERSION: u32 = 20;
 
     /// Everything that the future of this line depends on: going on from there gives the same events, byte for byte.
     /// `size` is about how much that is.

@@ -127,7 +127,7 @@ pub struct Sensor {
     pub kind: SensorKind,
     /// Where it stands; `None` for one that need not stand anywhere (a network feed).
     pub place: Option<Geodetic>,
-    /// How often it is expected to be heard; silent after [`Sensor::SILENT_AFTER_INTERVALS`] of these.
+    /// How often it is expected to be heard; silent after [`Sensor::SILENT_AFTER_INTERVALS`] of these, or later where it speaks less evenly.
     pub interval: Span,
     /// Where it sees.
     pub coverage: Coverage,
@@ -160,7 +160,7 @@ pub struct Sensor {
 }
 
 impl Sensor {
-    /// Intervals without a word after which a sensor is said to be silent.
+    /// Intervals without a word after which a sensor that speaks evenly is said to be silent; no sensor is before.
     pub const SILENT_AFTER_INTERVALS: i64 = 3;
 
     /// A sensor of which nothing else is known.

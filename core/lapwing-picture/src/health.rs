@@ -2,8 +2,12 @@
 //!
 //! A sensor's word is any report of it, any status or scan header, and any bytes of its own input, sound or not: bytes
 //! that cannot be used show a sensor that talks, and is faulty. Silence begins at exactly the last word plus
-//! [`Sensor::SILENT_AFTER_INTERVALS`] intervals; for a sensor that was never heard, as long after it was configured.
+//! [`Sensor::SILENT_AFTER_INTERVALS`] intervals, or as much later as its words have come less evenly ([`Rhythm`]): a sensor that is
+//! told silent between any two words that come late is believed no more when it is. One that was never heard has as long from when
+//! it was configured, and what its reports usually take besides. Whoever speaks is heard, at once: that it is not told silent and
+//! heard by turns is not by waiting with the one, but by patience with what proved a pause.
 
+use crate::rhythm::Rhythm;
 use lapwing_model::report::SensorHealth;
 use lapwing_model::snapshot::Health;
 use lapwing_model::{
@@ -38,6 +42,7 @@ struct Input {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Post {
     state: SensorState,
+    rhythm: Rhythm,
     /// When silence begins; `None` when it has.
     due: Option<Time>,
     silent_why: Option<AirText>,
@@ -65,26 +70,34 @@ impl HealthBook {
         for sensor in site.sensors.iter().take(limits::SENSORS_MAX) {
             let post = match old.remove(&sensor.id) {
                 Some(mut post) => {
-                    if post.due.is_some() {
-                        post.due = Some(silence_after(post.state.last_at.unwrap_or(now), sensor));
+                    if post.state.sensor.interval != sensor.interval {
+                        post.rhythm = Rhythm::new();
                     }
                     post.state.sensor = sensor.clone();
+                    if post.due.is_some() {
+                        post.due = Some(post.silent_at(now));
+                    }
                     post
                 }
-                None => Post {
-                    state: SensorState {
-                        sensor: sensor.clone(),
-                        health: Health::Waiting,
-                        why: None,
-                        last_at: None,
-                        since: now,
-                        reports: 0,
-                    },
-                    due: Some(silence_after(now, sensor)),
-                    silent_why: None,
-                    declared: None,
-                    heard_by: BTreeSet::new(),
-                },
+                None => {
+                    let mut post = Post {
+                        state: SensorState {
+                            sensor: sensor.clone(),
+                            health: Health::Waiting,
+                            why: None,
+                            last_at: None,
+                            since: now,
+                            reports: 0,
+                        },
+                        rhythm: Rhythm::new(),
+                        due: None,
+                        silent_why: None,
+                        declared: None,
+                        heard_by: BTreeSet::new(),
+                    };
+                    post.due = Some(post.silent_at(now));
+                    post
+                }
             };
             self.posts.push(post);
         }
@@ -135,9 +148,10 @@ impl HealthBook {
         for index in 0..self.posts.len() {
             let Some(post) = self.posts.get_mut(index) else { continue };
             post.heard_by.clear();
+            post.rhythm.interrupted();
             if post.silent_why.is_none() {
                 (post.state.last_at, post.declared) = (None, None);
-                post.due = Some(silence_after(now, &post.state.sensor));
+                post.due = Some(post.silent_at(now));
             }
             self.judge(index, now, out);
         }
@@ -165,10 +179,11 @@ impl HealthBook {
         if let Some(due) = post.due {
             self.due.remove(&(due, index));
         }
-        let due = silence_after(now, &post.state.sensor);
+        post.rhythm.heard(now, &post.state.sensor);
+        post.state.last_at = Some(now);
+        let due = post.silent_at(now);
         post.due = Some(due);
         self.due.insert((due, index));
-        post.state.last_at = Some(now);
         post.state.reports += used;
         post.silent_why = None;
         if !post.heard_by.contains(by) {
@@ -216,6 +231,9 @@ impl HealthBook {
                 .filter(|i| concerns(i))
                 .all(|i| matches!(i.state.link, Link::Down { .. } | Link::Finished));
             if touched && all_down {
+                if let Some(post) = self.posts.get_mut(index) {
+                    post.rhythm.interrupted();
+                }
                 self.fall_silent(index, why.clone(), now, out);
             }
         }
@@ -353,6 +371,15 @@ impl HealthBook {
     }
 }
 
+impl Post {
+    /// When its silence begins unless it is heard; it has been waited for since `now` if it never was.
+    fn silent_at(&self, now: Time) -> Time {
+        let sensor = &self.state.sensor;
+        let from = self.state.last_at.unwrap_or_else(|| now + sensor.usual_latency());
+        from + self.rhythm.patience(sensor)
+    }
+}
+
 impl Input {
     fn count(&mut self, good: u64, bad: u64, now: Time) {
         let number = now.as_nanos().div_euclid(BUCKET.as_nanos());
@@ -391,12 +418,6 @@ impl Input {
         }
         self.faults.push_back(fault);
     }
-}
-
-fn silence_after(last: Time, sensor: &Sensor) -> Time {
-    // An interval of zero or less would be due at once, for ever.
-    let interval = sensor.interval.as_nanos().max(1_000_000);
-    last + Span::from_nanos(interval.saturating_mul(Sensor::SILENT_AFTER_INTERVALS))
 }
 
 fn seconds(span: Span) -> String {

@@ -1820,7 +1820,7 @@ export interface components {
             error: components["schemas"]["ErrorModel"];
             /** @description Its name. */
             id: components["schemas"]["SensorId"];
-            /** @description How often it is expected to be heard; silent after [`Sensor::SILENT_AFTER_INTERVALS`] of these. */
+            /** @description How often it is expected to be heard; silent after [`Sensor::SILENT_AFTER_INTERVALS`] of these, or later where it speaks less evenly. */
             interval: components["schemas"]["Span"];
             /** @description What it is. */
             kind: components["schemas"]["SensorKind"];

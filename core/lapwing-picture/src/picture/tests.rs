@@ -10,6 +10,7 @@ mod placed;
 mod receivers;
 mod save;
 mod scene;
+mod silence;
 mod tell;
 
 use super::*;

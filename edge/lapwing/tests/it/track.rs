@@ -107,7 +107,11 @@ fn a_sensor_that_stops_is_told() {
     let alerts: Vec<&Value> = rows.iter().filter(|r| r["k"] == "alert").collect();
     assert_eq!(alerts.len(), 1, "{alerts:?}");
     assert_eq!((&alerts[0]["type"], &alerts[0]["sensor"]), (&"sensor_silent".into(), &"tower".into()));
-    assert_eq!(alerts[0]["t"], 6.05, "three intervals after its last word");
+    let told = alerts[0]["t"].as_f64().unwrap();
+    assert!(
+        (6.05..8.05).contains(&told),
+        "three intervals after its last word, and less than two more for one hardly known: {told}"
+    );
 }
 
 #[test]

@@ -15,8 +15,9 @@
 //!   it reads wrong all the time);
 //! - association: `assign` (the k best pairings), `marginal` (the probability of each pair), `compete` (candidates against each
 //!   other), `grid` (who is near);
-//! - aircraft: `track` (one) and `mark` (what it remembers of each sensor), `existence`, `height`, `class` (what it is), `cluster` (several that cannot be told apart);
-//! - what happens: `look` (a sensor looked), `claim` (an aircraft spoke), `birth`, `triangulate` and `sightline` (a track
+//! - aircraft: `track` (one) and `mark` (what it remembers of each sensor), `word` (whose word it is, and by what clock), `existence`,
+//!   `height`, `class` (what it is), `cluster` (several that cannot be told apart);
+//! - what happens: `look` (a sensor looked), `claim` (an aircraft spoke), `birth`, `hearing`, `triangulate` and `sightline` (a track
 //!   begins), `life` (time passed), `twin` (one aircraft or two), `beside` (one aircraft in two places);
 //! - `filter` (all that is known at one time) and `tracker` (looks in any order in, tracks out).
 

@@ -175,7 +175,7 @@ impl BiasFilter {
         now: Time,
         residual: &[Option<Residual>; 3],
         height_sd_m: f64,
-        word_early_s: f64,
+        word_early_s: Option<f64>,
         sensor: &Sensor,
     ) {
         let prior = Self::prior(sensor);
@@ -209,7 +209,7 @@ impl BiasFilter {
         };
         let Some(view) = self.views.get_mut(at) else { return };
         view.readings = view.readings.saturating_add(1);
-        view.word_early_s = word_early_s;
+        view.word_early_s = word_early_s.unwrap_or(view.word_early_s);
         match seen {
             // In one track: no doubt any more.
             0 => view.seen = 0,
@@ -384,7 +384,7 @@ impl Filter {
             });
         }
         let Some(post) = ctx.posts.get(look.sensor as usize) else { return };
-        let early_s = self.tracks.get(slot).map_or(0.0, |track| track.word.early_s());
+        let early_s = self.tracks.get(slot).and_then(|track| track.word.early_s());
         let bias = &mut self.memory(look.sensor).bias;
         bias.learn((fix.label, seen), raw.at, &residual, satellite.1, early_s, &post.sensor);
         let clock = bias.clock_by(fix.label, &post.sensor).filter(|_| seen == 0);

@@ -117,10 +117,12 @@ impl Filter {
         let rival = other.filter(|_| beyond > 1.0).and_then(|slot| Some((slot, seen(&slot)?.key)));
         let track = self.tracks.get_mut(mine)?;
         let Some((slot, key)) = rival else {
-            track.word.is_its_own();
+            if beyond <= 1.0 {
+                track.word.is_its_own(reading.at);
+            }
             return Some(mine);
         };
-        if !track.supported || !track.word.is_of(key) {
+        if !track.supported || !track.word.is_of(key, reading.at) {
             return Some(mine);
         }
         self.take_name(mine, reading, ctx);

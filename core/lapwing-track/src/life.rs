@@ -302,6 +302,7 @@ fn limit(track: &Track, memories: &[Memory], at: Time, ctx: &Context<'_>) -> Spa
         memory.looked_at?;
         let seen = post.usual_detection() * memory.keenness.part();
         let looks = (math::log(GONE) / math::log(1.0 - seen)).clamp(LOOKS_IN_VAIN.0, LOOKS_IN_VAIN.1);
+        let interval = interval.clamp(config.interval_min, config.interval_max);
         Some(Span::from_seconds_f64(looks * interval.as_seconds_f64()))
     });
     let few = Span::from_seconds_f64(LOOKS_IN_VAIN.0 * track.interval(config).as_seconds_f64());
@@ -310,13 +311,18 @@ fn limit(track: &Track, memories: &[Memory], at: Time, ctx: &Context<'_>) -> Spa
     if unwatched { limit.max(config.end_unwatched_after) } else { limit }
 }
 
-/// Whether a sensor that saw a track last has not looked since, and no look of it says that the track is gone.
+/// Whether every sensor that saw a track last and looks as a whole has paused since, and has looked in vain for it once at most.
 fn is_unwatched(track: &Track, memories: &[Memory], at: Time) -> bool {
-    track.seen_last().any(|(sensor, interval)| {
+    let mut any = false;
+    track.seen_last().all(|(sensor, interval)| {
         let looked_at = memories.get(sensor as usize).and_then(|memory| memory.looked_at);
+        let Some(looked_at) = looked_at else { return true };
+        any = true;
         let patience = Span::from_nanos(interval.max(PAUSE_MIN).as_nanos().saturating_mul(5) / 2);
-        looked_at.is_some_and(|looked_at| at.since(looked_at) > patience)
-    })
+        let once = Span::from_nanos(interval.as_nanos().saturating_mul(3) / 2);
+        let seen_at = track.seen_by(sensor).unwrap_or(track.last_at);
+        at.since(looked_at) > patience && looked_at.since(seen_at) <= once
+    }) && any
 }
 
 /// Whether what a track measured denies the height of another's state, or may deny it.

@@ -28,6 +28,7 @@ use crate::geoid::Geoid;
 use crate::grid::SLACK_M;
 use crate::height::HeightDenied;
 use crate::interface::{Change, Estimate, Label, Observation, Outcome, Scan};
+use crate::keenness::Keenness;
 use crate::life::STEP;
 use crate::look::Look;
 use crate::overlap::{survey_changed, survey_new};
@@ -530,6 +531,11 @@ impl Tracker {
                 let changed = self.post_of(number, sensor);
                 let post = self.posts.get_mut(number as usize)?;
                 let before = std::mem::replace(post, changed);
+                if before.detection != post.detection {
+                    // It is promised anew.
+                    let filters = self.copies.iter_mut().map(|(_, copy)| copy).chain([&mut self.filter]);
+                    filters.for_each(|filter| filter.memory(number).keenness = Keenness::default());
+                }
                 if before.sees() || post.sees() {
                     survey_changed(&mut self.posts, number, &before);
                 }

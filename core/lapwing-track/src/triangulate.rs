@@ -27,6 +27,9 @@ const SPEED_SD_MPS: f64 = 12.0;
 /// Crossings this near along a bearing propose one place, metres; or this part of how well the bearing says where across it.
 const SAME_M: f64 = 4.0;
 const SAME_PART: f64 = 0.7;
+/// Places along one bearing that are asked for: beyond, those that the fewest bearings cross are not, so that a flood of sharp
+/// bearings costs no more than so many each.
+const ASKED_MAX: usize = 64;
 /// Places along one bearing that are worked out.
 const PLACES_MAX: usize = 3;
 /// Steps of least squares, and the longest of them, metres.
@@ -122,18 +125,23 @@ impl Filter {
             let together = crossings.get(at..).unwrap_or(&[]).iter().take_while(|s| **s <= to).count().max(1);
             let sum: f64 = crossings.iter().skip(at).take(together).sum();
             at += together;
-            let s = sum / together as f64;
+            places.push((together as f64, sum / together as f64));
+        }
+        if places.len() > ASKED_MAX {
+            places.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)));
+            places.truncate(ASKED_MAX);
+        }
+        places.retain_mut(|(score, s)| {
             let of = Hypothesis {
                 at: new.at,
-                state: [pose.position[0] + s * d[0], pose.position[1] + s * d[1], 0.0, 0.0],
+                state: [pose.position[0] + *s * d[0], pose.position[1] + *s * d[1], 0.0, 0.0],
                 unsaid_mps: SPEED_SD_MPS,
-                since_s: -s * slowness,
+                since_s: -*s * slowness,
             };
-            let (score, sensors) = hearing.weigh(&of, ctx.posts, ctx.config, None);
-            if score >= score_min && sensors >= SENSORS_MIN {
-                places.push((score, s));
-            }
-        }
+            let sensors;
+            (*score, sensors) = hearing.weigh(&of, ctx.posts, ctx.config, None);
+            *score >= score_min && sensors >= SENSORS_MIN
+        });
         places.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)));
         for n in 0..places.len().min(PLACES_MAX) {
             let Some((_, s)) = places.get(n).copied() else { break };

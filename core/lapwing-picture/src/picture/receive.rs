@@ -442,8 +442,16 @@ impl Picture {
 
     /// A voice's claim went to a track.
     fn spoke(&mut self, voice: u64, id: TrackId) {
-        if let Some(voice) = self.emitters.get_mut(voice) {
-            voice.track = Some(id);
+        if let Some(heard) = self.emitters.get_mut(voice) {
+            let (before, label) = (heard.track.replace(id), Label(heard.label));
+            // Its name may have gone with it: then it no longer speaks for the other.
+            if let Some(before) = before.filter(|before| *before != id)
+                && !self.tracker.labels_of(before).any(|own| own == label)
+                && let Some(entry) = self.tracks.get_mut(&before)
+            {
+                entry.drop_voice(voice);
+                self.dirty.insert(before);
+            }
         }
         if let Some(entry) = self.tracks.get_mut(&id) {
             entry.spoken_for(id, voice, &mut self.emitters);

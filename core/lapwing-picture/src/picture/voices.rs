@@ -63,7 +63,7 @@ impl Entry {
         self.voices.len() < before
     }
 
-    fn drop_voice(&mut self, voice: u64) {
+    pub(super) fn drop_voice(&mut self, voice: u64) {
         self.voices.remove(&voice);
         self.agreements.remove(&voice);
         self.agreed.remove(&voice);

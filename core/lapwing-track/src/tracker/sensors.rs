@@ -3,7 +3,7 @@
 use super::*;
 use crate::interface::Bias;
 
-/// Two places nearer than this, beside what each may be wrong by, are one; and farther than this none is, metres.
+/// Two places nearer than this, beside what the measured one may be wrong by, are one; and farther than this none is, metres.
 const SAME_PLACE_M: f64 = 15.0;
 const NEAR_MAX_M: f64 = 150.0;
 
@@ -29,22 +29,22 @@ impl Tracker {
         slot.zip(number).is_some_and(|(slot, number)| self.filter.may_be_seen_beside(slot, number))
     }
 
-    /// Whether a sensor has just seen something where a track says it is, which went to another track: which of two is which may be
-    /// confused, but it did not look there in vain.
+    /// Whether a sensor's latest look has seen something where a track says it is, which went to another track that has no name: which
+    /// of two is which may be confused, but it did not look there in vain. How vague the track says it is makes that no wider.
     pub fn sees_another_at(&self, id: TrackId, sensor: &SensorId, now: Time) -> bool {
         let Some(number) = self.numbers.get(sensor).copied() else { return false };
         let (Some(track), Some(slot)) = (self.track(id), self.slots.get(&id).copied()) else { return false };
-        let since = now - Span::from_nanos(self.interval_of(number).as_nanos().saturating_mul(5) / 2);
+        let since = now - Span::from_nanos(self.interval_of(number).as_nanos().saturating_mul(5) / 4);
         let state = track.state_at(now, &self.config);
         let mut near = Vec::new();
         let place = self.regions.about(track.region, state.mean[0], state.mean[1]);
         self.filter.track_grid.near(place, NEAR_MAX_M, &mut near);
         near.into_iter().filter(|other| *other != slot).filter_map(|other| self.filter.tracks.get(other)).any(|other| {
             let theirs = other.state_at(now, &self.config);
-            let reach = SAME_PLACE_M + 3.0 * (state.horizontal_sd_m() + theirs.horizontal_sd_m());
+            let reach = SAME_PLACE_M + 3.0 * theirs.horizontal_sd_m();
             let apart = math::hypot(theirs.mean[0] - state.mean[0], theirs.mean[1] - state.mean[1]);
             let seen = other.seen_by(number).is_some_and(|at| at >= since);
-            seen && other.region == track.region && apart <= reach.min(NEAR_MAX_M)
+            seen && !other.is_named() && other.region == track.region && apart <= reach.min(NEAR_MAX_M)
         })
     }
 

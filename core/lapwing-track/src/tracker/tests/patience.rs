@@ -89,6 +89,25 @@ fn what_left_while_a_radar_paused_ends_soon_after() {
 }
 
 #[test]
+fn what_was_looked_for_in_vain_is_not_kept_for_a_sensor_that_stops_then() {
+    let mut sensor = radar();
+    sensor.coverage.detection_probability = Some(0.3);
+    let mut dice = Dice::new(3);
+    let mut tracker = Tracker::new(Config::default());
+    for s in 0..60 {
+        let now = f64::from(s);
+        tracker.advance(at(now));
+        if s < 38 {
+            // It goes at 30.
+            let plots = if s < 30 { scan(now, &[flies(0, now)], &mut dice) } else { Vec::new() };
+            look(&mut tracker, &sensor, now, &plots);
+        }
+        assert!(s < 10 || s >= 30 || tracker.ids().count() == 1, "{s}");
+    }
+    assert_eq!(tracker.ids().count(), 0);
+}
+
+#[test]
 fn what_no_radar_has_looked_for_is_not_kept_for_ever() {
     let sensor = radar();
     let mut dice = Dice::new(3);

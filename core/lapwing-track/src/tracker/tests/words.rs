@@ -128,3 +128,53 @@ fn a_name_goes_to_the_track_that_its_claims_fit() {
     assert!(moved_at.is_some_and(|s| s <= 36), "{moved_at:?}");
     assert_eq!(t.ids().count(), 2);
 }
+
+/// Where the track with a name is each second, north of one that speaks and is seen; 60 m north of it flies one that is silent. From 40 s
+/// on, for so many seconds, claims under the name say the place of the silent one, four a second; `honest`: the others go on beside.
+fn name_drawn_away(seconds: u32, honest: bool) -> Vec<Vec<f64>> {
+    let (sensor, receiver) = (radar(), receiver("rid"));
+    let mut dice = Dice::new(7);
+    let mut t = Tracker::new(Config::default());
+    let place = |now: f64, north: f64| Enu::new(-600.0 + 12.0 * now, 900.0 + north, 100.0);
+    let mut named = Vec::new();
+    for step in 0..480 {
+        let now = f64::from(step) / 4.0;
+        t.advance(at(now));
+        if step % 4 == 0 {
+            look(&mut t, &sensor, now, &scan(now, &[place(now, 0.0), place(now, 60.0)], &mut dice));
+        }
+        let forged = (160..160 + 4 * seconds).contains(&step);
+        let mut said = Vec::new();
+        if forged {
+            said.push(claim(now, place(now, 60.0), 2.0, 9));
+        }
+        if step % 4 == 1 && (honest || !forged) {
+            said.push(claim(now, place(now, 0.0), 2.0, 9));
+        }
+        for claim in said {
+            observe(&mut t, &receiver, &[with_velocity(claim, 12.0, 0.0)]);
+        }
+        if step % 4 == 3 {
+            let ids: Vec<_> = t.with_label(Label(9)).collect();
+            named.push(ids.into_iter().map(|id| place_of(&t, id, now).north_m - 900.0).collect());
+        }
+    }
+    named
+}
+
+#[test]
+fn who_lies_beside_the_honest_one_draws_no_name_away() {
+    for seconds in [1, 4, 20] {
+        for (s, north) in name_drawn_away(seconds, true).into_iter().enumerate().skip(5) {
+            assert!(matches!(north[..], [north] if north.abs() < 30.0), "{seconds} s of lies, {s}: {north:?}");
+        }
+    }
+}
+
+#[test]
+fn a_name_comes_back_with_the_honest_claims() {
+    let named = name_drawn_away(12, false);
+    assert!(named.iter().all(|north| north.len() <= 1), "never two: {named:?}");
+    let last: Vec<f64> = named.iter().skip(70).flatten().copied().collect();
+    assert!(last.len() == 50 && last.iter().all(|north| north.abs() < 30.0), "{last:?}");
+}

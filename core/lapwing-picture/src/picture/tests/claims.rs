@@ -295,6 +295,29 @@ fn what_a_radar_sees_beside_it_is_not_held_against_it() {
     }
 }
 
+/// One that is not there is not excused by an honest one that it says to fly beside, however vague it says to be; the honest one is.
+#[test]
+fn what_flies_in_the_shadow_of_another_is_denied_all_the_same() {
+    for (beside_m, accuracy_m) in [(25.0, 4.0), (25.0, 30.0), (40.0, 30.0)] {
+        let mut scene = Scene::new(site());
+        let mut denied_at = None;
+        for s in 0..40 {
+            let s = f64::from(s);
+            for (i, serial, north) in [(0, A, 1_500.0), (1, B, 1_500.0 + beside_m)] {
+                let mut claim = rid(&format!("02:00:00:00:00:{i:02x}"), Some(serial), Some(at(10.0 * s, north)));
+                claim.heights.height_ellipsoid_m = Some(480.0);
+                claim.horizontal_accuracy_m = Some(if i == 0 { 4.0 } else { accuracy_m });
+                (claim.speed_mps, claim.course_rad) = (Some(10.0), Some(math::PI / 2.0));
+                scene.claim(t(s), claim);
+            }
+            scene.radar(t(s + 0.5), vec![plot(10.0 * (s + 0.5), 1_500.0, 80.0)]);
+            assert_ne!(scene.status_of(A), IdentityStatus::Contradicted, "the honest one, {beside_m} m, at {s} s");
+            denied_at = denied_at.or((scene.status_of(B) == IdentityStatus::Contradicted).then_some(s));
+        }
+        assert!(denied_at.is_some_and(|s| s <= 15.0), "{beside_m} m, {accuracy_m} m: {denied_at:?}");
+    }
+}
+
 /// Nor when it stops and goes on, again and again.
 #[test]
 fn what_stops_and_goes_on_beside_what_is_seen_is_not_denied() {

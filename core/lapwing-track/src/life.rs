@@ -5,6 +5,7 @@ use crate::gaussian::{Gaussian, Linear, Vector};
 use crate::height::{Said, Verdict, weigh};
 use crate::interface::Label;
 use crate::look::gate;
+use crate::mark::SensorMark;
 use crate::track::Track;
 use crate::twin::{Separation, Twin};
 use lapwing_model::{Phase, Span, Time, math};
@@ -86,7 +87,7 @@ impl Filter {
         let silent = at.since(track.last_at);
         let interval = track.interval(config);
         let quiet = Span::from_seconds_f64(interval.as_seconds_f64() * config.coast_after_intervals);
-        let limit = limit(track, &self.memories, at, ctx);
+        let over = is_over(track, &self.memories, at, ctx);
         // Where it is by now matters only of what has not been seen for a while.
         let state = if silent > quiet { track.state_at(at, config) } else { track.best.modes.merged() };
         // Of what moves: a speed that is known says what it may be.
@@ -102,7 +103,7 @@ impl Filter {
         // What still claims to be there goes on: the contradiction is worth showing.
         let refuted = track.existence < config.existence_end && !track.self_reported;
         let unsure = track.phase == Phase::Tentative && silent > quiet;
-        if silent > limit || unsure {
+        if over || unsure {
             self.end(slot, "not-seen");
         } else if vague {
             self.end(slot, "too-uncertain");
@@ -290,39 +291,42 @@ impl Filter {
     }
 }
 
-/// Time without update after which a track ends.
-fn limit(track: &Track, memories: &[Memory], at: Time, ctx: &Context<'_>) -> Span {
+/// Whether a track has not been updated for so long that it ends. Asked of every track each second: what takes work to say is asked
+/// only of those that have been silent for long.
+fn is_over(track: &Track, memories: &[Memory], at: Time, ctx: &Context<'_>) -> bool {
     let config = ctx.config;
+    let silent = at.since(track.last_at);
     if track.self_reported {
-        return config.end_claimed_after;
+        return silent > config.end_claimed_after;
+    }
+    if silent <= config.end_measured_after {
+        return false;
     }
     // So many looks in vain that it would be seen in one of them: of a sensor that sees half, eight may be chance.
-    let looks = track.seen_last().filter_map(|(sensor, interval)| {
-        let (post, memory) = (ctx.posts.get(sensor as usize)?, memories.get(sensor as usize)?);
+    let looks = track.seen_last().filter_map(|mark| {
+        let sensor = mark.sensor() as usize;
+        let (post, memory) = (ctx.posts.get(sensor)?, memories.get(sensor)?);
         memory.looked_at?;
         let seen = post.usual_detection() * memory.keenness.part();
         let looks = (math::log(GONE) / math::log(1.0 - seen)).clamp(LOOKS_IN_VAIN.0, LOOKS_IN_VAIN.1);
-        let interval = interval.clamp(config.interval_min, config.interval_max);
+        let interval = mark.interval().clamp(config.interval_min, config.interval_max);
         Some(Span::from_seconds_f64(looks * interval.as_seconds_f64()))
     });
-    let few = Span::from_seconds_f64(LOOKS_IN_VAIN.0 * track.interval(config).as_seconds_f64());
-    let limit = config.end_measured_after.max(looks.min().unwrap_or(few));
-    let unwatched = at.since(track.last_at) > limit && is_unwatched(track, memories, at);
-    if unwatched { limit.max(config.end_unwatched_after) } else { limit }
+    let few = || Span::from_seconds_f64(LOOKS_IN_VAIN.0 * track.interval(config).as_seconds_f64());
+    silent > looks.min().unwrap_or_else(few)
+        && (silent > config.end_unwatched_after || !is_unwatched(track, memories, at))
 }
 
 /// Whether every sensor that saw a track last and looks as a whole has paused since, and has looked in vain for it once at most.
 fn is_unwatched(track: &Track, memories: &[Memory], at: Time) -> bool {
-    let mut any = false;
-    track.seen_last().all(|(sensor, interval)| {
-        let looked_at = memories.get(sensor as usize).and_then(|memory| memory.looked_at);
-        let Some(looked_at) = looked_at else { return true };
-        any = true;
-        let patience = Span::from_nanos(interval.max(PAUSE_MIN).as_nanos().saturating_mul(5) / 2);
-        let once = Span::from_nanos(interval.as_nanos().saturating_mul(3) / 2);
-        let seen_at = track.seen_by(sensor).unwrap_or(track.last_at);
-        at.since(looked_at) > patience && looked_at.since(seen_at) <= once
-    }) && any
+    let looked_at = |mark: &SensorMark| memories.get(mark.sensor() as usize).and_then(|memory| memory.looked_at);
+    let mut lookers = track.seen_last().filter_map(|mark| Some((mark, looked_at(mark)?))).peekable();
+    lookers.peek().is_some()
+        && lookers.all(|(mark, looked_at)| {
+            let patience = Span::from_nanos(mark.interval().max(PAUSE_MIN).as_nanos().saturating_mul(5) / 2);
+            let once = Span::from_nanos(mark.interval().as_nanos().saturating_mul(3) / 2);
+            at.since(looked_at) > patience && looked_at.since(mark.at) <= once
+        })
 }
 
 /// Whether what a track measured denies the height of another's state, or may deny it.

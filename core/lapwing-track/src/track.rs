@@ -276,7 +276,11 @@ impl Track {
 
     /// Looks in vain of a sensor since it saw this; `None` where it never did.
     pub(crate) fn misses_of(&self, sensor: u32) -> Option<u8> {
-        self.sensors.iter().flatten().find(|s| s.is_of(sensor)).map(|s| s.misses)
+        self.mark_of(sensor).map(|s| s.misses)
+    }
+
+    fn mark_of(&self, sensor: u32) -> Option<&SensorMark> {
+        self.sensors.iter().flatten().find(|s| s.is_of(sensor))
     }
 
     /// Whether this very measurement was used already.
@@ -286,7 +290,7 @@ impl Track {
 
     /// When `sensor` last contributed.
     pub(crate) fn seen_by(&self, sensor: u32) -> Option<Time> {
-        self.sensors.iter().flatten().find(|s| s.is_of(sensor)).map(|s| s.at)
+        self.mark_of(sensor).map(|s| s.at)
     }
 
     /// Numbers of all sensors that contributed.
@@ -303,11 +307,11 @@ impl Track {
         self.sensors.iter().flatten().filter(is_recent).map(|s| s.sensor())
     }
 
-    /// Numbers and intervals of the sensors that saw it when it was last seen: within three of their intervals before.
-    pub(crate) fn seen_last(&self) -> impl Iterator<Item = (u32, Span)> + '_ {
+    /// The marks of the sensors that saw it when it was last seen: within three of their intervals before.
+    pub(crate) fn seen_last(&self) -> impl Iterator<Item = &SensorMark> + '_ {
         let last =
             |s: &&SensorMark| self.last_at.since(s.at) <= Span::from_nanos(s.interval().as_nanos().saturating_mul(3));
-        self.sensors.iter().flatten().filter(last).map(|s| (s.sensor(), s.interval()))
+        self.sensors.iter().flatten().filter(last)
     }
 
     /// Whether one sensor saw both in one look: then they are two.

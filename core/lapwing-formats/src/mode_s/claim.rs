@@ -58,25 +58,17 @@ pub(super) fn claim(
             reply.comm_b.iter().for_each(|b| callsign(&mut claim, b.callsign_inferred));
         }
         Body::AllCall(reply) => claim.status = ground(reply.on_ground),
-        Body::ExtendedSquitter(squitter) => extended_squitter(&mut claim, squitter, context.position.as_ref()),
-    }
-    if multilateration {
-        // What the aircraft has said of its own accuracy and height is not of a place that others found.
-        claim.horizontal_accuracy_m = context.position.as_ref().and_then(|p| p.containment_radius_m);
-        claim.heights.vertical_accuracy_m = None;
-        claim.heights.height_ellipsoid_m = said_height(message);
+        Body::ExtendedSquitter(squitter) => {
+            let others = context.position.as_ref().filter(|_| multilateration).map(found_by_others);
+            extended_squitter(&mut claim, squitter, others.as_ref().or(context.position.as_ref()));
+        }
     }
     claim
 }
 
-/// The height by GNSS that stands in the message itself.
-fn said_height(message: &Message) -> Option<f64> {
-    match &message.body {
-        Body::ExtendedSquitter(ExtendedSquitter { squitter: Squitter::AirbornePosition(p), .. }) => {
-            p.height_ellipsoid_m
-        }
-        _ => None,
-    }
+/// What the aircraft has said of its own accuracy and height is not of a place that others found.
+fn found_by_others(placing: &Placing) -> Placing {
+    Placing { horizontal_accuracy_m: None, vertical_accuracy_m: None, height_ellipsoid_derived_m: None, ..*placing }
 }
 
 fn protocol(message: &Message) -> Protocol {

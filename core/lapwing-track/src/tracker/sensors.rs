@@ -39,12 +39,16 @@ impl Tracker {
         let mut near = Vec::new();
         let place = self.regions.about(track.region, state.mean[0], state.mean[1]);
         self.filter.track_grid.near(place, NEAR_MAX_M, &mut near);
-        near.into_iter().filter(|other| *other != slot).filter_map(|other| self.filter.tracks.get(other)).any(|other| {
+        let seen = |other: &&Track| {
+            let at = other.seen_by(number);
+            !other.is_named() && other.region == track.region && at.is_some_and(|at| at >= since)
+        };
+        let others = near.into_iter().filter(|other| *other != slot).filter_map(|other| self.filter.tracks.get(other));
+        others.filter(seen).any(|other| {
             let theirs = other.state_at(now, &self.config);
             let reach = SAME_PLACE_M + 3.0 * theirs.horizontal_sd_m();
             let apart = math::hypot(theirs.mean[0] - state.mean[0], theirs.mean[1] - state.mean[1]);
-            let seen = other.seen_by(number).is_some_and(|at| at >= since);
-            seen && !other.is_named() && other.region == track.region && apart <= reach.min(NEAR_MAX_M)
+            apart <= reach.min(NEAR_MAX_M)
         })
     }
 
